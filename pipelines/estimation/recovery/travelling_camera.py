@@ -122,7 +122,10 @@ def recover_travelling(
     points, wide = triangulate(Cameras.of(found.path), seen.among(mapped))
     cameras, placed = _place_frames(cameras, points, wide, seen, mapped)
     chosen = placed[spread_indices(len(placed), MOST_ADJUSTED)]
-    tracks = refine_tracks(frames[chosen], seen.among(chosen)).seen_at_least(3).longest(MOST_POINTS)
+    tracks = seen.among(chosen)
+    if focal:  # with a free lens the refined tracks, which are fewer and shorter, gave worse cameras
+        tracks = refine_tracks(frames[chosen], tracks)
+    tracks = tracks.seen_at_least(3).longest(MOST_POINTS)
     loops = _loop_observations(found, mapped).among(chosen).seen_at_least(2)
     return _adjust_all(cameras, placed, chosen, tracks.joined(loops), seen, focal, keys)
 

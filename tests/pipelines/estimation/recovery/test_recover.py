@@ -36,6 +36,14 @@ def test_a_travelling_camera_comes_back_with_a_free_lens(travel):
     assert (found.path.width, found.path.height, found.path.fps) == (WIDTH, HEIGHT, 12)
 
 
+def test_a_travelling_camera_comes_back_with_the_lens_held(travel):
+    found = recover(clip_of(travel.frames, 12), focal_px=FOCAL)
+    assert (found.kind, found.frames, found.lens) == ("travel", tuple(range(14)), "held")
+    assert np.median(metrics.rotation_error_degrees(found.path, travel.path)) < 0.1
+    assert np.nanmedian(metrics.translation_direction_degrees(found.path, travel.path)) < 1.5
+    np.testing.assert_allclose(found.path.intrinsics[:, 0, 0], FOCAL, rtol=1e-9)
+
+
 def test_a_pan_is_a_pan_and_its_lens_is_found():
     path = standing(12, pan=22, tilt=5)
     found = recover(clip_of(along(path)))
