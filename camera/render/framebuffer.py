@@ -40,6 +40,22 @@ def unpack_pixels(
     return words.view(np.uint8)[: 3 * keys.size].reshape(height, width, 3), depth, layer
 
 
+def show_in_holes(
+    keys: NDArray[np.uint64],
+    colour: NDArray[np.uint8],
+    depth: NDArray[np.float32],
+    far: NDArray[np.bool_],
+    holes: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """What is drawn in ``keys`` (H,W), in the ``holes`` (H,W) of a picture of colour (H,W,3), depth and far (H,W), in place.
+
+    Cracks are closed as by `camera.render.inpaint.close_cracks`. Returns (H,W): True where something was put.
+    """
+    put = np.zeros(holes.shape, np.bool_)
+    _show_in_holes(keys, colour, depth, far, holes, put)
+    return put
+
+
 @kernel
 def _pack(colour, depth, far, result):
     height, width = depth.shape
@@ -83,3 +99,41 @@ def _unpack(keys, words, depth, layer):
         _unpack_run(keys[start:end], rgb, bits, layer[start:end])
         _invert(inverse, depth[start:end])
         _four_in_three(rgb, words[start // 4 * 3 : (end + 3) // 4 * 3])
+
+
+@kernel
+def _beside_a_crack(keys, y, x):
+    """Of the pairs of drawn pixels on opposite sides of an empty one, the farthest pixel; 0 where there is no pair."""
+    height, width = keys.shape
+    best = np.uint64(0)
+    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        ya, xa, yb, xb = y - dy, x - dx, y + dy, x + dx
+        if ya < 0 or yb >= height or min(xa, xb) < 0 or max(xa, xb) >= width:
+            continue
+        farther = min(keys[ya, xa], keys[yb, xb])
+        if farther != 0 and (best == 0 or farther >> np.uint64(32) < best >> np.uint64(32)):
+            best = farther
+    return best
+
+
+@kernel
+def _show_in_holes(keys, colour, depth, far, holes, put):
+    height, width = keys.shape
+    inverse = np.empty(1, np.float32)
+    bits = inverse.view(np.uint32)
+    for y in range(height):
+        for x in range(width):
+            if not holes[y, x]:
+                continue
+            key = keys[y, x]
+            if key == 0:
+                key = _beside_a_crack(keys, y, x)
+            if key == 0:
+                continue
+            bits[0] = np.uint32(key >> np.uint64(32))
+            word = np.uint32(key)
+            colour[y, x, 0], colour[y, x, 1] = np.uint8(word), np.uint8(word >> np.uint32(8))
+            colour[y, x, 2] = np.uint8(word >> np.uint32(16))
+            depth[y, x] = np.float32(1) / inverse[0]
+            far[y, x] = word >> np.uint32(24) == np.uint32(2)
+            put[y, x] = True

@@ -113,21 +113,27 @@ def with_hidden(paint: Painter, behind: Sequence[HiddenPart]) -> Painter:
 
     def paint_both(path: CameraPath, frame: int) -> RenderedFrame:
         front = paint(path, frame)
-        if not front.holes.any():
-            return replace(front, completed=front.holes)
-        back = _paint_mesh(sources, path, frame)
-        _put_behind(front, back)
-        return replace(front, completed=front.holes & ~back.holes)
+        return replace(front, completed=_paint_in_holes(front, sources, path, frame))
 
     return paint_both
 
 
-def _put_behind(front: RenderedFrame, back: RenderedFrame) -> None:
-    """Copy colour, depth and far of ``back`` into the holes of ``front``, in place; they stay marked as holes."""
-    where = front.holes & ~back.holes
-    np.copyto(front.colour, back.colour, where=where[..., None])
-    np.copyto(front.depth, back.depth, where=where)
-    np.copyto(front.far, back.far, where=where)
+def _paint_in_holes(
+    front: RenderedFrame, sources: tuple[_Source, ...], path: CameraPath, frame: int
+) -> NDArray[np.bool_]:
+    """Draws ``sources`` as a mesh in the holes of ``front``, in place; (H,W): where they were drawn, which stay marked as holes."""
+    from camera.render import depth_mesh, framebuffer
+
+    if not front.holes.any():
+        return np.zeros_like(front.holes)
+    drawn = framebuffer.empty_framebuffer(path.height, path.width)
+    for order, source in enumerate(sources):
+        turn, shift = source.target_from_source(path, frame)
+        depth_mesh.draw(
+            drawn, colour=source.view.colour, depth=source.depth, turn=turn, shift=shift, cut_ratio=CUT_RATIO,
+            slack=source.slack, far=source.view.far, advantage=SAME_SURFACE if order else 1.0,
+        )  # fmt: skip
+    return framebuffer.show_in_holes(drawn, front.colour, front.depth, front.far, front.holes)
 
 
 def painter(scene: Scene, renderer: Renderer) -> Painter:
@@ -160,9 +166,8 @@ def _with_others(paint: Painter, others: Sequence[View]) -> Painter:
         front = paint(path, frame)
         if not front.holes.any():
             return front
-        back = _paint_mesh(_nearest_first(sources, path, frame), path, frame)
-        _put_behind(front, back)
-        return replace(front, holes=front.holes & back.holes)
+        put = _paint_in_holes(front, _nearest_first(sources, path, frame), path, frame)
+        return replace(front, holes=front.holes & ~put)
 
     return paint_both
 
@@ -197,6 +202,11 @@ class _Source:
     def focus_depth(self) -> float:
         """The view's focus depth, or its far depth if a crop has left only sky."""
         return self.view.focus_depth if self.view.known.any() else self.view.far
+
+    @cached_property
+    def slack(self) -> float:
+        """Difference of inverse depths that is one surface whatever the ratio."""
+        return STRETCH / (self.view.intrinsics[0, 0] * self.focus_depth)
 
     @cached_property
     def image(self) -> NDArray[np.float32]:
@@ -266,7 +276,7 @@ def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> R
             turn=turn,
             shift=shift,
             cut_ratio=CUT_RATIO,
-            slack=STRETCH / (source.view.intrinsics[0, 0] * source.focus_depth),
+            slack=source.slack,
             far=source.view.far,
             advantage=SAME_SURFACE if order else 1.0,
         )

@@ -135,6 +135,8 @@ def _fill_background(image: RenderedFrame, path: CameraPath, frame: int, horizon
     from camera.render.inpaint import from_background, from_ground_and_sky
 
     holes = image.holes if image.completed is None else image.holes & ~image.completed
+    if not holes.any():
+        return image.colour
     if horizon is None or not image.far.any():
         return from_background(image.colour, image.depth, holes)
     up = (path.world_from_camera[frame, :3, :3].T @ horizon.up).astype(np.float32)
