@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from camera.completion.complete import complete_frame
 from camera.errors import InputError
-from camera.objects.scene import subject_distance
 from camera.path import CameraPath, spread_indices
 from camera.render.painters import HiddenPart, RenderedFrame, SelfRenderedScene, with_hidden
 from camera.rotation import UP
@@ -34,7 +33,8 @@ KEPT_BEHIND = 4
 
 @dataclass(frozen=True)
 class Shift:
-    """How far a part moves, in units of the subject's distance: ``right`` and ``ahead`` along the ground it stands on, ``up`` away from it."""
+    """How far a part moves, in units of its own distance from the camera (`distance_of`): ``right`` and ``ahead`` along the ground
+    it stands on, ``up`` away from it. With ``ahead`` 1 it is twice as far away."""
 
     right: float = 0.0
     up: float = 0.0
@@ -42,7 +42,7 @@ class Shift:
 
     def __post_init__(self) -> None:
         if not all(np.isfinite(value) and abs(value) <= 100 for value in (self.right, self.up, self.ahead)):
-            raise InputError("A part can move right, up and ahead by at most 100 times the subject's distance.")
+            raise InputError("A part can move right, up and ahead by at most 100 times its distance from the camera.")
 
 
 STAY = Shift()
@@ -66,7 +66,8 @@ def change_part(
 ) -> EditedScene:
     """The scene with a part removed, moved or duplicated.
 
-    ``masks`` (F,H,W): the part in every view, see `camera.scene_parts.choose.spread`; ``reference``: the view whose ground counts.
+    ``masks`` (F,H,W): the part in every view, see `camera.scene_parts.choose.spread`; ``reference``: the view whose ground, and
+    whose distance of the part, count.
     Raises `InputError` for masks of another shape, a part that nothing shows before or after, and scenes that are drawn from splats.
     """
     if change not in get_args(Change):
@@ -77,12 +78,13 @@ def change_part(
     if change != "remove":
         axes, words = ground_axes(scene.views[reference], masks[reference])
         turn = np.eye(4)
-        turn[:3, 3] = axes @ [shift.right, shift.up, shift.ahead] * subject_distance(scene.first)
+        seen = reference if (masks[reference] & scene.views[reference].known).any() else _first_showing(scene, masks)
+        distance = distance_of(scene.views[seen], masks[seen])
+        turn[:3, 3] = axes @ [shift.right, shift.up, shift.ahead] * distance
         views = tuple(_with_part(base[i], view, masks[i], turn) for i, view in enumerate(scene.views))
         if all(view is before for view, before in zip(views, base)):
             raise InputError(
-                f"The part would not be visible at its new place; move it less far. The subject's distance is "
-                f"{subject_distance(scene.first):.3g} {scene.unit}, the part's {_distance(scene, masks):.3g}."
+                f"The part would not be visible at its new place; move it less far. It is {in_words(distance, scene.unit)} away."
             )
         others = (*others, *(base[i] for i in spread_indices(len(base), KEPT_BEHIND)))
     made = {"remove": "removed", "move": "moved", "duplicate": "duplicated"}[change]
@@ -104,9 +106,20 @@ def _check(scene: Scene, masks: NDArray[np.bool_]) -> None:
         raise InputError("No picture shows the part with known depth; choose another one.")
 
 
-def _distance(scene: Scene, masks: NDArray[np.bool_]) -> float:
-    """Median depth of the part, in the scene's unit."""
-    return float(np.median(np.concatenate([view.depth[mask & view.known] for view, mask in zip(scene.views, masks)])))
+def _first_showing(scene: Scene, masks: NDArray[np.bool_]) -> int:
+    return next(i for i, (view, mask) in enumerate(zip(scene.views, masks)) if (mask & view.known).any())
+
+
+def distance_of(view: View, mask: NDArray[np.bool_]) -> float:
+    """How far away a part ``mask`` (H,W) is: its median depth, in the scene's unit. Raises `InputError` where none is known."""
+    if not (mask & view.known).any():
+        raise InputError("No depth of the part is known; choose another one.")
+    return float(np.median(view.depth[mask & view.known]))
+
+
+def in_words(distance: float, unit: str) -> str:
+    """A length of a scene of that unit, as in "2.3 metres" or "0.8 units of the scene"."""
+    return f"{distance:.3g} {'metres' if unit == 'metres' else 'units of the scene'}"
 
 
 def _note(masks: NDArray[np.bool_], made: str, words: str) -> str:

@@ -71,7 +71,7 @@ class SceneParts:
             self.right, self.ahead, self.up = (
                 gr.Number(0.0, label=label, step=0.05, min_width=90, info=info)
                 for label, info in (
-                    ("Right", "In units of the subject's distance"), ("Ahead", "Along the ground"), ("Up", "From the ground"),
+                    ("Right", "In units of its distance"), ("Ahead", "1: twice as far away"), ("Up", "From the ground"),
                 )
             )  # fmt: skip
         with gr.Row():
@@ -157,9 +157,9 @@ def choose_part(project: Project, left: float, top: float, right: float = -1, bo
     right, bottom = (-1 if side is None else side for side in (right, bottom))
     view, sam = _view(project, picture), own_sam()
     if sam is not None:
-        return _shown(view, int(picture or 0), sam(view.colour, left, top, right, bottom), " by SAM")
+        return _shown(project, int(picture or 0), sam(view.colour, left, top, right, bottom), " by SAM")
     mask = part_at(view, left, top) if right < 0 else part_in_box(view, (left, top, right, bottom))
-    return _shown(view, int(picture or 0), mask)
+    return _shown(project, int(picture or 0), mask)
 
 
 def choose_by_mask(project: Project, mask: str, picture: int = 0):
@@ -169,7 +169,7 @@ def choose_by_mask(project: Project, mask: str, picture: int = 0):
     view = _view(project, picture)
     if not mask:
         raise InputError("Choose a mask that is bright on the part.")
-    return _shown(view, int(picture or 0), masks_of_files([mask], 1, view.width, view.height)[0])
+    return _shown(project, int(picture or 0), masks_of_files([mask], 1, view.width, view.height)[0])
 
 
 def painted(project: Project, canvas: dict[str, Any], picture: int = 0):
@@ -183,7 +183,7 @@ def painted(project: Project, canvas: dict[str, Any], picture: int = 0):
         over |= cv2.resize(layer[..., 3], (view.width, view.height), interpolation=cv2.INTER_NEAREST) > 127
     if not over.any():
         raise InputError("Nothing is painted yet; paint over the part.")
-    return _shown(view, int(picture or 0), over)
+    return _shown(project, int(picture or 0), over)
 
 
 def _changing(change: Change):
@@ -195,7 +195,7 @@ def _changing(change: Change):
         if scene is None or chosen.mask is None or chosen.index >= len(scene.views):
             raise InputError("Choose a part of the picture first: click on it.")
         if change != "remove" and not any((right, ahead, up)):
-            raise InputError("Set how far it moves: right, ahead or up, in units of the subject's distance.")
+            raise InputError("Set how far it moves: right, ahead or up, in units of its distance from the camera.")
         masks = spread(scene, chosen.index, chosen.mask)
         made = change_part(scene, masks, change, Shift(right or 0, up or 0, ahead or 0), reference=chosen.index)
         project = project.changed(f"{change} a part", scene=made.scene, example="")
@@ -218,16 +218,23 @@ def _view(project: Project, picture: int) -> View:
 
 
 def _shown(
-    view: View, index: int, mask: NDArray[np.bool_], maker: str = ""
+    project: Project, index: int, mask: NDArray[np.bool_], maker: str = ""
 ) -> tuple[Selection, NDArray[np.uint8], str]:
     """Tint the selection and outline it in white, which keeps it visible on an object of the tint's colour. ``maker``: what made the selection."""
     import cv2
+
+    from camera.scene_parts.edit import distance_of, in_words
+
+    view = _view(project, index)
+    assert project.scene is not None
+    known = (mask & view.known).any()
+    away = f", {in_words(distance_of(view, mask), project.scene.unit)} away" if known else ""
 
     width = 2 * max(1, round(max(mask.shape) / MOST_SIDE)) + 1
     rim = np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((width, width), np.uint8))).astype(bool) & ~mask
     tinted = np.where(mask[..., None], 0.45 * view.colour + 0.55 * TINT, view.colour).astype(np.uint8)
     tinted[rim] = 255
-    words = f"{mask.mean():.1%} of the picture is chosen{maker}. Remove, move or duplicate it."
+    words = f"{mask.mean():.1%} of the picture is chosen{maker}{away}. Remove, move or duplicate it."
     return Selection(index, mask), _small(tinted), words
 
 
