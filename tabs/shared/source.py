@@ -121,11 +121,12 @@ class Source:
             return EXAMPLES[index % len(EXAMPLES)].name
 
         project = self.studio.project
-        self.gallery.select(wrap_handler(pick), None, self.example, **PRIVATE)
-        self.example.change(
-            wrap_handler(open_example), [project, self.example], self.outputs, api_name="open_example",
-            show_progress_on=self.status,
+        self.gallery.select(wrap_handler(pick), None, self.example, **PRIVATE).success(
+            wrap_handler(open_picked), [project, self.example], self.outputs, show_progress_on=self.status,
+            api_visibility="private",
         )  # fmt: skip
+        self.studio.follow(lambda project: gr.Gallery(selected_index=_number_of(project.content.example)), self.gallery)
+        self.studio.endpoint(open_example, [project, self.example], self.outputs, name="open_example")
         gr.on(
             [self.picture.upload, self.prepare.click], wrap_handler(open_picture), self.picture_inputs, self.outputs,
             api_name="open_picture", show_progress_on=self.status,
@@ -140,6 +141,16 @@ def open_example(project: Project, example: str):
     """Open one of the example scenes by name."""
     scene = load(example)
     return project.opened(scene, example=example), describe_scene(scene), signal()
+
+
+def open_picked(project: Project, example: str):
+    """The example whose picture was clicked on, unless it is open and as it was."""
+    return (gr.skip(),) * 3 if project.content.example == example else open_example(project, example)
+
+
+def _number_of(example: str) -> int | None:
+    """Which picture of the gallery is the open one; None once it is edited, or something else is open."""
+    return next((i for i, each in enumerate(EXAMPLES) if each.name == example), None)
 
 
 def open_picture(
