@@ -144,7 +144,7 @@ def test_a_training_goes_on_without_its_page_and_is_found_again(client, clips):
     assert background.find_training(code) is not None
     background.find_training(code).stop(None)
     words, *_, files, lora = other.predict(training_code=f" {code} ", api_name="/dimensionx_look_at_training")
-    assert int(words.split("run. ")[1].split()[0]) > first and len(value(files)) == 2
+    assert int(words.split("is not running. ")[1].split()[0]) > first and len(value(files)) == 2
     assert "layers of rank 2" in other.predict([handle_file(lora)], api_name="/dimensionx_open_lora")[1]
     for wrong in ("", "../../x.tiny-0", "slide-0.tiny-0"):
         with pytest.raises(AppError, match="No training here has this code"):
