@@ -25,6 +25,7 @@ from pipelines.inputs.datasets.camvid_archive import entry_folder
 from pipelines.inputs.posed_images import PosedPictures, stack_pictures
 from pipelines.media.image import read_picture
 
+_DAMAGED_SCENE = "{} is damaged or incomplete; download it again."
 _CORE = np._core.multiarray  # type: ignore[attr-defined]
 _NUMPY: tuple[Any, ...] = (
     np.ndarray,
@@ -67,15 +68,18 @@ def read_reconfusion(file: str | Path, *, name: str = "", account: Account | Non
     scene = (account or Account(file.name)).fields(
         _torch_scene(file), idle=("key", "url", "scene", "scene_name", "timestamps")
     )
-    pictures = stack_pictures([_decode(data, i) for i, data in enumerate(scene["images"])])
-    path = reconfusion_path(np.asarray(scene["cameras"], dtype=np.float64), pictures.shape[2], pictures.shape[1])
-    if len(path) != len(pictures):
-        raise InputError(f"{file.name} holds {len(pictures)} pictures and {len(path)} cameras; they must be as many.")
-    bounds = scene.get("poses_bounds")
-    near_far = None if bounds is None else np.asarray(bounds, dtype=np.float64)[:, -2:]
-    splits = {
-        views: _split(scene[key], len(path)) for views in (3, 6, 9) if (key := f"train_test_split_{views}") in scene
-    }
+    with reading(_DAMAGED_SCENE.format(file.name)):
+        pictures = stack_pictures([_decode(data, i) for i, data in enumerate(scene["images"])])
+        path = reconfusion_path(np.asarray(scene["cameras"], dtype=np.float64), pictures.shape[2], pictures.shape[1])
+        if len(path) != len(pictures):
+            raise InputError(
+                f"{file.name} holds {len(pictures)} pictures and {len(path)} cameras; they must be as many."
+            )
+        bounds = scene.get("poses_bounds")
+        near_far = None if bounds is None else np.asarray(bounds, dtype=np.float64)[:, -2:]
+        splits = {
+            views: _split(scene[key], len(path)) for views in (3, 6, 9) if (key := f"train_test_split_{views}") in scene
+        }
     return PosedPictures(pictures, path, name or file.stem, "cameras of the data set", splits=splits, near_far=near_far)
 
 
@@ -94,7 +98,7 @@ def reconfusion_path(cameras: NDArray[np.float64], width: int, height: int) -> C
 def _torch_scene(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise InputError(f"The scene file {file.name} is not there; download the data set again.")
-    with reading(f"{file.name} is damaged or incomplete; download it again."):
+    with reading(_DAMAGED_SCENE.format(file.name)):
         try:
             with torch.serialization.safe_globals(list(_NUMPY)):
                 loaded = torch.load(file, map_location="cpu", weights_only=True)

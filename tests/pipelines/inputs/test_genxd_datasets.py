@@ -144,6 +144,10 @@ def test_broken_data_is_refused_in_words(arrays, tmp_path):
     wrong["train_test_split_3"]["train_ids"][0] = 99
     with pytest.raises(InputError, match="beyond its 16"):
         genxd.read_reconfusion(written(tmp_path, wrong))
+    half = content(arrays)
+    del half["train_test_split_3"]["test_ids"]
+    with pytest.raises(InputError, match="damaged or incomplete"):
+        genxd.read_reconfusion(written(tmp_path, half))
     with pytest.raises(InputError, match="'images' and 'cameras'"):
         genxd.read_reconfusion(written(tmp_path, {"a": torch.zeros(1)}))
     (tmp_path / "index.json").write_text(json.dumps({"scene0": "../../etc/passwd"}))
