@@ -18,6 +18,8 @@ except ImportError:  # Windows: killed processes leave their files to its own cl
 
 _PREFIX, _LOCK = "reshoot-sessions-", "process.lock"
 _COMPUTERS = tempfile.gettempdir()
+_VARIABLES = {"uploads": "GRADIO_TEMP_DIR", "work": "TMPDIR"}
+"""By folder inside a process's own: the environment variable that leads there."""
 _held: dict[Path, IO[bytes] | None] = {}
 """Folders of this process, and the lock of each that says so to others."""
 
@@ -49,7 +51,7 @@ def _remove_all() -> None:
 def use_for_temporary_files(folder: Path) -> None:
     """From now on this process and Gradio put uploads and everything else that is temporary into ``folder``, so that it goes
     away with it, however this process ends."""
-    for name, variable in (("uploads", "GRADIO_TEMP_DIR"), ("work", "TMPDIR")):
+    for name, variable in _VARIABLES.items():
         place = folder / name
         place.mkdir(exist_ok=True)
         os.environ[variable] = str(place)
@@ -60,7 +62,7 @@ def use_for_temporary_files(folder: Path) -> None:
 def temporary_files() -> Iterator[Path]:
     """A folder for everything temporary that is made during the block, removed at its end; what killed processes left goes first."""
     remove_abandoned()
-    before = {name: os.environ.get(name) for name in ("GRADIO_TEMP_DIR", "TMPDIR")}
+    before, folder_before = {name: os.environ.get(name) for name in _VARIABLES.values()}, tempfile.tempdir
     folder = make_folder()
     use_for_temporary_files(folder)
     try:
@@ -70,7 +72,7 @@ def temporary_files() -> Iterator[Path]:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
-        tempfile.tempdir = None
+        tempfile.tempdir = folder_before
         remove_folder(folder)
 
 
