@@ -141,7 +141,8 @@ lora.settings methods.dimensionx.training.settings
 lora.train methods.dimensionx.training.train
 lora.uploads methods.dimensionx.training.uploads
 material inputs.open
-mp4box media.mp4_box
+media.mp4_box results.mp4_box
+mp4box results.mp4_box
 pictures media.image
 pose estimation.sfm
 preview rehearsal

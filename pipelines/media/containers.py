@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from camera.errors import InputError
+from pipelines.media.mp4_boxes import check_metadata_keys
 
 FIRST_BYTES = 16
 MOST_PIXELS = 64_000_000
@@ -49,6 +50,8 @@ def open_container(path: str | os.PathLike) -> Iterator[Any]:
         kind = _kind(source.read(FIRST_BYTES))
         if kind is None:
             raise InputError(f"{Path(path).name} is not {KINDS}: its first bytes are those of something else.")
+        if kind is _ISO:
+            check_metadata_keys(source)
         source.seek(0)
         only = {"format_whitelist": kind.allowed, "protocol_whitelist": "none", "enable_drefs": "0"}
         if kind is not _ISO:

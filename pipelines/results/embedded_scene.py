@@ -17,8 +17,8 @@ from camera.errors import InputError
 from camera.objects.scene import StagedScene
 from camera.view import Scene, View
 from pipelines.inputs.npz import read_npz
-from pipelines.media import mp4_box
 from pipelines.method import Clip
+from pipelines.results import mp4_box
 from pipelines.results.arrays import scene_arrays, scene_facts
 
 MOST_PIXELS = 4_000_000

@@ -19,11 +19,11 @@ from camera.formats.content import kind_of
 from camera.objects.scene import StagedScene
 from camera.path import CameraPath
 from camera.view import Scene
-from pipelines.media import mp4_box
 from pipelines.media.concat import VideoPrefix, write_continuation
 from pipelines.media.image import png
 from pipelines.media.video import complete, probe
 from pipelines.method import Clip, Method, Moves
+from pipelines.results import mp4_box
 from pipelines.settings import Settings
 from pipelines.shot import Shot
 

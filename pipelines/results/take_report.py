@@ -16,9 +16,9 @@ from pathlib import Path
 from camera.errors import InputError
 from camera.evaluation.report import MeasuredCamera, TakeReport, make_report
 from camera.path import CameraPath
-from pipelines.media import mp4_box
 from pipelines.media.video import complete
 from pipelines.method import Progress
+from pipelines.results import mp4_box
 from pipelines.results.record import beside_file, restore
 
 FORMAT = 1

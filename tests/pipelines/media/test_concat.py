@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipelines.media import mp4_box
 from pipelines.media.concat import VideoPrefix, write_continuation
 from pipelines.media.video import probe, read_video, write_mp4
+from pipelines.results import mp4_box
 
 SIZE = (48, 64, 3)
 

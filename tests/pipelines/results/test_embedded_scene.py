@@ -9,7 +9,7 @@ import pytest
 from camera.errors import InputError
 from camera.path import pinhole
 from camera.view import Scene, View
-from pipelines.media import mp4_box
+from pipelines.results import mp4_box
 from pipelines.results.embedded_scene import EmbeddedScene, last_frame, pack_scene, read_embedded_scene
 from pipelines.results.record import scene_sha256
 

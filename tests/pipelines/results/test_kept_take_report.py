@@ -7,10 +7,9 @@ import pytest
 from camera.errors import InputError
 from camera.path import CameraPath
 from pipelines.cli.evaluation.take_report import main
-from pipelines.media import mp4_box
 from pipelines.media.video import read_video, write_mp4
 from pipelines.method import Progress
-from pipelines.results import take_report
+from pipelines.results import mp4_box, take_report
 from tests.scenes.rendered_clip import HEIGHT, WIDTH, along
 from tests.scenes.turning import turning
 

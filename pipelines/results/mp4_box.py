@@ -9,6 +9,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from camera.errors import InputError
+from pipelines.media.mp4_boxes import outer_boxes
 from pipelines.media.video import complete
 
 OURS = UUID("5a1c7e9e-3f6b-4c0e-9d4e-2b7f10c4e6a1").bytes
@@ -16,7 +17,6 @@ OURS = UUID("5a1c7e9e-3f6b-4c0e-9d4e-2b7f10c4e6a1").bytes
 TAKE = UUID("0f6d3c52-8a0e-4d57-9f0b-7c2f4be1d935").bytes
 """The same of a box that holds a take report."""
 MOST_BYTES = 256 << 20
-_MOST_BOXES = 1000
 
 
 def append_box(file: Path, content: bytes) -> None:
@@ -32,7 +32,7 @@ def replace_box(file: Path, content: bytes, *, kind: bytes) -> None:
     """
     length = file.stat().st_size
     with file.open("rb") as source:
-        boxes = list(_boxes(source, length))
+        boxes = list(outer_boxes(source, length))
         end = sum(boxes[-1][1:]) if boxes else 0
         if end != length:
             raise InputError(f"{file.name} is no whole mp4, so nothing is added to it.")
@@ -57,28 +57,9 @@ def _pieces(source: BinaryIO, length: int) -> Iterator[bytes]:
 def read_box(file: str | Path, *, kind: bytes = OURS) -> bytes | None:
     """The content that `append_box` or `replace_box` added to a file; None if there is none, or more than `MOST_BYTES`."""
     with Path(file).open("rb") as source:
-        for box, start, size in _boxes(source, Path(file).stat().st_size):
+        for box, start, size in outer_boxes(source, Path(file).stat().st_size):
             if box == b"uuid" and 16 <= size <= MOST_BYTES:
                 source.seek(start)
                 if source.read(16) == kind:
                     return source.read(size - 16)
     return None
-
-
-def _boxes(source: BinaryIO, length: int) -> Iterator[tuple[bytes, int, int]]:
-    """Type, first byte and length of the content of every outermost box, as far as they make sense."""
-    place = 0
-    for _ in range(_MOST_BOXES):
-        source.seek(place)
-        head = source.read(16)
-        if len(head) < 8:
-            return
-        size, kind = struct.unpack(">I4s", head[:8])
-        before = 8
-        if size == 1 and len(head) == 16:
-            (size,), before = struct.unpack(">Q", head[8:]), 16
-        end = length if size == 0 else place + size
-        if (size and size < before) or end > length:
-            return
-        yield kind, place + before, end - place - before
-        place = end
