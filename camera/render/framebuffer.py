@@ -40,6 +40,16 @@ def unpack_pixels(
     return words.view(np.uint8)[: 3 * keys.size].reshape(height, width, 3), depth, layer
 
 
+def close_cracks(
+    keys: NDArray[np.uint64], colour: NDArray[np.uint8], depth: NDArray[np.float32], layer: NDArray[np.uint8]
+) -> None:
+    """Fill holes one pixel wide between two opposite pixels with the farther of the two, in what `unpack_pixels` made of ``keys``.
+
+    Such holes are gaps of the sampling or the half pixel beside a depth edge, not regions that the camera move uncovered.
+    """
+    _close_cracks(keys, colour, depth, layer)
+
+
 def show_in_holes(
     keys: NDArray[np.uint64],
     colour: NDArray[np.uint8],
@@ -49,7 +59,7 @@ def show_in_holes(
 ) -> NDArray[np.bool_]:
     """What is drawn in ``keys`` (H,W), in the ``holes`` (H,W) of a picture of colour (H,W,3), depth and far (H,W), in place.
 
-    Cracks are closed as by `camera.render.inpaint.close_cracks`. Returns (H,W): True where something was put.
+    Cracks are closed as by `close_cracks`. Returns (H,W): True where something was put.
     """
     put = np.zeros(holes.shape, np.bool_)
     _show_in_holes(keys, colour, depth, far, holes, put)
@@ -103,17 +113,46 @@ def _unpack(keys, words, depth, layer):
 
 @kernel
 def _beside_a_crack(keys, y, x):
-    """Of the pairs of drawn pixels on opposite sides of an empty one, the farthest pixel; 0 where there is no pair."""
+    """The farther pixel of two on opposite sides of an empty one, the farthest where there are several such pairs; else 0."""
     height, width = keys.shape
+    half = np.uint64(32)
     best = np.uint64(0)
     for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
         ya, xa, yb, xb = y - dy, x - dx, y + dy, x + dx
         if ya < 0 or yb >= height or min(xa, xb) < 0 or max(xa, xb) >= width:
             continue
-        farther = min(keys[ya, xa], keys[yb, xb])
-        if farther != 0 and (best == 0 or farther >> np.uint64(32) < best >> np.uint64(32)):
+        one, other = keys[ya, xa], keys[yb, xb]
+        if one == 0 or other == 0:
+            continue
+        farther = other if other >> half < one >> half else one
+        if best == 0 or farther >> half < best >> half:
             best = farther
     return best
+
+
+@kernel
+def _put(key, colour, depth, y, x, inverse, bits):
+    """Colour and depth of a key at a pixel; returns its layer. ``bits`` is a view of ``inverse`` (1,)."""
+    bits[0] = np.uint32(key >> np.uint64(32))
+    word = np.uint32(key)
+    colour[y, x, 0], colour[y, x, 1] = np.uint8(word), np.uint8(word >> np.uint32(8))
+    colour[y, x, 2] = np.uint8(word >> np.uint32(16))
+    depth[y, x] = np.float32(1) / inverse[0]
+    return np.uint8(word >> np.uint32(24))
+
+
+@kernel
+def _close_cracks(keys, colour, depth, layer):
+    height, width = keys.shape
+    inverse = np.empty(1, np.float32)
+    bits = inverse.view(np.uint32)
+    for y in range(height):
+        for x in range(width):
+            if keys[y, x] != 0:
+                continue
+            key = _beside_a_crack(keys, y, x)
+            if key != 0:
+                layer[y, x] = _put(key, colour, depth, y, x, inverse, bits)
 
 
 @kernel
@@ -128,12 +167,6 @@ def _show_in_holes(keys, colour, depth, far, holes, put):
             key = keys[y, x]
             if key == 0:
                 key = _beside_a_crack(keys, y, x)
-            if key == 0:
-                continue
-            bits[0] = np.uint32(key >> np.uint64(32))
-            word = np.uint32(key)
-            colour[y, x, 0], colour[y, x, 1] = np.uint8(word), np.uint8(word >> np.uint32(8))
-            colour[y, x, 2] = np.uint8(word >> np.uint32(16))
-            depth[y, x] = np.float32(1) / inverse[0]
-            far[y, x] = word >> np.uint32(24) == np.uint32(2)
-            put[y, x] = True
+            if key != 0:
+                far[y, x] = _put(key, colour, depth, y, x, inverse, bits) == 2
+                put[y, x] = True

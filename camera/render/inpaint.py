@@ -1,4 +1,4 @@
-"""Fills the holes that a camera move uncovers from the background side, and closes hairline cracks.
+"""Fills the holes that a camera move uncovers from the background side.
 
 What lies behind a foreground object continues the background, so a hole takes its colours from the farther of its
 neighbours. Pull-push (Grossman and Dally 1998): pictures of half size are averaged from known pixels until no hole is
@@ -17,15 +17,6 @@ BEHIND = np.float32(0.9)
 """A pixel counts as background where its depth is at least this part of the greatest depth beside it."""
 HORIZON = np.float32(0.04)
 """Over this difference of sines the filling of the ground becomes that of the sky."""
-
-
-def close_cracks(colour: NDArray[np.uint8], depth: NDArray[np.float32], layer: NDArray[np.uint8]) -> None:
-    """Fill holes one pixel wide between two opposite neighbours with the farther of the two, in place.
-
-    ``colour`` (H,W,3), ``depth`` (H,W), ``layer`` (H,W) with 0 in holes. Such holes are gaps of the sampling or the
-    half pixel beside a depth edge, not regions that the camera move uncovered.
-    """
-    _close_cracks(colour, depth, layer, layer.copy())
 
 
 def from_background(
@@ -84,32 +75,6 @@ def _fill(
         filled = empty
     _push_last(result, holes, levels[0], filled)
     return result
-
-
-@kernel
-def _close_cracks(colour, depth, layer, before):
-    height, width = layer.shape
-    for y in range(height):
-        for x in range(width):
-            if before[y, x] != 0:
-                continue
-            best = np.float32(0)
-            from_y, from_x = y, x
-            for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
-                ya, xa, yb, xb = y - dy, x - dx, y + dy, x + dx
-                if ya < 0 or yb >= height or min(xa, xb) < 0 or max(xa, xb) >= width:
-                    continue
-                if before[ya, xa] == 0 or before[yb, xb] == 0:
-                    continue
-                if depth[ya, xa] < depth[yb, xb]:
-                    ya, xa = yb, xb
-                if depth[ya, xa] > best:
-                    best, from_y, from_x = depth[ya, xa], ya, xa
-            if best > 0:
-                depth[y, x] = best
-                layer[y, x] = before[from_y, from_x]
-                for channel in range(3):
-                    colour[y, x, channel] = colour[from_y, from_x, channel]
 
 
 @kernel

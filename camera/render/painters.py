@@ -264,7 +264,6 @@ def _nearest_first(sources: tuple[_Source, ...], path: CameraPath, frame: int) -
 
 def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
     from camera.render import depth_mesh, framebuffer
-    from camera.render import inpaint as fill
 
     drawn = framebuffer.empty_framebuffer(path.height, path.width)
     for order, source in enumerate(sources):
@@ -281,13 +280,12 @@ def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> R
             advantage=SAME_SURFACE if order else 1.0,
         )
     colour, depth, layer = framebuffer.unpack_pixels(drawn)
-    fill.close_cracks(colour, depth, layer)
+    framebuffer.close_cracks(drawn, colour, depth, layer)
     return RenderedFrame(colour, layer == 0, depth, layer == 2)
 
 
 def _paint_squares(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
     from camera.render import framebuffer, zbuffer
-    from camera.render import inpaint as fill
 
     drawn = framebuffer.empty_framebuffer(path.height, path.width)
     for source in sources:
@@ -302,7 +300,7 @@ def _paint_squares(sources: tuple[_Source, ...], path: CameraPath, frame: int) -
             magnification=magnification,
         )
     colour, depth, layer = framebuffer.unpack_pixels(drawn)
-    fill.close_cracks(colour, depth, layer)
+    framebuffer.close_cracks(drawn, colour, depth, layer)
     return RenderedFrame(colour, layer == 0, depth, layer == 2)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from camera.path import CameraPath, pinhole
-from camera.render import framebuffer, inpaint
+from camera.render import framebuffer
 from camera.render.painters import HiddenPart, painter, with_hidden
 from camera.view import Scene, View
 
@@ -52,7 +52,7 @@ def test_cracks_are_closed_in_holes_as_in_whole_pictures():
     keys = (1 / depth).view(np.uint32).astype(np.uint64) << np.uint64(32) | words
     keys[rng.random(keys.shape) < 0.3] = 0
     whole = framebuffer.unpack_pixels(keys)
-    inpaint.close_cracks(*whole)
+    framebuffer.close_cracks(keys, *whole)
     blank = np.zeros_like(colour), np.zeros_like(depth), np.zeros(depth.shape, bool)
     put = framebuffer.show_in_holes(keys, *blank, np.ones(depth.shape, bool))
     np.testing.assert_array_equal(put, whole[2] > 0)

@@ -46,3 +46,26 @@ def test_the_nearest_wins_in_any_order():
     nearer = first[1] < second[1]
     np.testing.assert_allclose(z, np.where(nearer, first[1], second[1]), rtol=3e-7)
     np.testing.assert_array_equal(colour[nearer], first[0][nearer])
+
+
+def closed(depth: list[list[float]]) -> np.ndarray:
+    """Depth of a picture after `close_cracks`; 0 in holes."""
+    rows = np.array(depth, np.float32)
+    with np.errstate(divide="ignore"):
+        inverse = np.where(rows > 0, 1 / rows, np.float32(0)).astype(np.float32)
+    keys = inverse.view(np.uint32).astype(np.uint64) << np.uint64(32)
+    keys |= np.where(rows > 0, np.uint64(1 << 24), np.uint64(0))
+    picture = framebuffer.unpack_pixels(keys)
+    framebuffer.close_cracks(keys, *picture)
+    np.testing.assert_array_equal(picture[2], picture[1] > 0)
+    return picture[1]
+
+
+def test_a_crack_takes_the_farther_side_of_the_farthest_pair():
+    assert closed([[1, 2, 1], [1, 0, 4], [1, 2, 1]])[1, 1] == 4
+    assert closed([[1, 0, 8], [0, 0, 0], [2, 0, 1]])[1, 1] == 8, "across the diagonals: 1 and 1, 8 and 2"
+
+
+def test_a_hole_of_two_pixels_and_one_at_the_border_stay():
+    assert not closed([[1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]])[1:3].any()
+    assert closed([[0, 1], [1, 1]])[0, 0] == 0

@@ -310,11 +310,11 @@ def test_nothing_but_sky(renderer):
 
 
 def test_warming_up_leaves_nothing_to_compile():
-    from camera.render import depth_mesh, forward_splat, zbuffer
+    from camera.render import depth_mesh, forward_splat, framebuffer, zbuffer
     from camera.render import inpaint as fill
 
     warm_up()
-    kernels = (fill._push_last, fill._close_cracks, depth_mesh._draw, forward_splat._accumulate, zbuffer._draw)
+    kernels = (fill._push_last, framebuffer._close_cracks, depth_mesh._draw, forward_splat._accumulate, zbuffer._draw)
     compiled = [len(kernel.signatures) for kernel in kernels]
     for renderer in RENDERERS:
         render(Scene((box(),)), sideways(0.5), renderer=renderer, fill="background")
