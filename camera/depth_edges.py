@@ -1,4 +1,4 @@
-"""Reliable depth: pixels away from depth edges. A pixel beside an edge mixes two surfaces."""
+"""Reliable depth: pixels away from depth edges. A pixel at an edge mixes two surfaces."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 def reliable_depth(depth: NDArray[np.float32], threshold: float = 0.05) -> NDArray[np.bool_]:
     """(H,W): True where depth (H,W) is positive and its 5x5 neighbourhood spans less than ``threshold`` of its mean.
 
-    GEN3C's point filter. The mean counts zeros beyond the border, so borders pass less easily.
+    GEN3C's point filter. The mean includes zeros beyond the border, so fewer border pixels pass.
     """
     depth = np.ascontiguousarray(depth, dtype=np.float32)
     window = np.ones((5, 5), np.uint8)

@@ -19,9 +19,9 @@ from types import TracebackType
 
 
 class InputError(ValueError):
-    """The user's input cannot be used; the message says why and what to do.
+    """The user's input cannot be used.
 
-    ``str(error)`` is shown as it is: one sentence that says what was expected, what came and what to do.
+    ``str(error)`` is shown to the user: one sentence that says what was expected, what was given and what to do.
     """
 
 
@@ -31,7 +31,7 @@ DAMAGED: tuple[type[BaseException], ...] = (
     NotImplementedError, RuntimeError, MemoryError, UnboundLocalError,
 )  # fmt: skip
 """Exceptions that the readers of Python, numpy, torch and trimesh raise for a damaged file. ValueError includes invalid UTF-8 and
-numpy's bad shapes, LookupError lacking keys and places, ArithmeticError overflows, RuntimeError nesting without end."""
+numpy's shape errors, LookupError missing keys and indices, ArithmeticError overflows, RuntimeError endless recursion."""
 
 _OF_LIBRARIES = {
     "cv2": ("error",),
@@ -39,7 +39,7 @@ _OF_LIBRARIES = {
     "av.error": ("FFmpegError",),
     "safetensors": ("SafetensorError",),
 }
-"""Errors of libraries that are imported on first use, by module: where it is not loaded it has raised nothing."""
+"""Errors of libraries that are imported on first use, by module. A module that is not loaded cannot have raised one."""
 
 _FAULTS = {
     errno.ENOSPC: "The disk of this computer is full; free some space and try again.",
@@ -75,14 +75,14 @@ def damage_errors() -> tuple[type[BaseException], ...]:
 
 
 def describe_fault(error: BaseException | None) -> str | None:
-    """One sentence for an error of the system rather than of a file (disk full, folder not writable), else None."""
+    """One sentence for a system error (disk full, folder not writable); None for any other error."""
     if not isinstance(error, OSError):
         return None
     return NO_TEMPORARY_FOLDER if _lacks_temporary_folder(error) else _FAULTS.get(error.errno or 0)
 
 
 def _lacks_temporary_folder(error: OSError) -> bool:
-    """Whether Python finds no folder for temporary files, or the folder it found no longer exists."""
+    """Whether Python found no folder for temporary files, or the folder it found no longer exists."""
     if error.errno != errno.ENOENT:
         return False
     folder = tempfile.tempdir
@@ -104,24 +104,24 @@ def json_kind(value: object) -> str:
 
 
 def describe_unreachable(error: BaseException) -> str:
-    """A short reason why a server could not be reached, without addresses and class names."""
+    """A short reason why a server could not be reached, without addresses or class names."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status:
         return f"it answered {status}"
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, TimeoutError) or "Timeout" in type(seen).__name__:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__:
             return "it took too long"
-        if isinstance(seen, OSError) and seen.errno in _NETWORK:
-            return _NETWORK[seen.errno]
-        seen = seen.__cause__ or seen.__context__
+        if isinstance(cause, OSError) and cause.errno in _NETWORK:
+            return _NETWORK[cause.errno]
+        cause = cause.__cause__ or cause.__context__
     return "the connection failed"
 
 
 class reading:
-    """``with reading("room.zip is damaged; pack it again."):`` converts the exceptions that a damaged file raises into this `InputError`.
+    """Convert exceptions raised by a damaged file into an `InputError`: ``with reading("room.zip is damaged; pack it again."):``.
 
-    The reader's own `InputError` passes unchanged; an error of the system is reported as such, see `describe_fault`.
+    The reader's own `InputError` passes unchanged; a system error gets its own sentence, see `describe_fault`.
     """
 
     def __init__(self, sentence: str) -> None:

@@ -28,25 +28,25 @@ def padding_mask(view: View) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Horizon:
-    """The lower limit of a scene's sky: ``up`` (3,), a unit vector in the world, and the sine of the sky's lowest elevation."""
+    """The lower limit of a scene's sky. ``up``: (3,) unit vector in the world. ``lowest``: sine of the sky's lowest elevation."""
 
     up: NDArray[np.float64]
     lowest: float
 
     @staticmethod
     def of(scene: Scene) -> Horizon | None:
-        """Up is where the tops of the scene's pictures point on average; None for a scene without sky."""
+        """The horizon of ``scene``; None if it has no sky. Up is the mean up direction of its cameras."""
         views = scene.views[:: max(1, len(scene.views) // 8)]
         up = -np.mean([view.world_from_camera[:3, 1] for view in views], axis=0)
         length = float(np.linalg.norm(up))
-        if length < 0.1:  # pictures taken every way up
+        if length < 0.1:  # the cameras have no common up direction
             return None
         sines = [_sky_sines(view, up / length) for view in views]
-        seen = [np.percentile(found, 1) for found in sines if len(found)]
-        return Horizon(up / length, float(min(seen))) if seen else None
+        lowest = [np.percentile(of_view, 1) for of_view in sines if len(of_view)]
+        return Horizon(up / length, float(min(lowest))) if lowest else None
 
     def below(self, path: CameraPath, frame: int) -> NDArray[np.bool_]:
-        """(H,W): pixels whose rays point below all sky of the scene."""
+        """(H,W): True where the pixel's ray points below the scene's sky."""
         y, x = np.mgrid[: path.height, : path.width].astype(np.float32)
         turn = path.world_from_camera[frame, :3, :3].T @ self.up @ np.linalg.inv(path.intrinsics[frame])
         inverse = np.linalg.inv(path.intrinsics[frame])
@@ -55,7 +55,7 @@ class Horizon:
 
 
 def _sky_sines(view: View, up: NDArray[np.float64], stride: int = 4) -> NDArray[np.float64]:
-    """(N,) sines of elevation of the pixels that have no depth and are no padding, every ``stride`` in x and y."""
+    """(N,): sines of the elevation of sky pixels (no depth, not padding), at every ``stride``-th row and column."""
     y, x = np.nonzero(~(view.known | padding_mask(view))[::stride, ::stride])
     rays = np.stack([x * stride, y * stride, np.ones(len(x))], axis=1) @ np.linalg.inv(view.intrinsics).T
     return rays @ (view.world_from_camera[:3, :3].T @ up) / np.linalg.norm(rays, axis=1)

@@ -16,7 +16,7 @@ Fit = Literal["crop", "pad", "stretch"]
 
 @dataclass(frozen=True, eq=False)
 class CameraPath:
-    """A camera move; immutable, checked on creation.
+    """A camera path; immutable, checked on creation.
 
     ``world_from_camera``: (F,4,4) float64, OpenCV axes, rotation orthonormal to 1e-4, last row 0 0 0 1.
     ``intrinsics``: (F,3,3) float64 in pixels of a ``width`` x ``height`` picture, skew allowed, last row 0 0 1;
@@ -80,7 +80,7 @@ class CameraPath:
         return np.degrees(2 * np.arctan(np.array([self.width, self.height]) / (2 * focal)))
 
     def values(self) -> dict[str, Any]:
-        """The path as plain numbers and lists, exactly; ``CameraPath(**values)`` restores it."""
+        """The path as plain numbers and lists; ``CameraPath(**values)`` restores it exactly."""
         return {
             "world_from_camera": self.world_from_camera.tolist(),
             "intrinsics": self.intrinsics.tolist(),
@@ -106,7 +106,7 @@ class CameraPath:
         return replace(self, intrinsics=shift @ self.intrinsics, width=width, height=height)
 
     def fitted(self, width: int, height: int, fit: Fit = "crop") -> CameraPath:
-        """Resized to ``width`` x ``height``, keeping the aspect ratio by a centred crop or pad, or stretching."""
+        """Resized to ``width`` x ``height`` with a centred crop or pad, or stretched."""
         if fit == "stretch":
             return self.resized(width, height)
         inner_width, inner_height = scaled_size(self.width, self.height, width, height, fit)
@@ -114,8 +114,7 @@ class CameraPath:
         return self.resized(inner_width, inner_height).cropped(left, top, width, height)
 
     def unfitted(self, like: CameraPath, fit: Fit = "crop") -> CameraPath:
-        """The inverse of `fitted`: the cameras in the picture size of ``like``, so that fitting them to this size gives exactly
-        these cameras."""
+        """The inverse of `fitted`: the cameras at the picture size of ``like``; fitting the result gives this path back."""
         plain = CameraPath(np.eye(4)[None], np.eye(3), like.width, like.height)
         framed_from_whole = plain.fitted(self.width, self.height, fit).intrinsics[0]
         lenses = np.linalg.inv(framed_from_whole) @ self.intrinsics
@@ -139,7 +138,7 @@ class CameraPath:
         return self.between(np.linspace(0, len(self) - 1, frames)).with_fps(self.fps * frames / len(self))
 
     def between(self, frames: ArrayLike) -> CameraPath:
-        """Cameras interpolated at fractional ``frames`` (N,); the camera stands still before the first and after the last frame.
+        """Cameras interpolated at fractional ``frames`` (N,), clamped to the first and last frame.
 
         Positions and lenses are interpolated linearly, rotations along the shortest arc.
         """

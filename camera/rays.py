@@ -1,7 +1,7 @@
 """Rays through pixels and their Plücker coordinates, in the variants that the methods were trained on.
 
-A ray with origin o (the camera's centre) and direction d has the Plücker coordinates d and m = o x d; the moment m does not
-depend on which point of the ray is called its origin, and its length is the ray's distance from the world's origin.
+A ray with origin o (the camera centre) and direction d has the Plücker coordinates d and m = o x d. The moment m is the same
+for every point o of the ray; for a unit d its length is the ray's distance from the world's origin.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ Order = Literal["moment_direction", "direction_moment"]
 """DualCamCtrl and CameraCtrl put the moment first, GenXD the direction."""
 
 Centre = Literal["integer", "half"]
-"""Where pixel (0,0) is sampled, in the lens's own coordinates: at (0,0), or at (0.5,0.5)."""
+"""Pixel coordinates of the centre of pixel (0,0): (0,0), or (0.5,0.5)."""
 
 Length = Literal["unit", "depth"]
-"""Directions of length 1, or with z = 1 in the camera, so that ``origin + depth * direction`` is the point."""
+"""Directions have length 1, or z = 1 in the camera, so that ``origin + depth * direction`` is the surface point."""
 
 
 def directions(path: CameraPath, *, centre: Centre = "integer", length: Length = "unit") -> NDArray[np.float32]:
     """(F,H,W,3): the direction of every pixel's ray in the world.
 
-    ``centre`` says in which convention the path's principal point is written; ours is "integer". Raises `InputError` for
-    other options.
+    ``centre``: the pixel convention of the path's principal point; ours is "integer". Raises `InputError` for other values.
     """
     return np.ascontiguousarray(np.moveaxis(_planes(path, centre, length), 1, -1))
 
@@ -38,7 +37,7 @@ def pluecker(
 ) -> NDArray[np.float32]:
     """(F,6,H,W): Plücker coordinates of every pixel's ray, in the path's world and unit.
 
-    The methods want the world to be one of the cameras: call `CameraPath.relative_to_first` before.
+    The methods expect one of the cameras as the world frame: call `CameraPath.relative_to_first` first.
     """
     if order not in ("moment_direction", "direction_moment"):
         raise InputError(f"The order of Plücker coordinates is moment_direction or direction_moment; got {order}.")
@@ -56,10 +55,10 @@ def pluecker(
 
 
 def _planes(path: CameraPath, centre: Centre, length: Length) -> NDArray[np.float32]:
-    """(F,3,H,W): `directions`, plane by plane: a multiple of x plus one of y, each row and column computed once."""
+    """(F,3,H,W): `directions` as planes: the sum of a term per column and a term per row, each computed once."""
     if centre not in ("integer", "half") or length not in ("unit", "depth"):
         raise InputError(
-            f"Rays know the centres integer and half and the lengths unit and depth; got {centre}, {length}."
+            f"The centre of rays is integer or half and their length unit or depth; got {centre}, {length}."
         )
     offset = 0.5 if centre == "half" else 0.0
     across, down = np.arange(path.width) + offset, np.arange(path.height) + offset

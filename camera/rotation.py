@@ -19,7 +19,7 @@ QuaternionOrder = Literal["xyzw", "wxyz"]
 
 
 def scipy_rotation() -> type[Rotation]:
-    """scipy's Rotation class, imported on first use, because that takes a quarter of a second and 25 MB."""
+    """scipy's Rotation class, imported on first use because the import takes a quarter of a second and 25 MB."""
     from scipy.spatial.transform import Rotation
 
     return Rotation
@@ -35,13 +35,13 @@ def slerp(start: ArrayLike, end: ArrayLike, blend: ArrayLike) -> NDArray[np.floa
 def look_at(centre: ArrayLike, target: ArrayLike, *, up: ArrayLike = UP) -> NDArray[np.float64]:
     """(...,3,3): a camera at ``centre`` (...,3) that looks at ``target`` (...,3), with its x axis perpendicular to ``up``.
 
-    Raises `InputError` where the target is the centre, or straight above or below it.
+    Raises `InputError` if the target is at the centre, or straight above or below it.
     """
     forward = np.asarray(target, dtype=np.float64) - np.asarray(centre, dtype=np.float64)
     right = np.cross(forward, np.broadcast_to(np.asarray(up, dtype=np.float64), forward.shape))
     distance, width = (np.linalg.norm(axis, axis=-1, keepdims=True) for axis in (forward, right))
     if not (distance > 1e-12).all():
-        raise InputError("A camera cannot look at the point where it stands; move the camera or the point.")
+        raise InputError("A camera cannot look at its own position; move the camera or the target.")
     if not (width > 1e-9 * distance * np.linalg.norm(up)).all():
         raise InputError("A camera cannot look straight along its up direction; move it a little or give another up.")
     forward, right = forward / distance, right / width
@@ -69,7 +69,7 @@ def to_pan_tilt_roll(rotation: ArrayLike) -> NDArray[np.float64]:
 
 
 def from_quaternion(quaternion: ArrayLike, *, order: QuaternionOrder) -> NDArray[np.float64]:
-    """(...,3,3) from quaternions (...,4) of any positive length; raises `InputError` where the length is zero."""
+    """(...,3,3) from quaternions (...,4) of any positive length; raises `InputError` if a length is zero or not finite."""
     quaternion = np.asarray(quaternion, dtype=np.float64)
     length = np.linalg.norm(quaternion, axis=-1)
     if not (np.isfinite(length) & (length > 1e-9)).all():
@@ -79,24 +79,24 @@ def from_quaternion(quaternion: ArrayLike, *, order: QuaternionOrder) -> NDArray
 
 
 def to_quaternion(rotation: ArrayLike, *, order: QuaternionOrder) -> NDArray[np.float64]:
-    """(F,4) unit quaternions of rotations (F,3,3); the first has w >= 0, each following one has the sign closer to its predecessor."""
+    """(F,4) unit quaternions from rotations (F,3,3); the first has w >= 0, each later one has the sign closer to its predecessor."""
     quaternion = scipy_rotation().from_matrix(np.asarray(rotation)).as_quat(canonical=True)
-    turned = (quaternion[1:] * quaternion[:-1]).sum(axis=1) < 0
-    quaternion[1:][np.cumsum(turned) % 2 == 1] *= -1
+    flips = (quaternion[1:] * quaternion[:-1]).sum(axis=1) < 0
+    quaternion[1:][np.cumsum(flips) % 2 == 1] *= -1
     return quaternion if order == "xyzw" else np.roll(quaternion, 1, axis=-1)
 
 
 def angle_degrees(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-    """(...): the angle between two rotations (...,3,3), 0 to 180 degrees; exact for small angles too."""
+    """(...): the angle between two rotations (...,3,3), 0 to 180 degrees; accurate for small angles too."""
     between = np.swapaxes(np.asarray(first), -1, -2) @ np.asarray(second)
     turn = scipy_rotation().from_matrix(between.reshape(-1, 3, 3)).magnitude().reshape(between.shape[:-2])
     return np.degrees(turn)
 
 
 def orthonormal(rotation: ArrayLike) -> NDArray[np.float64]:
-    """(...,3,3): the nearest rotations, for example to matrices that were rounded in a file.
+    """(...,3,3): the nearest rotations to matrices (...,3,3), for example to values that were rounded in a file.
 
-    Raises `InputError` where a matrix is no rotation at all (scaled, sheared or mirrored by more than 1 %).
+    Raises `InputError` if a matrix is not a rotation (scaled or sheared by more than 1 %, or mirrored).
     """
     rotation = np.asarray(rotation, dtype=np.float64)
     if not np.isfinite(rotation).all():

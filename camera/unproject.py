@@ -1,4 +1,4 @@
-"""Depth to points in the world, compiled. Imports the compiler, so import this module only on first use."""
+"""Unproject depth maps to world points with compiled kernels. Imports numba, so import this module only on first use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DepthIs = Literal["z", "distance"]
 def unproject(
     depth: NDArray[np.float32], intrinsics: ArrayLike, world_from_camera: ArrayLike, *, depth_is: DepthIs = "z"
 ) -> NDArray[np.float32]:
-    """World points (H,W,3) of a depth picture (H,W); the origin where depth is not positive.
+    """World points (H,W,3) of a depth map (H,W); (0,0,0) where depth is not positive.
 
     ``intrinsics`` (3,3) in pixels with centres at integers, ``world_from_camera`` (4,4).
     """
@@ -49,7 +49,7 @@ def _unproject(depth, turn, centre, points):
 
 @kernel
 def _unproject_row(depth, y, turn, centre, xs, ys, zs):
-    """Branch-free code over three planes, which the compiler vectorises. Matrices are scalars, so that no store can alias them."""
+    """Unproject one row into three planes, without branches so that it vectorises. Matrix entries are scalars, so no store can alias them."""
     t00, t10, t20 = turn[0, 0], turn[1, 0], turn[2, 0]
     c0, c1, c2 = centre[0], centre[1], centre[2]
     base_x, base_y, base_z = turn[0, 1] * y + turn[0, 2], turn[1, 1] * y + turn[1, 2], turn[2, 1] * y + turn[2, 2]

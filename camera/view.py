@@ -14,13 +14,13 @@ from camera.errors import InputError
 from camera.path import CameraPath, Fit, resizing, scaled_size
 
 FAR = 1e4
-"""Depth given to sky and to pixels without depth, in scene units, where all known depth is nearer; see `View.far`."""
+"""Depth assigned to sky and to pixels without depth, in scene units, if all known depth is nearer; see `View.far`."""
 FAR_BEYOND = 10.0
-"""Otherwise, they are this many times as far as the farthest known depth."""
+"""Otherwise the far depth is this many times the farthest known depth."""
 SKY_GAP = 1e3
-"""Depth beyond `FAR` that exceeds all depth within `FAR` by this factor counts as sky, as renderers write it."""
+"""Depth beyond `FAR` counts as sky if it exceeds all depth within `FAR` by this factor: renderers write such values for the sky."""
 NO_DEPTH = 1e9
-"""Never a depth: Blender writes 1e10 for the sky, others the largest float."""
+"""Values from here on are never a depth: Blender writes 1e10 for the sky, other renderers the largest float."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class View:
     """One picture with depth.
 
     ``colour``: (H,W,3) uint8 RGB. ``depth``: (H,W) float32 along the camera's z axis, positive and finite, in scene
-    units; `far` where there is none. ``known``: (H,W) bool, False where depth was filled in (sky, invalid, padding).
+    units; `far` at pixels without depth. ``known``: (H,W) bool, False where depth was filled in (sky, invalid, padding).
     ``world_from_camera``: (4,4). ``intrinsics``: (3,3) in pixels.
     """
 
@@ -40,14 +40,14 @@ class View:
 
     @staticmethod
     def of(colour: NDArray, depth: NDArray, intrinsics: NDArray, world_from_camera: NDArray | None = None) -> View:
-        """A checked view; depth that is NaN, infinite, not positive or sky (`is_depth`) becomes `far` and unknown."""
+        """A checked view. Depth that is NaN, infinite, not positive or sky (`is_depth`) is set to `far` and marked unknown."""
         colour = np.ascontiguousarray(colour)
         if colour.ndim != 3 or colour.shape[2] != 3 or colour.dtype != np.uint8:
             raise InputError(f"A view needs an RGB picture of shape (H,W,3), got {colour.shape} of {colour.dtype}.")
         depth = np.asarray(depth, dtype=np.float32)
         if depth.shape != colour.shape[:2]:
             raise InputError(
-                f"Depth of {depth.shape[::-1]} pixels does not belong to a picture of {colour.shape[1::-1]}; give both in one size."
+                f"Depth of {depth.shape[::-1]} pixels does not match a picture of {colour.shape[1::-1]}; give both in one size."
             )
         known = is_depth(depth)
         if not known.any():
@@ -72,7 +72,7 @@ class View:
 
     @cached_property
     def far(self) -> float:
-        """Depth beyond which there is only sky, in scene units: `FAR`, or behind all known depth."""
+        """Depth assigned to the sky, in scene units: `FAR`, or `FAR_BEYOND` times the farthest known depth if that reaches `FAR`."""
         return far_of(self.depth[self.known])
 
     @cached_property
@@ -84,7 +84,7 @@ class View:
         return float(np.median(depth[known] if known.any() else self.depth[self.known]))
 
     def resized(self, width: int, height: int) -> View:
-        """Resizes colour by area averaging or bicubic interpolation, and depth by nearest neighbour, so that no depth between two surfaces appears."""
+        """Resizes colour by area averaging or bicubic interpolation, and depth by nearest neighbour, which never blends two surfaces."""
         import cv2
 
         if (width, height) == (self.width, self.height):
@@ -101,14 +101,14 @@ class View:
         return replace(self, colour=colour, depth=depth, known=known, intrinsics=lens)
 
     def at_most(self, side: float) -> View:
-        """Resized to a longer side of at most ``side`` pixels, with a shorter side of at least 2; unchanged if it is not larger."""
+        """Resized to a longer side of at most ``side`` pixels (shorter side at least 2); unchanged if it is already that small."""
         scale = side / max(self.width, self.height)
         if scale >= 1:
             return self
         return self.resized(max(2, round(self.width * scale)), max(2, round(self.height * scale)))
 
     def fitted(self, width: int, height: int, fit: Fit = "crop") -> View:
-        """Brought to ``width`` x ``height`` exactly as `CameraPath.fitted`; padding is black and not known."""
+        """Fitted to ``width`` x ``height`` exactly as in `CameraPath.fitted`; padding is black and unknown."""
         import cv2
 
         if fit == "stretch":
@@ -131,24 +131,24 @@ class View:
 
 
 def is_depth(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(H,W): True where a number is a depth, in any unit; False where it is not finite, not positive, or stands for the sky.
+    """(H,W): True where a value is a depth, in any unit; False where it is not finite, not positive, or marks the sky.
 
-    Values of `FAR` and more are sky if all other values are nearer by `SKY_GAP`, or if all of them equal `FAR`.
+    Values of `FAR` and more are sky if all other values are nearer by the factor `SKY_GAP`, or if they all equal `FAR`.
     """
-    held = np.isfinite(depth) & (depth > 0) & (depth < NO_DEPTH)
-    beyond = held & (depth >= FAR)
-    within = held & ~beyond
+    valid = np.isfinite(depth) & (depth > 0) & (depth < NO_DEPTH)
+    beyond = valid & (depth >= FAR)
+    within = valid & ~beyond
     if beyond.any() and within.any():
         nearest, farthest = float(depth[beyond].min()), float(depth[beyond].max())
         if farthest == FAR or nearest >= SKY_GAP * float(depth[within].max()):
             return within
     elif beyond.any() and float(depth[beyond].max()) == FAR:
         return within
-    return held
+    return valid
 
 
 def far_of(known: NDArray[np.float32]) -> float:
-    """The depth assigned to pixels without one, given the ``known`` depths, see `View.far`."""
+    """The depth assigned to pixels without depth, given the ``known`` depths; see `View.far`."""
     farthest = float(known.max()) if known.size else 0.0
     return FAR if farthest < FAR else FAR_BEYOND * farthest
 
@@ -157,11 +157,11 @@ def far_of(known: NDArray[np.float32]) -> float:
 class Scene:
     """The scene that the camera moves through.
 
-    ``kind``: "still" is one view; "clip" is one view per frame of a video, time passes; "views" are several
-    views of one moment. All views share one world and one size.
-    ``unit``: "metres" when depth is metric, else "relative" (one unknown factor for the whole scene).
-    ``source``: the origin of the depth, as text for the user. ``others``: pictures of the same place and world, of any
-    size, that are drawn only where the views leave holes: a second capture, or the area behind a part that was moved.
+    ``kind``: "still" is one view; "clip" is one view per frame of a video; "views" are several views of one moment. All
+    views share one world and one size.
+    ``unit``: "metres" if depth is metric, else "relative" (up to one scale factor for the whole scene).
+    ``source``: the origin of the depth, as text for the user. ``others``: views of any size in the same world, drawn
+    only where ``views`` leave holes: a second capture, or the background behind a part that was moved.
     """
 
     views: tuple[View, ...]
@@ -189,19 +189,19 @@ class Scene:
 
     @property
     def far(self) -> float:
-        """Depth beyond all known depth of every view, see `View.far`."""
+        """The largest `View.far` of all views."""
         return max(view.far for view in self.views)
 
     def fitted(self, width: int, height: int, fit: Fit = "crop") -> Scene:
         """The scene fitted to another frame. Equal requests share one cached, read-only scene while it is in use."""
-        made = _FITTED.setdefault(self, WeakValueDictionary())
-        found = made.get((width, height, fit))
-        if found is None:
+        cache = _FITTED.setdefault(self, WeakValueDictionary())
+        fitted = cache.get((width, height, fit))
+        if fitted is None:
             scale = max(width / self.first.width, height / self.first.height)
             others = tuple(view.at_most(scale * max(view.width, view.height)) for view in self.others)
-            found = replace(self, views=tuple(view.fitted(width, height, fit) for view in self.views), others=others)
-            made[width, height, fit] = found
-        return found
+            fitted = replace(self, views=tuple(view.fitted(width, height, fit) for view in self.views), others=others)
+            cache[width, height, fit] = fitted
+        return fitted
 
 
 _FITTED: WeakKeyDictionary[Scene, WeakValueDictionary[tuple[int, int, str], Scene]] = WeakKeyDictionary()

@@ -1,4 +1,4 @@
-"""Pictures of GEN3C's 3D cache as points, and the filters that decide which points are shown: reliable depth and the foreground mesh."""
+"""Pictures of GEN3C's 3D cache as points, and the filters that remove points: reliable depth and the foreground mesh."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from camera.cache3d.occlusion import ForegroundMesh
 
 FARTHEST = 100.0
-"""Depth to which the pictures that a cache begins with are clamped, as GEN3C does; its sky ends up here."""
+"""Depth to which the first pictures of a cache are clamped, as in GEN3C; its sky is at this depth."""
 BOUNDARY = 0.05
-"""Threshold of the depth edges that the foreground mesh is laid over."""
+"""Threshold of the depth edges that the foreground mesh covers."""
 
 
 @dataclass(frozen=True)
 class CacheOptions:
-    """How a cache stores and shows its points. The defaults fix upstream's faults; `UPSTREAM` reproduces them.
+    """How a cache stores and renders its points. The defaults fix upstream's errors; `UPSTREAM` reproduces them.
 
-    ``filter_threshold``: points are dropped where the depth of a 5x5 window spans more than this part of its mean;
-    1 keeps all. ``foreground_masking``: what lies behind a mesh over the depth edges is not shown.
-    ``pairs_share_depth_range``: upstream draws two items of the (frame, buffer) list at a time and scales their depth
-    weights together, so that the picture of a frame depends on its neighbour in the list.
+    ``filter_threshold``: points are dropped where the depth in a 5x5 window spans more than this fraction of its mean;
+    1 keeps all. ``foreground_masking``: pixels behind a mesh over the depth edges are not shown.
+    ``pairs_share_depth_range``: upstream renders two items of the (frame, buffer) list at a time and scales their depth
+    weights together, so the picture of a frame depends on its neighbour in the list.
     ``first_boundary_for_all``: upstream masks added frames by the depth edges of the first picture.
     """
 
@@ -42,7 +42,9 @@ class CacheOptions:
 
     def __post_init__(self) -> None:
         if not 0 < self.filter_threshold <= 1:
-            raise InputError(f"The point filter's threshold must lie between 0 and 1, got {self.filter_threshold}.")
+            raise InputError(
+                f"The point filter's threshold must be above 0 and at most 1, got {self.filter_threshold}."
+            )
 
 
 DEFAULTS = CacheOptions()
@@ -54,7 +56,7 @@ class Buffer:
     """One picture as points.
 
     ``image`` (H,W,3) float32 in [-1,1]; ``points`` (H,W,3) float32 in the world; ``mask`` (H,W) float32, 1 where the
-    pixel is shown; ``boundary`` (H,W) bool: where depth jumps, or None without foreground masking.
+    pixel is shown; ``boundary`` (H,W) bool: depth edges, or None without foreground masking.
     """
 
     image: NDArray[np.float32]
@@ -83,10 +85,10 @@ def buffer(
     mask: NDArray | None = None,
     farthest: float | None = FARTHEST,
 ) -> Buffer:
-    """A buffer from a picture (H,W,3) in [-1,1] and ``depth`` (H,W) along z, NaN where unknown; ``mask`` (H,W): pixels to use.
+    """A buffer from a picture (H,W,3) in [-1,1] and ``depth`` (H,W) along z, NaN where unknown. ``mask`` (H,W): pixels to use.
 
-    Depth is clamped to [0, ``farthest``]; None takes it as it is (an aligned depth may turn negative; the point filter
-    then judges its surroundings as GEN3C's does).
+    Depth is clamped to [0, ``farthest``]; None does not clamp (an aligned depth may be negative; the point filter then
+    treats its neighbourhood as GEN3C does).
     """
     from camera.unproject import unproject
 
@@ -107,14 +109,14 @@ def to_signed(colour: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def clamp_depth(depth: NDArray[np.float32], farthest: float) -> NDArray[np.float32]:
-    """Depth in [0, ``farthest``]; where there is none, ``farthest``."""
+    """Depth clamped to [0, ``farthest``]; ``farthest`` where it is missing."""
     return np.clip(np.nan_to_num(depth, nan=farthest, posinf=farthest), 0, farthest)
 
 
 def buffer_of(view: View, options: CacheOptions, *, farthest: float = FARTHEST) -> Buffer:
     """A view as a buffer; the sky is placed at the depth ``farthest``.
 
-    Not shown are padding and pixels that have a depth but are marked as not known: what a clip's own mask leaves out.
+    Masked out are padding and pixels that have a depth but are marked unknown, i.e. excluded by the clip's own mask.
     """
     masked = ~view.known & (view.depth < view.far)
 

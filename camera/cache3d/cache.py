@@ -1,22 +1,22 @@
-"""GEN3C's 3D cache: pictures stored as coloured points and rendered for the network from the cameras of the target path.
+"""GEN3C's 3D cache: pictures stored as coloured points and rendered, as the network's input, from the target path's cameras.
 
-Three kinds, by scene::
+Three kinds, depending on the scene::
 
     cache = image_cache(view)            # "still": the picture; cache = cache.updated(view) adds a generated frame
-    cache = key_view_cache(scene.views)  # "views": the views that cover a stretch of the path best are chosen
+    cache = key_view_cache(scene.views)  # "views": chooses the views that best cover a stretch of the path
     cache = clip_cache(scene)            # "clip": frame f of the clip for target frame f
-    cache = cache_of(scene)              # whichever fits
+    cache = cache_of(scene)              # chosen by the kind of scene
 
     shown = cache.render(path.sliced(slice(0, 121)))
-    shown.images   # (F,N,3,H,W) float32 in [-1,1], -1 where nothing is known
-    shown.masks    # (F,N,1,H,W) float32, 1 where something is known
+    shown.images   # (F,N,3,H,W) float32 in [-1,1], -1 where unknown
+    shown.masks    # (F,N,1,H,W) float32, 1 where known
     cache.cloud()  # PointCloud: ply_bytes(), glb_bytes()
 
 N is the number of buffers. Caches are immutable values; `render` may be called from several threads.
-`CacheOptions` holds the point filter, foreground masking and, by name, what upstream does differently.
+`CacheOptions` has the point filter, foreground masking and the named upstream behaviours.
 
-Two of upstream's failures have no option because nothing is lost without them: a clip longer than one chunk can be
-rendered with foreground masking, and a new frame that sees nothing of the cache enters with its depth as it is.
+Two upstream failures are fixed without an option: a clip longer than one chunk can be rendered with foreground masking,
+and a new frame that does not overlap the cache is added without depth alignment.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import torch
 
 FARTHEST_NEW = 1e4
-"""Depth to which generated frames that are added are clamped; `camera.cache3d.buffer.FARTHEST` is for the first ones."""
+"""Depth to which added generated frames are clamped; the first pictures use `camera.cache3d.buffer.FARTHEST`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +68,12 @@ class ImageCache:
         generator: torch.Generator | None = None,
         with_depth: bool = False,
     ) -> CacheFrames:
-        """All buffers from every camera of ``path``.
+        """Render all buffers from every camera of ``path``.
 
-        ``noise``: strength of the normal noise that GEN3C can add to the images, times a buffer's place in time (the
-        oldest gets none); drawn from ``generator``, which must be given with it.
+        ``noise``: strength of the normal noise that GEN3C can add to the images, multiplied by a buffer's index in age (0 for
+        the oldest); drawn from ``generator``, which is required with it.
         """
-        items = [(held, frame) for frame in range(len(path)) for held in self.buffers]
+        items = [(source, frame) for frame in range(len(path)) for source in self.buffers]
         frames = _render_items(items, path, self.options, with_depth=with_depth)
         if noise == 0:
             return frames
@@ -88,7 +88,7 @@ class ImageCache:
         align: Literal["rigid", "non_rigid"] | None = "non_rigid",
         most: int = 2,
     ) -> ImageCache:
-        """With a generated frame added: its depth aligned to what the cache shows from its camera.
+        """The cache with a generated frame added, its depth aligned to the cache's depth from the same camera.
 
         At most ``most`` buffers are kept: the newest is replaced, the original picture stays.
         """
@@ -109,7 +109,7 @@ class ImageCache:
         align: Literal["rigid", "non_rigid"] | None = "non_rigid",
         most: int = 2,
     ) -> ImageCache:
-        """Like `updated`, for an ``image`` (H,W,3) in [-1,1] and ``depth`` (H,W) seen by the one-frame path ``camera``."""
+        """Like `updated`, for an ``image`` (H,W,3) in [-1,1] and ``depth`` (H,W) from the one-frame path ``camera``."""
         depth = clamp_depth(depth, FARTHEST_NEW)
         if align is not None:
             depth = self._align(depth, camera, align)
@@ -123,8 +123,8 @@ class ImageCache:
         )
         if self.options.first_boundary_for_all:
             added = replace(added, boundary=self.buffers[-1].boundary)
-        kept = self.buffers if len(self.buffers) < most else self.buffers[1:]
-        return replace(self, buffers=(added, *kept))
+        remaining = self.buffers if len(self.buffers) < most else self.buffers[1:]
+        return replace(self, buffers=(added, *remaining))
 
     def _align(self, depth: NDArray, camera: CameraPath, method: Literal["rigid", "non_rigid"]) -> NDArray:
         from camera.cache3d.depth_alignment import align
@@ -138,15 +138,15 @@ class ImageCache:
         return align(depth, shown.depths[0, 0], known, intrinsics=lens, camera_from_world=pose, method=method)
 
     def cloud(self) -> PointCloud:
-        return PointCloud.joined(held.cloud() for held in self.buffers)
+        return PointCloud.joined(source.cloud() for source in self.buffers)
 
 
 @dataclass(frozen=True, eq=False)
 class KeyViewCache:
     """Cache of several views of one moment; each stretch of the path uses the ``most`` views that cover it best.
 
-    ``most`` None shows all of them. ``full``: where one of the chosen covers at least this part of a frame, only the
-    first such is shown there; None switches this off.
+    ``most``: None uses all of them. ``full``: if a chosen view covers at least this fraction of a frame, only the first such
+    view is shown there; None switches this off.
     """
 
     buffers: tuple[Buffer, ...]
@@ -156,7 +156,7 @@ class KeyViewCache:
 
     def render(self, path: CameraPath, *, with_depth: bool = False) -> CacheFrames:
         """The chosen views, best first, from every camera of ``path``; the choice is made once for the whole path."""
-        items = [(held, frame) for frame in range(len(path)) for held in self.buffers]
+        items = [(source, frame) for frame in range(len(path)) for source in self.buffers]
         frames = _render_items(items, path, self.options, with_depth=with_depth)
         if self.most is not None:
             best = np.argsort(-frames.masks.sum(axis=(0, 2, 3, 4)), kind="stable")[: self.most]
@@ -167,7 +167,7 @@ class KeyViewCache:
         return frames
 
     def cloud(self) -> PointCloud:
-        return PointCloud.joined(held.cloud() for held in self.buffers)
+        return PointCloud.joined(source.cloud() for source in self.buffers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,10 +178,10 @@ class ClipCache:
     options: CacheOptions = DEFAULTS
 
     def render(self, path: CameraPath, *, start: int = 0, with_depth: bool = False) -> CacheFrames:
-        """Frame ``start + f`` of the clip from camera f of ``path``; N is 1."""
+        """Frame ``start + f`` of the clip rendered from camera f of ``path``; N is 1."""
         if start < 0 or start + len(path) > len(self.buffers):
             raise InputError(
-                f"The clip has {len(self.buffers)} frames; frames {start} to {start + len(path) - 1} were asked for."
+                f"The clip has {len(self.buffers)} frames; frames {start} to {start + len(path) - 1} were requested."
             )
         items = _Items(self.buffers, start, len(path))
         return _render_items(items, path, self.options, with_depth=with_depth)
@@ -202,19 +202,19 @@ def key_view_cache(views: Iterable[View], options: CacheOptions = DEFAULTS, *, m
 
 
 def clip_cache(scene: Scene, options: CacheOptions = DEFAULTS) -> ClipCache:
-    """Points are computed when a frame is drawn, because those of a whole clip would take gigabytes."""
+    """A cache whose points are computed when a frame is rendered, because a whole clip's would take gigabytes."""
     return ClipCache(_ViewBuffers(scene.views, options), options)
 
 
 def cache_of(scene: Scene, options: CacheOptions = DEFAULTS) -> Cache:
-    """The cache that fits the kind of a scene."""
+    """The cache for the scene's kind."""
     if scene.kind == "clip":
         return clip_cache(scene, options)
     return key_view_cache(scene.views, options) if scene.kind == "views" else image_cache(scene.first, options)
 
 
 def pool_buffers(frames: CacheFrames) -> CacheFrames:
-    """Merge all buffers into one, keeping the nearest surface at every pixel (F,1,...). Needs frames rendered ``with_depth``."""
+    """Merge all buffers into one (F,1,...), keeping the nearest surface at every pixel. Needs frames rendered ``with_depth``."""
     if frames.depths is None:
         raise InputError("Pooling needs the depth of every buffer; render the cache with depth.")
     known = frames.masks[:, :, 0] > 0
@@ -226,7 +226,7 @@ def pool_buffers(frames: CacheFrames) -> CacheFrames:
 
 
 class _ViewBuffers(Sequence[Buffer]):
-    """Buffers of the views of a clip, made on access."""
+    """Buffers of the views of a clip, created on access."""
 
     def __init__(self, views: tuple[View, ...], options: CacheOptions) -> None:
         self.views, self.options = views, options
@@ -254,7 +254,7 @@ class _Items(Sequence[tuple[Buffer, int]]):
 def _render_items(
     items: Sequence[tuple[Buffer, int]], path: CameraPath, options: CacheOptions, *, with_depth: bool
 ) -> CacheFrames:
-    """Every (buffer, frame) drawn; items are ordered by frame, then buffer."""
+    """Render every (buffer, frame); items are ordered by frame, then buffer."""
     shape = (len(items), path.height, path.width)
     images = np.empty((len(items), 3, *shape[1:]), np.float32)
     masks = np.empty((len(items), 1, *shape[1:]), np.float32)
@@ -266,10 +266,10 @@ def _render_items(
         from camera.render.forward_splat import greatest_depth
 
         group = [items[i] for i in range(first, min(first + together, len(items)))]
-        depth_range = max(greatest_depth(held.points, poses[frame]) for held, frame in group)
-        for offset, (held, frame) in enumerate(group):
+        depth_range = max(greatest_depth(source.points, poses[frame]) for source, frame in group)
+        for offset, (source, frame) in enumerate(group):
             lens = path.intrinsics[frame]
-            image, known, depth = _render_buffer(held, poses[frame], lens, shape[1:], depth_range, with_depth)
+            image, known, depth = _render_buffer(source, poses[frame], lens, shape[1:], depth_range, with_depth)
             images[first + offset], masks[first + offset, 0] = np.moveaxis(image, -1, 0), known
             if depths is not None:
                 depths[first + offset] = depth
@@ -285,24 +285,24 @@ def _render_items(
 
 
 def _render_buffer(
-    held: Buffer, pose: NDArray, lens: NDArray, size: tuple[int, int], depth_range: float, with_depth: bool
+    source: Buffer, pose: NDArray, lens: NDArray, size: tuple[int, int], depth_range: float, with_depth: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32] | None]:
-    """Image (H,W,3), known (H,W) and depth (H,W) of one buffer in front of one camera."""
+    """Image (H,W,3), known (H,W) and depth (H,W) of one buffer from one camera."""
     from camera.cache3d.occlusion import hidden_mask
     from camera.render.forward_splat import splat
 
     drawn = splat(
-        held.image,
-        held.points,
+        source.image,
+        source.points,
         camera_from_world=pose,
         intrinsics=lens,
         size=size,
-        strength=held.mask,
+        strength=source.mask,
         depth_range=depth_range,
-        with_depth=with_depth or held.boundary is not None,
+        with_depth=with_depth or source.boundary is not None,
     )
-    if held.foreground is not None and drawn.depth is not None:
-        behind = hidden_mask(drawn.depth, held.foreground, pose, lens)
+    if source.foreground is not None and drawn.depth is not None:
+        behind = hidden_mask(drawn.depth, source.foreground, pose, lens)
         drawn.image[behind], drawn.known[behind], drawn.depth[behind] = -1, False, 0
     return drawn.image, drawn.known, drawn.depth
 

@@ -27,16 +27,16 @@ def align(
     camera_from_world: ArrayLike,
     method: Alignment = "non_rigid",
 ) -> NDArray[np.float32]:
-    """``depth`` (H,W), scaled to match ``known_depth`` (H,W) at the pixels where ``known`` (H,W) is True.
+    """``depth`` (H,W) scaled to match ``known_depth`` (H,W) at the pixels where ``known`` (H,W) is True.
 
-    "rigid": one scale and one offset of the inverse depth, by least squares between the 10 % and 90 % quantiles.
-    "non_rigid": then a smooth map of factors, found by 100 steps of Adam on the distance between the points.
-    ``intrinsics`` (3,3), ``camera_from_world`` (4,4). Raises `InputError` where nothing is known to align with.
+    "rigid": scale and offset of the inverse depth, by least squares between the 10 % and 90 % quantiles.
+    "non_rigid": then a smooth map of scale factors, fitted by 100 steps of Adam to the distance between the points.
+    ``intrinsics`` (3,3), ``camera_from_world`` (4,4). Raises `InputError` if there is no known depth to align with.
     """
     source, target = torch.as_tensor(depth, dtype=torch.float32), torch.as_tensor(known_depth, dtype=torch.float32)
     mask = torch.as_tensor(known, dtype=torch.bool)
     if not bool((mask & (target > 0)).any()):
-        raise InputError("The new picture shows nothing of what is already known, so its depth cannot be aligned.")
+        raise InputError("The new picture does not overlap the known points, so its depth cannot be aligned.")
     source = _rigid(source, target, mask)
     if method == "non_rigid":
         source = _non_rigid(source, target, mask, _axis_sums(source, intrinsics, camera_from_world))
@@ -47,24 +47,24 @@ def _rigid(source: torch.Tensor, target: torch.Tensor, mask: torch.Tensor) -> to
     s, t = 1 / source, 1 / target
     low_s, high_s = torch.quantile(s[s > 0], torch.tensor([0.1, 0.9]))
     low_t, high_t = torch.quantile(t[mask & (target > 0)], torch.tensor([0.1, 0.9]))
-    kept = (s > low_s) & (s < high_s) & (t > low_t) & (t < high_t)
-    if int(kept.sum()) < 2:
-        kept = mask & (target > 0) & (source > 0)
-    columns = torch.stack([s[kept], torch.ones_like(s[kept])], dim=1)
-    a, b = torch.linalg.lstsq(columns, t[kept][:, None], driver="gelsd").solution[:, 0]
+    inliers = (s > low_s) & (s < high_s) & (t > low_t) & (t < high_t)
+    if int(inliers.sum()) < 2:
+        inliers = mask & (target > 0) & (source > 0)
+    columns = torch.stack([s[inliers], torch.ones_like(s[inliers])], dim=1)
+    a, b = torch.linalg.lstsq(columns, t[inliers][:, None], driver="gelsd").solution[:, 0]
     return 1 / (s * a + b)
 
 
 def _axis_sums(like: torch.Tensor, intrinsics: ArrayLike, camera_from_world: ArrayLike) -> torch.Tensor:
-    """(H,W): how far a pixel's point moves per unit of depth, summed over the three axes.
+    """(H,W): how far a pixel's point moves per unit of depth, summed over the three axes (L1).
 
-    GEN3C measures the distance in axes turned by the camera-from-world rotation; along one ray this is the depth
-    difference times a constant of the pixel.
+    GEN3C measures the distance in axes rotated by the camera-from-world rotation; along one ray this is the depth
+    difference times a constant per pixel.
     """
     y, x = np.mgrid[: like.shape[0], : like.shape[1]]
     rays = np.stack([x, y, np.ones_like(x)], axis=-1) @ np.linalg.inv(np.asarray(intrinsics, np.float64)).T
-    turned = rays @ np.asarray(camera_from_world, np.float64)[:3, :3].T
-    return torch.as_tensor(np.abs(turned).sum(axis=-1), dtype=torch.float32)
+    rotated = rays @ np.asarray(camera_from_world, np.float64)[:3, :3].T
+    return torch.as_tensor(np.abs(rotated).sum(axis=-1), dtype=torch.float32)
 
 
 def _non_rigid(source: torch.Tensor, target: torch.Tensor, mask: torch.Tensor, axis_sums: torch.Tensor) -> torch.Tensor:

@@ -1,11 +1,11 @@
-"""Foreground masking: a mesh laid over the depth edges of a picture hides what is splatted behind it.
+"""Foreground masking: a mesh over the depth edges of a picture hides the points splatted behind it.
 
-Points splatted one by one let the background shine through a foreground that has come nearer and whose points have
-moved apart. GEN3C lays a coarse mesh (a quarter of the picture's size) over the edges and clears every pixel behind
-it, by testing each pixel's ray against each triangle. Here each triangle is tested only by the rays of the
-pixels it can cover, with the same test, so the answer is the same at a thousandth of the work.
+When a foreground comes nearer, its points move apart and the background shows through the gaps. GEN3C lays a coarse mesh
+(a quarter of the resolution) over the edges and clears every pixel behind it, testing each pixel's ray against each triangle.
+Here each triangle is tested only against the rays of the pixels it can cover, with the same test, so the result is the same at a
+thousandth of the work.
 
-Imports the compiler, so import this module only on first use.
+Imports numba, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from camera.kernel import kernel
 
 TOLERANCE = np.float32(0.02)
-"""How far (scene units) a point must lie behind the mesh to be hidden by it."""
+"""Depth (scene units) behind the mesh from which a point is hidden."""
 NEAREST = np.float32(1e-6)
 
 
@@ -50,7 +50,7 @@ def foreground_mesh(points: NDArray[np.float32], boundary: NDArray[np.bool_]) ->
 def mesh_depth(
     mesh: ForegroundMesh, camera_from_world: ArrayLike, intrinsics: ArrayLike, size: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Depth (H,W) along z of the mesh as a camera sees it, 0 where there is no triangle; triangles are two-sided."""
+    """Depth (H,W) along z of the mesh from a camera, 0 without a triangle; triangles are two-sided."""
     pose = np.asarray(camera_from_world, dtype=np.float32)
     lens = np.asarray(intrinsics, dtype=np.float64)
     depth = np.zeros(size, np.float32)
@@ -63,17 +63,17 @@ def mesh_depth(
 def hidden_mask(
     depth: NDArray[np.float32], mesh: ForegroundMesh, camera_from_world: ArrayLike, intrinsics: ArrayLike
 ) -> NDArray[np.bool_]:
-    """(H,W): pixels of the rendered ``depth`` (H,W) that lie behind the mesh."""
+    """(H,W): pixels of the rendered ``depth`` (H,W) that are behind the mesh."""
     front = mesh_depth(mesh, camera_from_world, intrinsics, depth.shape)
     return (front > 0) & (front + TOLERANCE < depth)
 
 
 @kernel
 def _window(a, b, c, lens, height, width):
-    """Pixels (first column, last column, first row, last row) that a triangle in front of the camera can cover."""
+    """Bounding box in pixels (first column, last column, first row, last row) of a triangle's part in front of the camera."""
     left, right, top, bottom = np.float32(np.inf), np.float32(-np.inf), np.float32(np.inf), np.float32(-np.inf)
     for p, q in ((a, b), (b, c), (c, a)):
-        for end in range(2):  # each edge: its first corner, then where it crosses the camera's plane
+        for end in range(2):  # each edge: its first corner, then its intersection with the camera plane
             if end == 0:
                 x, y, z = p[0], p[1], p[2]
             else:

@@ -1,1 +1,1 @@
-"""Completion of what a move reveals and no picture shows: a second layer, computed once for all frames."""
+"""Completion of disoccluded background: a second layer, computed once for all frames."""

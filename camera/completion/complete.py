@@ -1,9 +1,10 @@
-"""The second layer of a scene for one move: completed at the few frames that see most of what is hidden.
+"""The second layer of a scene for one camera move, completed at the few frames with the most disocclusion.
 
-The frame with the most holes is completed first: depth (`camera.completion.surface`), smooth light
-(`camera.completion.membrane`) and detail (`camera.completion.texture`); what it found is drawn into all other frames, and the frame that then has the most holes left is
-next. So every frame shows the same filling, with its parallax, and nothing is made that the move will not see.
-Imports the compiler: import this module on first use only.
+The frame with the most holes is completed first: depth (`camera.completion.surface`), smooth colour
+(`camera.completion.membrane`) and detail (`camera.completion.texture`). The result is rendered into all other frames; then the
+frame with the most remaining holes is completed. So all frames show the same filling, with its parallax, and nothing is
+completed that the path does not reveal.
+Imports numba: import this module on first use only.
 """
 
 from __future__ import annotations
@@ -22,74 +23,74 @@ from camera.errors import InputError
 from camera.horizon import Horizon
 from camera.objects.scene import plain
 from camera.path import CameraPath, spread_indices
-from camera.render.painters import Hidden, RenderedFrame, painter, with_hidden
+from camera.render.painters import HiddenPart, RenderedFrame, painter, with_hidden
 from camera.render.scene import Inpainter
 from camera.view import Scene, View
 
 MOST_PARTS = 3
 SAMPLED = 9
-"""Frames of the move that are looked at to choose those to complete."""
+"""Frames of the path that are checked for holes."""
 LOOK_WIDTH = 320
 MADE_WIDTH = 640
-"""Parts are made at this width at most: they are mostly smooth, and a quarter of the pixels takes a quarter of the time."""
+"""Maximum width of a part: parts are mostly smooth, and a quarter of the pixels takes a quarter of the time."""
 ENOUGH = 0.003
-"""Holes that take less of a picture than this are left to the filling of single frames."""
+"""Fraction of the picture; smaller holes are left to the per-frame filling."""
 RIM = 2
-"""Pixels of what is seen that a completed part takes along around it, so that no crack stays between them."""
+"""Width in pixels of the visible rim that a part includes around its holes, so that no crack remains between them."""
 HIDING_COUNTS, MIXED_COUNTS = np.float32(0.2), np.float32(0.6)
-"""How much the colour of what stands before a hole, and of what mixes with it, counts for the hole's light: it may be all there is."""
+"""Weights, for the membrane, of foreground pixels in front of a hole and of mixed pixels at its edge; sometimes there are no others."""
 DETAIL = np.float32(0.3)
-"""Share of the patches' detail over the smooth light, where it is not sure: it is wrong as often as right there."""
+"""Gain of the patches' detail over the smooth colour where the match is uncertain: there it is wrong as often as right."""
 
 
-def complete_scene(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = None) -> tuple[Hidden, ...]:
-    """What ``path`` will see of ``scene`` that its pictures do not show; empty where nothing is missing.
+def complete_scene(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = None) -> tuple[HiddenPart, ...]:
+    """The parts that ``path`` reveals but no picture of ``scene`` shows; empty if nothing is missing.
 
-    ``inpaint``: colours by a model instead of by patches; depth is continued in the same way.
+    ``inpaint``: a model for the colours, instead of patches; depth is extrapolated in the same way.
     """
     return tuple(parts(scene, path, inpaint=inpaint))
 
 
-def parts(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = None) -> Iterator[Hidden]:
+def parts(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = None) -> Iterator[HiddenPart]:
     """The parts of `complete_scene` one by one, at most `MOST_PARTS`."""
     scene = plain(scene)
-    found: tuple[Hidden, ...] = ()
+    completed: tuple[HiddenPart, ...] = ()
     small, small_path = _shrink_both(scene, path, LOOK_WIDTH)
     scene, path = _shrink_both(scene, path, MADE_WIDTH)
-    while len(found) < MOST_PARTS:
-        frame, share = _find_emptiest(small, small_path, found)
+    while len(completed) < MOST_PARTS:
+        frame, share = _find_emptiest(small, small_path, completed)
         if share < ENOUGH:
             return
-        part = complete_frame(scene, path, frame, found, inpaint=inpaint)
-        found = (*found, part)
+        part = complete_frame(scene, path, frame, completed, inpaint=inpaint)
+        completed = (*completed, part)
         yield part
 
 
 def complete_frame(
-    scene: Scene, path: CameraPath, frame: int, before: tuple[Hidden, ...] = (), *, inpaint: Inpainter | None = None
-) -> Hidden:
-    """One part: the holes of ``frame`` that ``scene`` and the parts ``before`` leave."""
-    seen = with_hidden(painter(scene, "mesh"), before)(path, frame)
-    holes = seen.holes & ~(seen.completed if seen.completed is not None else np.zeros_like(seen.holes))
-    hiding, mixed = edges_from(scene, path, frame, seen.holes)
+    scene: Scene, path: CameraPath, frame: int, before: tuple[HiddenPart, ...] = (), *, inpaint: Inpainter | None = None
+) -> HiddenPart:
+    """One part: the holes in ``frame`` that ``scene`` and the parts ``before`` leave."""
+    rendered = with_hidden(painter(scene, "mesh"), before)(path, frame)
+    holes = rendered.holes & ~(rendered.completed if rendered.completed is not None else np.zeros_like(rendered.holes))
+    hiding, mixed = edges_from(scene, path, frame, rendered.holes)
     with np.errstate(divide="ignore"):
-        inverse = np.where(holes | seen.far, 0, 1 / np.maximum(seen.depth, 1e-12)).astype(np.float32)
+        inverse = np.where(holes | rendered.far, 0, 1 / np.maximum(rendered.depth, 1e-12)).astype(np.float32)
     sources = ~(holes | mixed | hiding)
     beyond = beyond_borders(scene, path, frame, inverse)
     below = _below_horizon(scene, path, frame)
     inverse = extend_surfaces(inverse, holes, sources, hiding, beyond=beyond, below=below)
     if inpaint is None:
         weights = np.where(hiding & ~_dilate(beyond, 7), HIDING_COUNTS, np.where(mixed, MIXED_COUNTS, np.float32(1)))
-        colour = _by_patches(seen.colour, holes, sources, inverse, weights)
+        colour = _by_patches(rendered.colour, holes, sources, inverse, weights)
     else:
-        colour = _by_model(inpaint, seen.colour, holes)
+        colour = _by_model(inpaint, rendered.colour, holes)
     depth = np.where(inverse > 0, 1 / np.maximum(inverse, 1 / scene.far), np.float32(scene.far)).astype(np.float32)
     view = View(colour, depth, path.intrinsics[frame], path.world_from_camera[frame], inverse > 0)
-    return Hidden(view, holes | (_dilate(holes, 2 * RIM + 1) & ~hiding))
+    return HiddenPart(view, holes | (_dilate(holes, 2 * RIM + 1) & ~hiding))
 
 
 def _below_horizon(scene: Scene, path: CameraPath, frame: int) -> NDArray[np.bool_] | None:
-    """(H,W): pixels in which there is no sky; None where the scene has none at all."""
+    """(H,W): True where the scene has no sky; None for a scene without any sky."""
     horizon = Horizon.of(scene)
     return None if horizon is None else horizon.below(path, frame)
 
@@ -101,23 +102,23 @@ def _by_patches(
     inverse: NDArray[np.float32],
     weights: NDArray[np.float32],
 ) -> NDArray[np.uint8]:
-    """The picture with its holes in smooth light and, over it, detail of the same surface."""
+    """The picture with its holes filled by smooth colour and detail of the same surface."""
     light = stretch_membrane(colour.astype(np.float32), weights, inverse, holes)
-    patches, sure = synthesise_texture(colour, holes, sources, inverse, light)
-    gain = DETAIL + (1 - DETAIL) * sure[..., None]
+    patches, certainty = synthesise_texture(colour, holes, sources, inverse, light)
+    gain = DETAIL + (1 - DETAIL) * certainty[..., None]
     mixed = light + gain * (patches - light)
     return np.where(holes[..., None], np.clip(mixed + 0.5, 0, 255).astype(np.uint8), colour)
 
 
 def _by_model(inpaint: Inpainter, colour: NDArray[np.uint8], holes: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The picture with its holes as the model paints them; nothing else of what it returns is used."""
-    made = np.asarray(inpaint(colour.copy(), holes.copy()))
-    if made.shape != colour.shape or made.dtype != np.uint8:
+    """The picture with its holes from the model; the rest of the model's output is ignored."""
+    painted = np.asarray(inpaint(colour.copy(), holes.copy()))
+    if painted.shape != colour.shape or painted.dtype != np.uint8:
         raise InputError(
             f"The model for hidden parts must return an RGB picture of {colour.shape[1]} x {colour.shape[0]} in 8 bits; "
-            f"it returned {made.shape} of {made.dtype}."
+            f"it returned {painted.shape} of {painted.dtype}."
         )
-    return np.where(holes[..., None], made, colour)
+    return np.where(holes[..., None], painted, colour)
 
 
 def _dilate(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
@@ -135,8 +136,8 @@ def _shrink_both(scene: Scene, path: CameraPath, most: int) -> tuple[Scene, Came
     return scene.fitted(*own, "stretch"), path.resized(width, height)
 
 
-def _find_emptiest(scene: Scene, path: CameraPath, parts: tuple[Hidden, ...]) -> tuple[int, float]:
-    """The sampled frame with the greatest share of holes left, and that share."""
+def _find_emptiest(scene: Scene, path: CameraPath, parts: tuple[HiddenPart, ...]) -> tuple[int, float]:
+    """The sampled frame with the largest fraction of remaining holes, and that fraction."""
     paint = with_hidden(painter(scene, "mesh"), [_shrink(part, scene.first.width) for part in parts])
     best, most = 0, -1.0
     for frame in spread_indices(len(path), SAMPLED)[::-1]:
@@ -151,7 +152,7 @@ def _hole_share(image: RenderedFrame) -> float:
     return float(left.mean())
 
 
-def _shrink(part: Hidden, width: int) -> Hidden:
+def _shrink(part: HiddenPart, width: int) -> HiddenPart:
     height = max(1, round(part.view.height * width / part.view.width))
     drawn = cv2.resize(part.drawn.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-    return Hidden(part.view.resized(width, height), drawn.astype(bool))
+    return HiddenPart(part.view.resized(width, height), drawn.astype(bool))

@@ -1,4 +1,4 @@
-"""Masks of what moves in a clip, made by hand: brought into the frame that the clip is brought into."""
+"""Fits hand-made masks of a clip's moving parts to the frame size of the clip."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from camera.view import View
 
 
 def fit_masks(masks: NDArray[np.bool_], width: int, height: int, fit: Fit = "crop") -> NDArray[np.bool_]:
-    """Masks (F,h,w) as `camera.view.View.fitted` brings pictures of their size to ``width`` x ``height``; padding is False."""
+    """Masks (F,h,w) fitted to ``width`` x ``height`` as by `camera.view.View.fitted`; padding is False."""
     return np.stack([_fit_mask(mask, width, height, fit) for mask in masks])
 
 

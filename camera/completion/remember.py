@@ -1,7 +1,7 @@
-"""What a clip saw at other times: parts that stand still are shown where the frame of the moment has holes.
+"""Static parts of other frames of a clip, to be shown in the holes of the current frame.
 
-What moves is found from geometry alone. A point of one frame that another frame looks through, because it sees something farther
-there, was not there at that time; a point at the depth that the other frame sees, but of another colour, is something else.
+Motion is detected from geometry and colour. If another frame sees something farther at a point's projection, the point was not
+there at that time. If it sees the same depth in another colour, the surface is a different one.
 """
 
 from __future__ import annotations
@@ -12,63 +12,63 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.path import spread_indices
-from camera.render.painters import Hidden
+from camera.render.painters import HiddenPart
 from camera.view import Scene, View
 
-WITNESSES = 8
-"""Frames, spread over the clip, that each frame is compared with."""
-KEPT = 12
-"""Frames, spread over the clip, whose standing parts are kept."""
+REFERENCES = 8
+"""Frames, spread over the clip, with which each frame is compared."""
+PART_FRAMES = 12
+"""Frames, spread over the clip, whose static parts are kept."""
 TOLERANCE = 0.03
-"""Relative difference of depth that counts as the same surface."""
+"""Relative depth difference within which two surfaces count as the same."""
 OTHER_COLOUR = 60
-"""Levels (of 255, in the channel that differs most) beyond all neighbours' at the same depth: another thing."""
+"""Colour difference (levels of 255, largest channel) to all neighbours at the same depth that means a different surface."""
 MARGIN_PX = 2
-"""Around what moves, at 480 rows: its edge mixes with what is behind."""
+"""Dilation of moving parts in pixels at 480 rows, because their edges mix with the background."""
 
 
 def moving_parts(scene: Scene) -> NDArray[np.bool_]:
-    """(F,H,W) of a clip with cameras and depth: True on what is seen to move. Raises `InputError` for no clip."""
-    found = [_judged(scene.views[i], witnesses) for i, witnesses in _witnesses(scene)]
-    return np.stack([moving for moving, _ in found])
+    """(F,H,W): True on moving pixels of a clip with cameras and depth. Raises `InputError` if ``scene`` is not a clip."""
+    results = [_classify(scene.views[i], references) for i, references in _references(scene)]
+    return np.stack([moving for moving, _ in results])
 
 
-def standing_parts(scene: Scene, moving: NDArray[np.bool_] | None = None) -> list[Hidden]:
-    """What stands still in frames spread over a clip, for `camera.render.scene.render_all` to draw in holes.
+def standing_parts(scene: Scene, moving: NDArray[np.bool_] | None = None) -> list[HiddenPart]:
+    """The static parts of frames spread over a clip, for `camera.render.scene.render_all` to draw in holes.
 
-    A pixel stands still where another frame confirms its depth and colour and none contradicts them. ``moving`` (F,H,W): True on
-    what moves besides, such as masks made by hand. Raises `InputError` for no clip, and masks of another shape.
+    A pixel is static if another frame confirms its depth and colour and none contradicts them. ``moving`` (F,H,W): True on
+    additional moving pixels, such as hand-made masks. Raises `InputError` if ``scene`` is not a clip, or for masks of another shape.
     """
     shape = (len(scene.views), scene.first.height, scene.first.width)
     if moving is not None and moving.shape != shape:
-        raise InputError(f"Masks of what moves must have the clip's shape {shape}, got {moving.shape}.")
-    kept = set(spread_indices(len(scene.views), KEPT))
+        raise InputError(f"Masks of moving parts must have the clip's shape {shape}, got {moving.shape}.")
+    part_frames = set(spread_indices(len(scene.views), PART_FRAMES))
     parts = []
-    for i, witnesses in _witnesses(scene):
-        if i in kept:
-            away, confirmed = _judged(scene.views[i], witnesses)
+    for i, references in _references(scene):
+        if i in part_frames:
+            away, confirmed = _classify(scene.views[i], references)
             away = away if moving is None else away | moving[i]
-            parts.append(Hidden(scene.views[i], confirmed & ~away))
+            parts.append(HiddenPart(scene.views[i], confirmed & ~away))
     return [part for part in parts if part.drawn.any()]
 
 
-def _witnesses(scene: Scene) -> list[tuple[int, list[View]]]:
+def _references(scene: Scene) -> list[tuple[int, list[View]]]:
     if scene.kind != "clip" or len(scene.views) < 2:
         raise InputError(
-            f"What moves is found in a clip of at least 2 frames, and this is a {scene.kind} of {len(scene.views)}."
+            f"Moving parts are found in a clip of at least 2 frames; this is a {scene.kind} of {len(scene.views)}."
         )
-    spread = spread_indices(len(scene.views), WITNESSES)
+    spread = spread_indices(len(scene.views), REFERENCES)
     return [(i, [scene.views[j] for j in spread if j != i]) for i in range(len(scene.views))]
 
 
-def _judged(view: View, witnesses: list[View]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which pixels (H,W) are seen to move, with a margin, and which another frame confirms."""
+def _classify(view: View, references: list[View]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Moving pixels (H,W), with a margin, and pixels (H,W) that another frame confirms."""
     from camera.unproject import points_of
 
     points = points_of(view)
     moving, confirmed = np.zeros(view.known.shape, bool), np.zeros(view.known.shape, bool)
-    for other in witnesses:
-        absent, alike = _compared(view, points, other)
+    for other in references:
+        absent, alike = _compare(view, points, other)
         moving |= absent
         confirmed |= alike
     size = 2 * max(round(MARGIN_PX * view.height / 480), 1) + 1
@@ -76,8 +76,8 @@ def _judged(view: View, witnesses: list[View]) -> tuple[NDArray[np.bool_], NDArr
     return cv2.dilate(lone, np.ones((size, size), np.uint8)).astype(bool), confirmed & ~moving
 
 
-def _compared(view: View, points: NDArray, other: View) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where ``other`` does not see the view's points though it looks there, and where it sees them."""
+def _compare(view: View, points: NDArray, other: View) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Pixels that ``other`` contradicts (it sees through them, or another colour), and pixels that it confirms."""
     pose = np.linalg.inv(other.world_from_camera)
     local = points @ pose[:3, :3].T.astype(np.float32) + pose[:3, 3].astype(np.float32)
     z = local[..., 2]

@@ -1,10 +1,10 @@
-"""Depth behind what hides it and beyond the picture's borders: the surfaces around a hole run on as planes.
+"""Depth of disoccluded surfaces and beyond the picture's borders: the surfaces around a hole are continued as planes.
 
-Inverse depth of a plane is linear in the picture, so every known pixel beside a hole gets a plane of inverse depth, fitted
-to its own surface. A hole's pixel looks in sixteen directions for the first pixel of a surface that may run on beneath it;
-surfaces that agree are one, the one that is nearest and seen most wins, and of two planes that meet, as wall and floor do,
-the nearer is in front. What hides the hole never runs on.
-Imports the compiler: import this module on first use only.
+The inverse depth of a plane is linear in pixel coordinates, so every known pixel near a hole gets a plane of inverse depth,
+fitted to its own surface. From a hole's pixel, sixteen directions are searched for the first pixel of a surface that may
+continue there. Surfaces that agree are merged, and the one with the greatest weight (nearby and found in many directions) wins;
+where two planes meet, as wall and floor do, the nearer is in front. Foreground in front of the hole is never continued.
+Imports numba: import this module on first use only.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from camera.kernel import kernel
 
 DIRECTIONS = 16
 WINDOW = 9
-"""A plane is fitted within this many pixels of its pixel."""
+"""Radius in pixels of the window in which a plane is fitted."""
 SAME = np.float32(0.03)
-"""Inverse depths within this share of each other lie on one surface."""
+"""Inverse depths that differ by at most this fraction are on one surface."""
 FLAT = np.float32(0.006)
-"""A fit that is off by no more than this share of the inverse depth, root mean square, is a plane."""
+"""Maximum root mean square residual of a plane, as a fraction of the inverse depth."""
 MOST_STEEP = np.float32(2.0)
-"""A surface that runs on comes no nearer, and goes no farther, than by this factor; a plane may end in the sky."""
+"""Maximum factor by which the depth of a continued surface may change; a plane may also end in the sky."""
 
 
 def extend_surfaces(
@@ -34,11 +34,11 @@ def extend_surfaces(
     beyond: NDArray[np.bool_] | None = None,
     below: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
-    """Inverse depth (H,W), 0 on sky, with ``holes`` (H,W) filled by what runs on there.
+    """Inverse depth (H,W), 0 on sky, with ``holes`` (H,W) filled by the surfaces that continue there.
 
-    ``inverse`` (H,W): inverse depth, 0 on sky; read outside the holes. ``sources`` (H,W): known pixels whose surface may run
-    on; ``hiding`` (H,W): known pixels of what stands before a hole. ``beyond`` (H,W): where nothing hides anything, so that
-    what else hides may run on too. ``below`` (H,W): where there can be no sky. A hole that no source can be seen from becomes
+    ``inverse`` (H,W): inverse depth, 0 on sky; read outside the holes. ``sources`` (H,W): known pixels whose surface may
+    continue. ``hiding`` (H,W): known foreground pixels in front of a hole. ``beyond`` (H,W): pixels that nothing occludes, where
+    foreground may continue too. ``below`` (H,W): pixels that cannot be sky. A hole without a source in any direction becomes
     sky.
     """
     height, width = holes.shape
@@ -56,7 +56,7 @@ def extend_surfaces(
 def match_local_mean(
     picture: NDArray[np.float32], guide: NDArray[np.float32], inverse: NDArray[np.float32], holes: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """``picture`` (H,W,3) with the detail that it has, but over the surface around a hole's pixel the mean of ``guide``."""
+    """``picture`` (H,W,3) with its own detail, but with the mean of ``guide`` over the surface around each pixel of the holes."""
     difference, result = guide - picture, picture.copy()
     means = np.zeros_like(picture)
     _surface_means(difference, inverse, np.ones_like(holes), holes, WINDOW, means)
@@ -78,7 +78,7 @@ def _steps() -> NDArray[np.float32]:
 
 @kernel
 def _planes(inverse, sources, wanted, planes):
-    """Per wanted source: slopes along x and y, inverse depth on the plane, and 1 where the surface is flat."""
+    """Per wanted source: slopes along x and y, inverse depth on the plane, and 1 if the surface is flat."""
     height, width = sources.shape
     for y in range(height):
         for x in range(width):
@@ -106,7 +106,7 @@ def _plane(inverse, sources, y, x):
                     continue
                 dx, dy = np.float64(i - x), np.float64(j - y)
                 off = abs(value - (centre + slope_x * dx + slope_y * dy))
-                # before the slopes are known, a slanted surface may leave the pixel's depth by a little a step
+                # in the first pass, without slopes, allow a slanted surface 1 % per pixel
                 if off > tolerance + (0.01 * here * max(abs(dx), abs(dy)) if turn == 0 else 0.0):
                     continue
                 n, sx, sy, sw = n + 1, sx + dx, sy + dy, sw + value
@@ -121,16 +121,16 @@ def _plane(inverse, sources, y, x):
             return result
         slope_x, slope_y = (cxw * cyy - cyw * cxy) / determinant, (cyw * cxx - cxw * cxy) / determinant
         centre = (sw - slope_x * sx - slope_y * sy) / n
-        left = max(sww - sw * sw / n - slope_x * cxw - slope_y * cyw, 0.0) / n
-        tolerance = max(2.5 * np.sqrt(left), 0.002 * np.float64(here))
-    if np.sqrt(left) <= FLAT * here:
+        variance = max(sww - sw * sw / n - slope_x * cxw - slope_y * cyw, 0.0) / n
+        tolerance = max(2.5 * np.sqrt(variance), 0.002 * np.float64(here))
+    if np.sqrt(variance) <= FLAT * here:
         result[0], result[1], result[2], result[3] = slope_x, slope_y, centre, 1
     return result
 
 
 @kernel
 def _surface_means(values, inverse, sources, wanted, reach, means):
-    """Means (H,W,3) of the sources' ``values`` around the wanted pixels, over what is as far away."""
+    """Means (H,W,3) of the sources' ``values`` around the wanted pixels, over pixels at the same depth."""
     height, width = sources.shape
     for y in range(height):
         for x in range(width):
@@ -149,10 +149,10 @@ def _surface_means(values, inverse, sources, wanted, reach, means):
 
 
 @kernel
-def _search_directions(inverse, holes, wanted, closed, planes, steps, no_sky, y, x, found, weight, value):
-    """Per direction from a hole's pixel: the first wanted pixel, its inverse depth run on to here, and its weight.
+def _search_directions(inverse, holes, wanted, closed, planes, steps, no_sky, y, x, hits, weight, value):
+    """Per direction from a hole's pixel: the first wanted pixel, its plane's inverse depth at the hole's pixel, and its weight.
 
-    The weight is 0 where a closed pixel or the picture's border comes first.
+    The weight is 0 if a closed pixel or the picture's border comes first.
     """
     height, width = holes.shape
     for d in range(len(steps)):
@@ -169,15 +169,15 @@ def _search_directions(inverse, holes, wanted, closed, planes, steps, no_sky, y,
             if wanted[j, i]:
                 if no_sky and inverse[j, i] == 0:
                     break
-                found[d, 0], found[d, 1] = j, i
-                value[d] = _run_on(planes[j, i], inverse[j, i], no_sky, np.float32(x - i), np.float32(y - j))
+                hits[d, 0], hits[d, 1] = j, i
+                value[d] = _extrapolate(planes[j, i], inverse[j, i], no_sky, np.float32(x - i), np.float32(y - j))
                 weight[d] = np.float32(1) / (length * length)
                 break
 
 
 @kernel
-def _run_on(plane, here, no_sky, dx, dy):
-    """Inverse depth of a plane this many pixels on, between half and twice what it is ``here``, or 0, the sky."""
+def _extrapolate(plane, here, no_sky, dx, dy):
+    """Inverse depth of a plane at an offset in pixels, limited to between half and twice its value ``here``; 0 for sky."""
     if plane[2] <= 0:
         return here
     ahead = plane[2] + plane[0] * dx + plane[1] * dy
@@ -190,17 +190,17 @@ def _run_on(plane, here, no_sky, dx, dy):
 def _continue(inverse, holes, sources, hiding, below, planes, steps, result):
     height, width = holes.shape
     count = len(steps)
-    found = np.zeros((count, 2), np.int32)
+    hits = np.zeros((count, 2), np.int32)
     weight, value = np.zeros(count, np.float32), np.zeros(count, np.float32)
     for y in range(height):
         for x in range(width):
             if not holes[y, x]:
                 continue
-            _search_directions(inverse, holes, sources, hiding, planes, steps, below[y, x], y, x, found, weight, value)
-            best = _choose_direction(found, weight, value, planes)
-            if best < 0:  # closed in by what hides: the farthest of that
+            _search_directions(inverse, holes, sources, hiding, planes, steps, below[y, x], y, x, hits, weight, value)
+            best = _choose_direction(hits, weight, value, planes)
+            if best < 0:  # surrounded by foreground: the farthest of it
                 _search_directions(
-                    inverse, holes, hiding, sources, planes, steps, below[y, x], y, x, found, weight, value
+                    inverse, holes, hiding, sources, planes, steps, below[y, x], y, x, hits, weight, value
                 )
                 for d in range(count):
                     if weight[d] > 0 and (best < 0 or value[d] < value[best]):
@@ -216,15 +216,15 @@ def _continue(inverse, holes, sources, hiding, below, planes, steps, result):
 
 @kernel
 def _would_hide(planes, from_place, place):
-    """Whether the plane at one pixel, extended to another, would occlude what is seen there."""
+    """Whether the plane at one pixel, extended to another, would occlude the surface there."""
     a, b = planes[from_place[0], from_place[1]], planes[place[0], place[1]]
     ahead = a[2] + a[0] * (place[1] - from_place[1]) + a[1] * (place[0] - from_place[0])
     return ahead > b[2] * (1 + SAME)
 
 
 @kernel
-def _choose_direction(found, weight, value, planes):
-    """The direction whose surface the others agree on most, -1 where none found any."""
+def _choose_direction(hits, weight, value, planes):
+    """The direction whose surface most others agree with; -1 if no direction hit a surface."""
     count = len(weight)
     best, best_score, flat_best, flat_score = -1, np.float32(0), -1, np.float32(0)
     total = np.float32(0)
@@ -240,12 +240,12 @@ def _choose_direction(found, weight, value, planes):
             best, best_score = a, score
     if best < 0:
         return best
-    if planes[found[best, 0], found[best, 1], 3] > 0:  # of flat surfaces that meet here the nearer is in front
+    if planes[hits[best, 0], hits[best, 1], 3] > 0:  # of two flat surfaces that meet here, the nearer is in front
         for a in range(count):
-            flat = planes[found[a, 0], found[a, 1], 3] > 0
+            flat = planes[hits[a, 0], hits[a, 1], 3] > 0
             if weight[a] == 0 or not flat or value[a] <= value[best] * (1 + SAME):
                 continue
-            if _would_hide(planes, found[a], found[best]):
+            if _would_hide(planes, hits[a], hits[best]):
                 continue
             score = np.float32(0)
             for b in range(count):
@@ -260,7 +260,7 @@ def _choose_direction(found, weight, value, planes):
 
 @kernel
 def _settle(result, holes):
-    """Medians of the 5x5 around every hole's pixel: single pixels that chose another surface than all beside them."""
+    """5x5 median filter over the holes, against single pixels that chose another surface than their neighbours."""
     height, width = holes.shape
     before = result.copy()
     values = np.empty(25, np.float32)

@@ -1,10 +1,10 @@
-"""Colour for the holes of a picture from patches of the same surface: sharp, and by its structure rather than a mean.
+"""Colour for the holes of a picture from patches of the same surface: sharp, with texture instead of a mean.
 
-Every patch that touches a hole finds the most alike patch of known pixels, from coarse pictures to fine ones, and the hole's
-pixels become what their patches say (Wexler, Shechtman and Irani 2007), the search being PatchMatch's: good offsets spread to
-neighbours, and random ones are tried around them (Barnes et al. 2009). A patch is alike in colour and stands on a surface
-as far away, so that what is found has the right surface and the right scale.
-Imports the compiler: import this module on first use only.
+Every patch that touches a hole finds its most similar patch of known pixels, from coarse to fine, and the hole's pixels are
+averaged from their patches (Wexler, Shechtman and Irani 2007). The search is PatchMatch's: good offsets propagate to neighbours,
+and random ones are tried around them (Barnes et al. 2009). Similarity includes depth, so that patches come from the right
+surface at the right scale.
+Imports numba: import this module on first use only.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from camera.completion.surface import match_local_mean
 from camera.kernel import kernel
 
 RADIUS = 3
-"""Patches are 7 x 7 pixels."""
+"""Patches have 7 x 7 pixels."""
 SMALLEST = 24
-"""The coarsest picture is at least this high and wide, pixels."""
+"""Minimum width and height of the coarsest level, pixels."""
 SWEEPS = (1, 1, 2, 3, 5, 6)
-"""Rounds of search and vote, from the finest level on."""
+"""Iterations of search and vote per level, from the finest."""
 CHANCES = 1 << 16
-"""Random numbers of a round of search, used in turn."""
+"""Random numbers per search iteration, reused in turn."""
 DEPTH_WEIGHT = np.float32(2500.0)
-"""Cost, in squared levels of colour per pixel, of a surface at twice the distance; it grows with the square of the logarithm."""
+"""Cost, in squared levels of colour per pixel, of a depth ratio of 2; it grows with the square of the logarithm."""
 SKY_COST = np.float32(20000.0)
 FAR_COST = np.float32(150.0)
-"""Cost of a patch from the other end of the picture."""
+"""Cost of a patch at the far end of the picture's diagonal."""
 AGREEING = np.float32(0.3)
-"""A patch agrees by 1/e with what it covers of the rim where it differs by this part of its own variance."""
+"""A patch's agreement with the known rim falls to 1/e where the difference reaches this fraction of the patch's variance."""
 CARRIED = 0.06
-"""What is found at the rim is carried inwards by about this part of the width."""
+"""Standard deviation, as a fraction of the width, with which agreement at the rim is spread into the hole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,20 +55,20 @@ def synthesise_texture(
     *,
     seed: int = 0,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """``colour`` (H,W,3) with ``holes`` (H,W) filled by patches of ``sources`` (H,W), and how sure that is (H,W), 0 to 1.
+    """``colour`` (H,W,3) with ``holes`` (H,W) filled by patches of ``sources`` (H,W), and the certainty (H,W), 0 to 1.
 
-    ``inverse`` (H,W): inverse depth, 0 on sky, known everywhere, also in the holes. ``guide`` (H,W,3):
-    what the holes look like roughly, 0 to 255: the search begins there, and its means are kept. Sure is what repeats: at the
-    rim of the hole nearby the patches agree with what is known. The same ``seed`` gives the same picture. Without holes, or
-    where no whole patch is known, the picture is that of ``guide``, and not sure.
+    ``inverse`` (H,W): inverse depth, 0 on sky, known everywhere, also in the holes. ``guide`` (H,W,3), 0 to 255: approximate
+    colours of the holes; the search is initialised with it, and its local means are kept. Certainty is high for repeating
+    texture: where patches at the nearby rim agree with the known pixels. The same ``seed`` gives the same picture. Without
+    holes, or if no whole patch is known, the picture is that of ``guide`` with certainty 0.
     """
-    unsure = np.zeros(holes.shape, np.float32)
+    uncertain = np.zeros(holes.shape, np.float32)
     if not holes.any():
-        return colour.copy(), unsure
+        return colour.copy(), uncertain
     levels = _levels(np.where(holes[..., None], guide, colour).astype(np.float32), holes, sources, inverse)
     rng = np.random.default_rng(seed)
     offsets: NDArray[np.int32] | None = None
-    picture, sure = levels[-1].colour, unsure
+    picture, certainty = levels[-1].colour, uncertain
     for number in range(len(levels) - 1, -1, -1):
         level = levels[number]
         if number < len(levels) - 1:
@@ -87,17 +87,17 @@ def synthesise_texture(
             )  # fmt: skip
             picture = _vote_all(picture, level, targets, offsets, costs, sharp=number < 2)
             if number == 0:
-                sure = _agreement(picture, sources, targets, costs)
+                certainty = _agreement(picture, sources, targets, costs)
     result = colour.copy()
     shown = match_local_mean(picture, guide, inverse, holes)[holes]
     result[holes] = np.clip(shown + 0.5, 0, 255).astype(np.uint8)
-    return result, sure
+    return result, certainty
 
 
 def _agreement(
     picture: NDArray[np.float32], sources: NDArray[np.bool_], targets: NDArray[np.int32], costs: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """(H,W) in 0..1: how well the patches on the ``sources`` beside holes agree with what is known there, carried inwards."""
+    """(H,W) in 0..1: how well the patches on the ``sources`` next to holes agree with the known pixels, spread into the holes."""
     beside = sources[targets[:, 0], targets[:, 1]]
     if not beside.any():
         return np.zeros(sources.shape, np.float32)
@@ -112,7 +112,7 @@ def _agreement(
 
 
 def _levels(colour: NDArray, holes: NDArray, sources: NDArray, inverse: NDArray) -> list[_Level]:
-    """An image pyramid: each level is the mean of the known pixels of the one before, at half size."""
+    """An image pyramid: each level is the mean of the known pixels of the previous one, at half size."""
     with np.errstate(divide="ignore"):
         distance = np.where(inverse > 0, -np.log(inverse), np.float32(np.nan)).astype(np.float32)
     levels = [_Level(colour.astype(np.float32), holes, sources, distance)]
@@ -146,7 +146,7 @@ def _enlarge(picture: NDArray[np.float32], level: _Level) -> NDArray[np.float32]
 
 
 def _find_whole_patches(sources: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Centres of patches that lie wholly on sources."""
+    """Centres of patches that are entirely on sources."""
     size = 2 * RADIUS + 1
     eroded = cv2.erode(sources.view(np.uint8), np.ones((size, size), np.uint8), borderValue=0)
     return np.asarray(eroded).astype(bool)
@@ -160,7 +160,7 @@ def _find_targets(holes: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _field(
     coarse: NDArray | None, targets: NDArray, places: NDArray, usable: NDArray, size: tuple, rng: np.random.Generator
 ) -> NDArray[np.int32]:
-    """(H,W,2) source of every target patch: that of the coarser level where there is one and it is usable, else any."""
+    """(H,W,2): source of every target patch, from the coarser level if usable there, else random; -1 elsewhere."""
     field = np.zeros((*size, 2), np.int32)
     chosen = places[rng.integers(0, len(places), len(targets))]
     if coarse is not None:
@@ -177,7 +177,7 @@ def _field(
 
 @kernel
 def _cost(picture, holes, distance, y, x, j, i, limit):
-    """Mean squared difference of two patches per pixel, with what the places themselves cost; stops above ``limit``."""
+    """Mean squared difference per pixel of two patches, plus the cost of depth and distance; stops above ``limit``."""
     height, width = holes.shape
     a, b = distance[y, x], distance[j, i]
     sky_a, sky_b = np.isnan(a), np.isnan(b)
@@ -213,8 +213,8 @@ def _cost(picture, holes, distance, y, x, j, i, limit):
 
 
 @kernel
-def _take_if_better(picture, holes, distance, usable, field, best, y, x, j, i):
-    """Make (j, i) the source of the patch at (y, x) where it is usable and costs less than the source so far."""
+def _update_source(picture, holes, distance, usable, field, best, y, x, j, i):
+    """Make (j, i) the source of the patch at (y, x) if it is usable and costs less than the current source."""
     height, width = usable.shape
     if j < 0 or i < 0 or j >= height or i >= width or not usable[j, i]:
         return
@@ -241,14 +241,14 @@ def _search(picture, holes, distance, usable, targets, field, costs, chances, ba
             if v < 0 or u < 0 or v >= height or u >= width or field[v, u, 0] < 0:
                 continue
             j, i = field[v, u, 0] + (y - v), field[v, u, 1] + (x - u)
-            _take_if_better(picture, holes, distance, usable, field, best, y, x, j, i)
+            _update_source(picture, holes, distance, usable, field, best, y, x, j, i)
         reach = np.float32(8) if finest else np.float32(max(height, width))
         while reach >= 1:
             j = field[y, x, 0] + int(np.round(chances[drawn] * reach))
             i = field[y, x, 1] + int(np.round(chances[drawn + 1] * reach))
             drawn = (drawn + 2) % len(chances)
             reach *= np.float32(0.4)
-            _take_if_better(picture, holes, distance, usable, field, best, y, x, j, i)
+            _update_source(picture, holes, distance, usable, field, best, y, x, j, i)
     for n in range(len(targets)):
         costs[n] = best[targets[n, 0], targets[n, 1]]
 
@@ -266,7 +266,7 @@ def _vote_all(
 
 @kernel
 def _vote(picture, holes, targets, field, costs, scale, middle, result):
-    """Every hole's pixel becomes the mean of what the patches over it say; those of low cost and near centre count most."""
+    """Set every pixel of a hole to the weighted mean of the patches over it; low cost and near centre weigh most."""
     height, width = holes.shape
     total = np.zeros((height, width, 4), np.float32)
     weights = np.empty((2 * RADIUS + 1, 2 * RADIUS + 1), np.float32)
@@ -275,7 +275,7 @@ def _vote(picture, holes, targets, field, costs, scale, middle, result):
             weights[dy + RADIUS, dx + RADIUS] = np.exp(-middle * np.float32(dy * dy + dx * dx))
     for n in range(len(targets)):
         y, x = targets[n, 0], targets[n, 1]
-        sure = np.exp(-min(costs[n] * scale, np.float32(20))) + np.float32(1e-6)
+        certainty = np.exp(-min(costs[n] * scale, np.float32(20))) + np.float32(1e-6)
         for dy in range(-RADIUS, RADIUS + 1):
             row = y + dy
             if row < 0 or row >= height:
@@ -284,7 +284,7 @@ def _vote(picture, holes, targets, field, costs, scale, middle, result):
                 column = x + dx
                 if column < 0 or column >= width or not holes[row, column]:
                     continue
-                weight = sure * weights[dy + RADIUS, dx + RADIUS]
+                weight = certainty * weights[dy + RADIUS, dx + RADIUS]
                 j, i = field[y, x, 0] + dy, field[y, x, 1] + dx
                 total[row, column, 0] += weight * picture[j, i, 0]
                 total[row, column, 1] += weight * picture[j, i, 1]

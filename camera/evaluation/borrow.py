@@ -16,7 +16,7 @@ from camera.trajectories.keyframes import Curve, Keyframe, through
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far the keys' curve may deviate from the clip's camera: ``degrees``, ``share`` of the total travel, ``lens`` as a share of the focal length."""
+    """Maximum deviation of the keys' curve from the clip's camera: ``degrees``, ``share`` of the total travel, ``lens`` as a share of the focal length."""
 
     degrees: float = 0.5
     share: float = 0.02
@@ -24,13 +24,13 @@ class Tolerance:
 
     def __post_init__(self) -> None:
         if not (self.degrees > 0 and self.share > 0 and self.lens > 0):
-            raise InputError("A borrowed move needs tolerances above zero.")
+            raise InputError("The tolerances of a borrowed move must be above zero.")
 
 
 @dataclass(frozen=True, eq=False)
 class BorrowedMove:
-    """``keys``: with their frames as times. ``path``: the curve through them. What it misses the clip's camera by at most:
-    ``degrees``, ``share`` of the way, ``lens``."""
+    """``keys``: frame numbers as times. ``path``: the curve through them. ``degrees``, ``share`` (of the largest distance travelled) and
+    ``lens``: its largest deviations from the clip's camera."""
 
     keys: tuple[Keyframe, ...]
     path: CameraPath
@@ -59,15 +59,15 @@ def borrow_keys(path: CameraPath, tolerance: Tolerance | None = None, *, curve: 
     """A small set of keys: adds a key where the curve deviates most, then removes every key that is not needed."""
     tolerance = tolerance or Tolerance()
     chosen = [0] if len(path) == 1 else [0, len(path) - 1]
-    while (worst := _worst(path, chosen, tolerance, curve)) is not None:
+    while (worst := _worst_frame(path, chosen, tolerance, curve)) is not None:
         chosen = sorted({*chosen, worst})
     for frame in chosen[1:-1]:
         fewer = [one for one in chosen if one != frame]
-        if _worst(path, fewer, tolerance, curve) is None:
+        if _worst_frame(path, fewer, tolerance, curve) is None:
             chosen = fewer
-    made = _curve(path, chosen, curve)
-    turn, way, lens = (float(part.max()) for part in _misses(made, path))
-    return BorrowedMove(tuple(_key(path, frame) for frame in chosen), made, turn, way, lens, curve)
+    fitted = _curve(path, chosen, curve)
+    turn, way, lens = (float(part.max()) for part in _deviations(fitted, path))
+    return BorrowedMove(tuple(_key(path, frame) for frame in chosen), fitted, turn, way, lens, curve)
 
 
 def smooth_path(path: CameraPath, frames: float) -> CameraPath:
@@ -93,14 +93,14 @@ def smooth_path(path: CameraPath, frames: float) -> CameraPath:
 def scale_to_subject(path: CameraPath, subject_distance: float, clip_distance: float) -> CameraPath:
     """Scale the move to a scene whose subject is ``subject_distance`` away; in the clip it was ``clip_distance`` away, in the clip's unit."""
     if not (np.isfinite(clip_distance) and clip_distance > 0 and subject_distance > 0):
-        raise InputError("A move is scaled by two distances above zero: the scene's subject and the clip's.")
+        raise InputError("Scaling a move needs two distances above zero: to the scene's subject and to the clip's.")
     return path.scaled(subject_distance / clip_distance)
 
 
 def place_move(move: KeyedMove, camera: CameraPath, *, own_lens: bool = False) -> KeyedMove:
-    """``move``, whose first key is its origin, begun at ``camera`` (one frame) and in that picture's size.
+    """``move``, whose first key is its origin, placed to start at ``camera`` (one frame), in that picture's size.
 
-    The lens is the camera's own times what the clip's lens changed; with ``own_lens`` the clip's field of view across is kept.
+    The lens is the camera's, scaled by the clip's relative change; with ``own_lens`` the clip's horizontal field of view is kept.
     """
     keys = move.cameras.relative_to_first().moved_to(camera.world_from_camera[0])
     focal = keys.intrinsics[:, 0, 0]
@@ -120,19 +120,19 @@ def _curve(path: CameraPath, chosen: list[int], curve: Curve) -> CameraPath:
     return through(keys, frames=len(path), width=path.width, height=path.height, fps=path.fps, curve=curve)
 
 
-def _misses(made: CameraPath, path: CameraPath) -> tuple[NDArray, NDArray, NDArray]:
+def _deviations(fitted: CameraPath, path: CameraPath) -> tuple[NDArray, NDArray, NDArray]:
     """Deviations per frame: degrees, share of the largest distance travelled, share of the focal length."""
     size = float(np.linalg.norm(path.centres - path.centres[0], axis=1).max())
-    away = np.linalg.norm(made.centres - path.centres, axis=1) / (size if size > 1e-12 else 1.0)
-    lens = np.abs(made.intrinsics[:, 0, 0] / path.intrinsics[:, 0, 0] - 1)
-    return angle_degrees(made.world_from_camera[:, :3, :3], path.world_from_camera[:, :3, :3]), away, lens
+    away = np.linalg.norm(fitted.centres - path.centres, axis=1) / (size if size > 1e-12 else 1.0)
+    lens = np.abs(fitted.intrinsics[:, 0, 0] / path.intrinsics[:, 0, 0] - 1)
+    return angle_degrees(fitted.world_from_camera[:, :3, :3], path.world_from_camera[:, :3, :3]), away, lens
 
 
-def _worst(path: CameraPath, chosen: list[int], tolerance: Tolerance, curve: Curve) -> int | None:
+def _worst_frame(path: CameraPath, chosen: list[int], tolerance: Tolerance, curve: Curve) -> int | None:
     """The frame with the largest deviation; None if all are within the tolerance."""
     if len(chosen) == len(path):
         return None
-    turn, way, lens = _misses(_curve(path, chosen, curve), path)
+    turn, way, lens = _deviations(_curve(path, chosen, curve), path)
     over = np.maximum.reduce([turn / tolerance.degrees, way / tolerance.share, lens / tolerance.lens])
     over[chosen] = 0
     return int(over.argmax()) if over.max() > 1 else None

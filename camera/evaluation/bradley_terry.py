@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 
 PRIOR = 0.5
-"""Imagined wins and losses of everybody against one average contestant; keeps who never lost finite."""
+"""Virtual wins and losses of every contestant against an average one; keeps the score of an unbeaten contestant finite."""
 NORMAL_95 = 1.959964
 
 
 @dataclass(frozen=True)
 class Strength:
-    """``score``: log odds against the average contestant, ``low`` and ``high`` its 95 % interval; votes that ``name`` won and lost,
-    a tie as half of each."""
+    """``score``: log odds against the average contestant; ``low`` and ``high``: its 95 % interval; ``won`` and ``lost``: votes of
+    ``name``, a tie counting half for each."""
 
     name: str
     score: float
@@ -29,7 +29,7 @@ class Strength:
 
 
 def strengths(votes: Sequence[tuple[str, str, float]]) -> list[Strength]:
-    """Strengths, the strongest first. ``votes``: two names and the first one's result: 1 for a win, 0.5 for a tie, 0 for a loss.
+    """Strengths, strongest first. ``votes``: two names and the first one's result: 1 for a win, 0.5 for a tie, 0 for a loss.
 
     Newton's method on the likelihood with a weak prior; intervals from its curvature. Raises `InputError` for other outcomes
     and for a name against itself.
@@ -38,12 +38,12 @@ def strengths(votes: Sequence[tuple[str, str, float]]) -> list[Strength]:
     wins = np.zeros((len(names), len(names)))
     for a, b, outcome in votes:
         if outcome not in (0, 0.5, 1) or a == b:
-            raise InputError(f"A vote is 0, 0.5 or 1 between two different names; got {outcome} of {a!r} and {b!r}.")
+            raise InputError(f"A vote is 0, 0.5 or 1 between two different names; got {outcome} for {a!r} and {b!r}.")
         i, j = names.index(a), names.index(b)
         wins[i, j] += outcome
         wins[j, i] += 1 - outcome
     score, deviation = _fit_scores(wins)
-    found = [
+    result = [
         Strength(
             name,
             float(s),
@@ -54,7 +54,7 @@ def strengths(votes: Sequence[tuple[str, str, float]]) -> list[Strength]:
         )
         for i, (name, s, d) in enumerate(zip(names, score, deviation))
     ]
-    return sorted(found, key=lambda one: -one.score)
+    return sorted(result, key=lambda one: -one.score)
 
 
 def _fit_scores(wins: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

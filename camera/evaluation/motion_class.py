@@ -17,10 +17,11 @@ STATIC = 0.01
 
 
 def motion_class(path: CameraPath, *, distance: float | None = None) -> MotionClass:
-    """The component of the motion from the first to the last camera that moves the picture most.
+    """The component of the motion from the first to the last camera that moves the picture most, in pixels.
 
-    Turns count by the pixels that they move the middle of the picture, or its edge for a roll; travels as if everything
-    were ``distance`` away, by default twice the way, which lets a travel without turns win; lenses by what they move the edge.
+    Rotations count by the motion of the picture's centre, a roll by the motion of its edge; translations as if everything were
+    ``distance`` away, by default twice the largest distance travelled, so that a translation without rotation wins; zooms by the
+    motion of the edge.
     """
     ends = path.relative_to_first()
     turn, way = ends.world_from_camera[-1, :3, :3], ends.centres[-1]

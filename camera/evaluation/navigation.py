@@ -1,7 +1,7 @@
-"""WBench's NavScore for first-person moves made of actions: does each action go the right way, and is it the same every time?
+"""WBench's NavScore for first-person moves made of actions: does each action go in the right direction, and consistently?
 
-After WBench's published evaluation (src/metrics/interaction/navigation_trajectory.py): how far and how much is taken from the
-shot itself, only directions are judged. Its script was read and not run here.
+After WBench's published evaluation (src/metrics/interaction/navigation_trajectory.py): amounts are taken from the shot itself, only
+directions are judged. Its script was read, not run.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from camera.path import CameraPath
 from camera.rotation import about_axis, angle_degrees, scipy_rotation, slerp
 
 GOES = {"W": (0, 0, 1), "S": (0, 0, -1), "A": (-1, 0, 0), "D": (1, 0, 0)}
-"""Travels of an action in the camera's axes; two at once go diagonally."""
+"""Translation of an action in camera axes; two at once go diagonally."""
 TURNS = {"left": (0, -1, 0), "right": (0, 1, 0), "up": (1, 0, 0), "down": (-1, 0, 0)}
-"""Axes about which an action turns."""
+"""Rotation axis of an action."""
 OPPOSITE = {"W": "S", "A": "D", "left": "right", "up": "down"}
 MIRRORED = {"W": 2, "A": 0, "left": 0, "up": 1}
-"""The camera's axis that makes an action of its opposite when it is turned over."""
+"""Camera axis whose reflection turns an action into its opposite."""
 LEAST_WAY, LEAST_DEGREES = 0.5, 10.0
-"""Errors are shares of the whole way and turn, of these at least."""
-STANDS, STARES, FOLLOWS_AN_ARC = 0.1, 3.0, 5.0
-"""A turn with less travel or fewer degrees does not count; an arc needs this many degrees."""
+"""Minimum travel and rotation by which errors are divided."""
+MIN_TRAVEL, MIN_DEGREES, MIN_ARC_DEGREES = 0.1, 3.0, 5.0
+"""Minimum travel and degrees for a turn's shape to be used, and minimum degrees of an arc."""
 USUAL_WAY, USUAL_DEGREES, SAMPLES = 1.0, 30.0, 20
 
 
 @dataclass(frozen=True)
 class Turn:
-    """Frames ``start`` to ``end``, the last not among them, of one ``action``: W, S, A, D, left, right, up, down, joined by +."""
+    """Frames ``start`` to ``end`` (exclusive) of one ``action``: W, S, A, D, left, right, up, down, joined by +."""
 
     start: int
     end: int
@@ -49,7 +49,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Navigation:
-    """``accuracy`` and ``consistency`` in 0..1; the latter, and ``score``, their mean, are None without two like turns."""
+    """``accuracy`` and ``consistency`` in 0..1. ``consistency`` and ``score``, the mean of both, are None without two comparable turns."""
 
     accuracy: float
     consistency: float | None
@@ -65,10 +65,10 @@ def navigation(path: CameraPath, turns: Sequence[Turn]) -> Navigation:
     Raises `InputError` for turns outside the path or of fewer than two frames.
     """
     if not turns or any(turn.start < 0 or turn.end > len(path) or turn.end - turn.start < 2 for turn in turns):
-        raise InputError(f"Turns have 2 frames or more within the path's {len(path)}; these do not.")
+        raise InputError(f"Every turn needs 2 frames or more within the path's {len(path)}; these do not.")
     poses = path.world_from_camera
     heading, place = poses[turns[0].start, :3, :3], poses[turns[0].start, :3, 3]
-    asked, got = [], []
+    references, measured = [], []
     for turn in turns:
         own = poses[turn.start : turn.end]
         reference = _reference(own, turn, heading)
@@ -76,10 +76,10 @@ def navigation(path: CameraPath, turns: Sequence[Turn]) -> Navigation:
         place = reference[-1, :3, 3]
         if any(part in TURNS for part in turn.parts):
             heading = reference[-1, :3, :3]
-        asked.append(_by_arc(reference))
-        got.append(_by_arc(own))
+        references.append(_by_arc(reference))
+        measured.append(_by_arc(own))
     whole = poses[turns[0].start : turns[-1].end]
-    away, turned = _difference(np.concatenate(asked), np.concatenate(got), (whole,))
+    away, turned = _difference(np.concatenate(references), np.concatenate(measured), (whole,))
     return Navigation(1 - (away + turned) / 2, _consistency(poses, turns))
 
 
@@ -93,22 +93,22 @@ def _reference(own: NDArray, turn: Turn, heading: NDArray) -> NDArray[np.float64
     if not axis.any():
         far = float(np.linalg.norm(own[-1, :3, 3] - own[0, :3, 3]))
         poses[:, :3, :3] = heading
-        poses[:, :3, 3] = own[0, :3, 3] + share[:, None] * (far if far > STANDS else USUAL_WAY) * (heading @ goes)
+        poses[:, :3, 3] = own[0, :3, 3] + share[:, None] * (far if far > MIN_TRAVEL else USUAL_WAY) * (heading @ goes)
         return poses
     degrees = _total_degrees(own)
-    amount = max(degrees, USUAL_DEGREES) if degrees >= FOLLOWS_AN_ARC else USUAL_DEGREES
+    amount = max(degrees, USUAL_DEGREES) if degrees >= MIN_ARC_DEGREES else USUAL_DEGREES
     local = about_axis(axis, amount * share)
     steps = (local[1:] @ goes) / max(len(own) - 1, 1)
     places = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
     reach, wanted = (float(np.linalg.norm(p, axis=1).mean()) for p in (own[:, :3, 3] - own[0, :3, 3], places))
-    scale = reach / wanted if wanted > 1e-9 and degrees >= STARES and reach >= STANDS else 1.0
+    scale = reach / wanted if wanted > 1e-9 and degrees >= MIN_DEGREES and reach >= MIN_TRAVEL else 1.0
     poses[:, :3, :3] = own[0, :3, :3] @ local
     poses[:, :3, 3] = own[0, :3, 3] + scale * places @ own[0, :3, :3].T
     return poses
 
 
 def _consistency(poses: NDArray, turns: Sequence[Turn]) -> float | None:
-    """How similar the turns of one action are, or those of an action and its mirrored opposite."""
+    """Mean similarity of turns of the same action, or of an action and its mirrored opposite; None without such a pair."""
     errors = []
     for a, b in combinations(turns, 2):
         mirrors = _mirrors(a, b)
@@ -136,12 +136,12 @@ def _kind(part: str) -> str:
     return next((one for one, other in OPPOSITE.items() if part in (one, other)), part)
 
 
-def _difference(asked: NDArray, got: NDArray, measured: tuple[NDArray, ...]) -> tuple[float, float]:
+def _difference(reference: NDArray, own: NDArray, measured: tuple[NDArray, ...]) -> tuple[float, float]:
     """Mean differences in position and rotation, as shares of the mean travel and rotation of the ``measured`` poses, at most 1."""
     way = float(np.mean([np.linalg.norm(np.diff(each[:, :3, 3], axis=0), axis=1).sum() for each in measured]))
     turn = float(np.mean([_total_degrees(each) for each in measured]))
-    away = float(np.linalg.norm(asked[:, :3, 3] - got[:, :3, 3], axis=1).mean())
-    turned = float(angle_degrees(asked[:, :3, :3], got[:, :3, :3]).mean())
+    away = float(np.linalg.norm(reference[:, :3, 3] - own[:, :3, 3], axis=1).mean())
+    turned = float(angle_degrees(reference[:, :3, :3], own[:, :3, :3]).mean())
     return min(away / max(way, LEAST_WAY), 1.0), min(turned / max(turn, LEAST_DEGREES), 1.0)
 
 
@@ -160,31 +160,31 @@ def _by_arc(poses: NDArray) -> NDArray[np.float64]:
         return poses[np.linspace(0, len(poses) - 1, SAMPLES if len(poses) > 2 else len(poses)).astype(int)]
     where = np.interp(np.linspace(0, way[-1], SAMPLES), way + np.arange(len(way)) * 1e-12, np.arange(len(way)))
     before = np.minimum(where.astype(int), len(poses) - 2)
-    found = np.repeat(np.eye(4)[None], SAMPLES, axis=0)
+    samples = np.repeat(np.eye(4)[None], SAMPLES, axis=0)
     blend = where - before
-    found[:, :3, :3] = slerp(poses[before, :3, :3], poses[before + 1, :3, :3], blend)
-    found[:, :3, 3] = poses[before, :3, 3] * (1 - blend[:, None]) + poses[before + 1, :3, 3] * blend[:, None]
-    return found
+    samples[:, :3, :3] = slerp(poses[before, :3, :3], poses[before + 1, :3, :3], blend)
+    samples[:, :3, 3] = poses[before, :3, 3] * (1 - blend[:, None]) + poses[before + 1, :3, 3] * blend[:, None]
+    return samples
 
 
 def turns_of(path: CameraPath, lengths: Sequence[int], actions: Sequence[str]) -> list[Turn]:
     """Consecutive turns with the given numbers of frames."""
     if len(lengths) != len(actions) or sum(lengths) > len(path):
-        raise InputError(f"Each of {len(actions)} actions needs its length, {len(path)} frames together at most.")
+        raise InputError(f"Each of {len(actions)} actions needs a length, at most {len(path)} frames in total.")
     ends = np.cumsum(lengths).tolist()
     return [Turn(end - length, end, action) for end, length, action in zip(ends, lengths, actions)]
 
 
 STEP_SHARE, PURE, FEWEST_STEPS = 0.05, 0.38, 4
-"""A step stands still below this share of the longest one; an action's part has at least this share (the sine of 22.5 degrees) of its
-direction; and so many steps of one action are a turn."""
+"""A step is still below this share of the longest step; a component belongs to an action above this cosine with its direction (the
+sine of 22.5 degrees); a turn has at least this many steps of one action."""
 
 
 def turns_in(path: CameraPath) -> list[Turn]:
-    """The turns that a path is made of, detected from its steps: level translations, and rotations about its x or y axis. Each begins
-    with the frame that ended the one before.
+    """The turns of a path, detected from its steps: horizontal translations, and rotations about the camera's x or y axis. Each starts
+    with the last frame of the previous one.
 
-    Empty where a part of the path is no action, as a roll or a travel straight up.
+    Empty if a part of the path is not an action, such as a roll or a vertical translation.
     """
     steps = np.linalg.inv(path.world_from_camera[:-1]) @ path.world_from_camera[1:]
     turned = scipy_rotation().from_matrix(steps[:, :3, :3]).as_rotvec()
@@ -203,7 +203,7 @@ def turns_in(path: CameraPath) -> list[Turn]:
 
 
 def _action(way: NDArray | None, turn: NDArray | None) -> str | None:
-    """The action of a step; "" for standing still, None for a step that is no action."""
+    """The action of a step; "" for no motion, None if the step is not an action."""
     parts: list[str] = []
     for direction, known in ((way, GOES), (turn, TURNS)):
         if direction is None:

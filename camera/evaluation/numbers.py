@@ -1,4 +1,4 @@
-"""Every metric of a results table: its name, its source, its convention in words, and how it is computed."""
+"""Every metric of a results table: name, source, convention in words, and function."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Better = Literal["low", "high"]
 
 @dataclass(frozen=True)
 class Number:
-    """One row of a table. ``of(achieved, requested)``: both of the placed frames only, the achieved one in its own scale or
-    brought to the requested one's; raises `InputError` where it has no answer for these paths, NaN where it is not meant for them."""
+    """One row of a table. ``of(achieved, requested)``: paths of the placed frames only; the achieved one may be in its own scale or
+    aligned to the requested one. It raises `InputError` if it is undefined for these paths, and returns NaN if it does not apply."""
 
     key: str
     label: str
@@ -120,22 +120,22 @@ def score_path(
 ) -> tuple[dict[str, float | None], tuple[str, ...]]:
     """Every metric by key, None where it cannot be computed, and the reasons.
 
-    Of a shot of ``count`` frames only those given were placed: every pair with another frame counts as a failure in AUC.
+    ``count``: frames of the whole shot, if only some were placed; every pair with a frame that was not counts as a failure in AUC.
     """
-    found: dict[str, float | None] = {}
+    values: dict[str, float | None] = {}
     reasons: dict[str, None] = {}
     for number in NUMBERS:
         try:
             value = number.of(achieved, requested)
-            found[number.key] = value if np.isfinite(value) else None
+            values[number.key] = value if np.isfinite(value) else None
         except InputError as error:
-            found[number.key] = None
+            values[number.key] = None
             reasons[str(error)] = None
     share = _pairs(len(achieved)) / max(_pairs(count or len(achieved)), 1)
     for key in AUC:
-        value = found[key]
-        found[key] = None if value is None else value * share
-    return found, tuple(reasons)
+        value = values[key]
+        values[key] = None if value is None else value * share
+    return values, tuple(reasons)
 
 
 def _pairs(frames: int) -> int:

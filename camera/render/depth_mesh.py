@@ -1,11 +1,11 @@
 """Renders a depth map as a mesh: joins neighbouring pixels unless their depth jumps. The cleanest renderer.
 
 Each 2x2 block of pixels is a quad of two triangles, drawn with interpolated colour and depth. Quads whose depths
-differ by more than a ratio are cut open, quads seen from behind are dropped: both would be surfaces that the picture
-never showed. Draws into `camera.render.framebuffer`. Imports the compiler, so import this module only on first use.
+differ by more than a ratio are cut, back-facing quads are culled: both would be surfaces that the picture never showed.
+Draws into `camera.render.framebuffer`. Imports numba, so import this module only on first use.
 
-Most quads cover one target pixel or lie over the same few: what most quads of a row have is worked out in straight-line
-code over the row, the further pixels of larger quads are listed and worked out in batches.
+Most quads of a row cover the same small number of target pixels. These are drawn in straight-line code over the row; the
+remaining pixels of larger quads are listed and drawn in batches.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from camera.kernel import kernel
 
 NEAR = np.float32(1e-4)
 MARGIN = np.float32(1e-3)
-"""How far, in pixels and in barycentric weight, a triangle reaches over its edge, so that rounding leaves no cracks."""
+"""How far a triangle extends over its edges, in pixels and in barycentric weight, so that rounding leaves no cracks."""
 BATCH = 2048
-"""How many of the further pixels are worked on at a time."""
+"""Batch size of the remaining pixels of larger quads."""
 
 
 def draw(
@@ -36,11 +36,11 @@ def draw(
 ) -> None:
     """Draw ``colour`` (h,w,3) at ``depth`` (h,w) into ``keys`` (H,W), in place.
 
-    A source pixel (x,y) of depth d lands at the homogeneous pixel ``d * turn @ (x,y,1) + shift``; depth 0 is not
-    drawn. ``cut_ratio``: largest depth over smallest depth in a quad that is still one surface; ``slack``: largest
-    difference of inverse depths that is one surface whatever the ratio, for a floor that runs to the horizon.
-    Source depths from ``far`` on belong to the far layer.
-    ``advantage``: a triangle replaces what is there when its inverse depth is larger by this factor (1 or more).
+    A source pixel (x,y) of depth d projects to the homogeneous pixel ``d * turn @ (x,y,1) + shift``; depth 0 is not
+    drawn. ``cut_ratio``: largest ratio of depths within a quad of one surface. ``slack``: largest difference of inverse
+    depths within one surface whatever the ratio, for a floor that runs to the horizon.
+    Source depths of ``far`` and more belong to the far layer.
+    ``advantage``: a triangle replaces a pixel if its inverse depth is larger by this factor (1 or more).
     """
     limits = (np.float32(cut_ratio), np.float32(slack), np.float32(far))
     _draw(keys, colour, depth, turn, shift, limits, np.float32(1 / advantage))
@@ -64,9 +64,9 @@ def _project_row(y, depth, turn, shift, us, vs, ws):
 
 @kernel
 def _quad_boxes(a, us, vs, ws, depth, y, limits, target_height, target_width, boxes, joined):
-    """Target pixels (first column, last column, first row, last row) under each quad of row y; empty where cut.
+    """Bounding boxes of the quads of row y in target pixels (first column, last column, first row, last row); empty where cut.
 
-    ``joined`` becomes 1 for quads that are one surface.
+    Sets ``joined`` to 1 for quads of one surface.
     """
     b = 1 - a
     cut_ratio, slack, far = limits
@@ -81,7 +81,7 @@ def _quad_boxes(a, us, vs, ws, depth, y, limits, target_height, target_width, bo
         right = max(max(us[a, x], us[a, x + 1]), max(us[b, x], us[b, x + 1])) + MARGIN
         top = min(min(vs[a, x], vs[a, x + 1]), min(vs[b, x], vs[b, x + 1])) - MARGIN
         bottom = max(max(vs[a, x], vs[a, x + 1]), max(vs[b, x], vs[b, x + 1])) + MARGIN
-        # clamped before the conversion: a whole number too large for 32 bits has no meaning
+        # clamped before the conversion: a float beyond 32 bits converts to an undefined integer
         boxes[0, x] = np.int32(min(max(np.ceil(left), np.float32(0)), np.float32(target_width))) if whole else 1
         boxes[1, x] = np.int32(min(max(np.floor(right), np.float32(-1)), np.float32(target_width - 1))) if whole else 0
         boxes[2, x] = np.int32(min(max(np.ceil(top), np.float32(0)), np.float32(target_height)))
@@ -146,7 +146,7 @@ def _draw(keys, colour, depth, turn, shift, limits, reach):
 
 @kernel
 def _common_box(boxes, count):
-    """Columns and rows of the common box: 2 if more than a third of the first ``count`` boxes span two, else 1."""
+    """Columns and rows of the common box: 2 if more than a third of the first ``count`` boxes span several, else 1."""
     wide, tall = np.int32(0), np.int32(0)
     for x in range(count):
         wide += np.int32(boxes[1, x] > boxes[0, x])
@@ -162,10 +162,10 @@ def _split(colour, reds, greens, blues):
 
 @kernel
 def _shares(pixel_x, pixel_y, x0, y0, w0, x1, y1, w1, x2, y2, w2, x3, y3, w3):
-    """The weights of a quad's four corners in a pixel, and the inverse depth there.
+    """The weights of a quad's four corners at a pixel, and the inverse depth there.
 
-    Corners: left and right above, left and right below. Inverse depth is 0 where the pixel is in neither triangle
-    or sees them from behind.
+    Corners: upper left, upper right, lower left, lower right. Inverse depth is 0 if the pixel is in neither triangle, or
+    the triangle is back-facing.
     """
     none = np.float32(0)
     x0, x1, x2, x3 = x0 - pixel_x, x1 - pixel_x, x2 - pixel_x, x3 - pixel_x
@@ -189,13 +189,13 @@ def _shares(pixel_x, pixel_y, x0, y0, w0, x1, y1, w1, x2, y2, w2, x3, y3, w3):
 
 @kernel
 def _level(value):
-    """A colour from 0 to 255, rounded."""
+    """A colour clamped to 0..255 and rounded."""
     return np.uint32(np.int32(min(max(value + np.float32(0.5), np.float32(0)), np.float32(255))))
 
 
 @kernel
 def _one_pixel_each(rows, shades, boxes, down, across, depth, far, target_width, places, inverses, words):
-    """Of one pixel in every quad's box: place (row-major, -1 where not covered), inverse depth, lower half of the key."""
+    """For one pixel in every quad's box: index (row-major, -1 if not covered), inverse depth, lower half of the key."""
     ua, va, wa, ub, vb, wb = rows
     ra, ga, ba, rb, gb, bb = shades
     for x in range(len(depth) - 1):
@@ -216,7 +216,7 @@ def _one_pixel_each(rows, shades, boxes, down, across, depth, far, target_width,
 
 @kernel
 def _listed_pixels(rows, shades, corners, count, depth, far, target_width, places, inverses, words):
-    """The same of the first ``count`` of the listed (quad, target row, target column)."""
+    """Like `_one_pixel_each`, for the first ``count`` listed (quad, target row, target column)."""
     ua, va, wa, ub, vb, wb = rows
     ra, ga, ba, rb, gb, bb = shades
     for i in range(count):
@@ -238,10 +238,10 @@ def _listed_pixels(rows, shades, corners, count, depth, far, target_width, place
 def _write(keys, places, inverses, words, count, reach):
     """Write the first ``count`` pixels where their inverse depth times ``reach`` exceeds the stored inverse depth."""
     flat, bits = keys.reshape(-1), inverses.view(np.uint32)
-    held = (inverses * reach).view(np.uint32)
+    scaled = (inverses * reach).view(np.uint32)
     for i in range(count):
         place = np.int64(places[i])
-        if place >= 0 and np.uint64(held[i]) > flat[place] >> np.uint64(32):
+        if place >= 0 and np.uint64(scaled[i]) > flat[place] >> np.uint64(32):
             flat[place] = np.uint64(bits[i]) << np.uint64(32) | np.uint64(words[i])
 
 
@@ -249,7 +249,7 @@ def _write(keys, places, inverses, words, count, reach):
 def _write_thin(keys, colour, depth, y, us, vs, ws, joined, cut_ratio):
     """Draw one-pixel-thin foreground, such as wires and poles, as single pixels.
 
-    No quad is left of these. Lone pixels between two depths are not drawn: they mix two surfaces.
+    No quad of these survives the cut. Single pixels between two depths are not drawn: they mix two surfaces.
     """
     height, width = keys.shape
     bits = ws.view(np.uint32)

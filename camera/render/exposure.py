@@ -1,14 +1,14 @@
 """Depth of field and motion blur from a finite aperture and shutter time.
 
-Both are made as a camera makes them. Many pinhole pictures, taken from points of the lens and at moments of the exposure, are
-added up in linear light (gamma 2.2). The lens is sheared so that the plane in focus stays where it is; a point at depth z then
-becomes a disc of
+Both are computed as in a camera. Many pinhole pictures, taken from points of the lens and at moments of the exposure, are
+averaged in linear light (gamma 2.2). The lens is sheared so that the focal plane stays fixed; a point at depth z then
+becomes a disc of diameter
 
-    f_px * aperture * |1 / z - 1 / focus|   pixels across,
+    f_px * aperture * |1 / z - 1 / focus|   pixels,
 
-where the aperture is the focal length over the f-stop, and the focal length is that of a sensor `FULL_FRAME_MM` wide. One unit
-of a scene without metres counts as a metre. Only the camera moves during an exposure: clips and objects stand still in it.
-The page does the same in ``tabs/browser/drawing/exposure.js``.
+where the aperture is the focal length over the f-stop, for a sensor `FULL_FRAME_MM` wide. In a scene of unknown scale one unit
+counts as a metre. Only the camera moves during an exposure; clips and objects do not.
+``tabs/browser/drawing/exposure.js`` does the same in the page.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from camera.errors import InputError
 from camera.path import CameraPath
 
 Draw = Callable[[CameraPath, int], Any]
-"""A path and the number of a frame to a `camera.render.painters.RenderedFrame`."""
+"""Renders a frame: path and frame number to a `camera.render.painters.RenderedFrame`."""
 GAMMA = 2.2
 NEAREST_SHARE = 0.05
-"""Of ``distance``: focus is never nearer, also where the point in focus comes behind the camera."""
+"""Minimum focus distance as a fraction of ``distance``, also if the point in focus is behind the camera."""
 FEWEST, MOST = 16, 64
-"""Pictures that make one."""
+"""Pinhole pictures per frame."""
 SPACING_PX = 2.0
-"""Spacing of the pictures in pixels: a wider blur uses more pictures, up to `MOST`."""
+"""Spacing of the pinhole pictures in pixels: a wider blur uses more pictures, up to `MOST`."""
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 _ONE = 1 << 24
 _LINEAR = np.round(_ONE * (np.arange(256) / 255.0) ** GAMMA).astype(np.uint32)
@@ -41,9 +41,11 @@ _LINEAR = np.round(_ONE * (np.arange(256) / 255.0) ** GAMMA).astype(np.uint32)
 
 @dataclass(frozen=True)
 class Exposure:
-    """``f_stop``: 0 for a pinhole, which is sharp everywhere. ``shutter_degrees``: how much of a frame's time the shutter is open, 360
-    for all of it, centred on the frame; 0 for an instant. Focus is at ``distance`` ahead, in scene units, or where ``point`` (3,)
-    of the world is, which it then follows. Raises `InputError` for numbers that no camera has."""
+    """Aperture, shutter and focus of the camera.
+
+    ``f_stop``: 0 for a pinhole, which is sharp everywhere. ``shutter_degrees``: shutter angle, 360 for the whole frame time,
+    centred on the frame; 0 for an instant. ``distance``: of the focal plane, in scene units. ``point``: world point (3,) that
+    the focus follows instead. Raises `InputError` for values out of range."""
 
     distance: float
     f_stop: float = 0.0
@@ -53,9 +55,9 @@ class Exposure:
     def __post_init__(self) -> None:
         numbers = (self.distance, self.f_stop, self.shutter_degrees, *(self.point or ()))
         if not np.isfinite(numbers).all() or self.distance <= 0 or self.f_stop < 0:
-            raise InputError("Focus lies at a distance above 0, and an f-stop is a number such as 2.8, or 0 for none.")
+            raise InputError("The focus distance must be above 0, and the f-stop a number such as 2.8, or 0 for none.")
         if not 0 <= self.shutter_degrees <= 360:
-            raise InputError(f"A shutter is open for 0 to 360 degrees of a frame, got {self.shutter_degrees:g}.")
+            raise InputError(f"The shutter angle must be 0 to 360 degrees, got {self.shutter_degrees:g}.")
 
     @property
     def is_off(self) -> bool:
@@ -74,12 +76,12 @@ class Exposure:
         return path.intrinsics[:, 0, 0] / path.width * FULL_FRAME_MM / 1000 / self.f_stop
 
     def blur_px(self, path: CameraPath, depth: float) -> NDArray[np.float64]:
-        """(F,): diameter of the circle of confusion of a point at ``depth``; infinity stands for the background."""
+        """(F,): diameter of the circle of confusion of a point at ``depth``; infinity is the background."""
         apart = np.abs((0.0 if np.isinf(depth) else 1 / depth) - 1 / self.focus_of(path))
         return path.intrinsics[:, 0, 0] * self.aperture_of(path) * apart
 
     def travel_px(self, path: CameraPath) -> NDArray[np.float64]:
-        """(F,): how far a plane at ``distance`` moves in the picture during the exposure: the maximum of its centre and corners."""
+        """(F,): largest motion in the picture during the exposure, over the centre and corners of a plane at ``distance``."""
         when = np.arange(len(path)) + self.shutter_degrees / 360 * np.array([[-0.5], [0.5]])
         opened, closed = map(path.between, when)
         across, down = (path.width - 1) * np.array([0, 0, 1, 1, 0.5]), (path.height - 1) * np.array([0, 1, 0, 1, 0.5])
@@ -87,8 +89,8 @@ class Exposure:
         rays = np.linalg.solve(opened.intrinsics, np.broadcast_to(pixels, (len(path), 3, 5))) * self.distance
         world = opened.world_from_camera[:, :3, :3] @ rays + opened.centres[:, :, None]
         to_camera = closed.camera_from_world
-        seen = closed.intrinsics @ (to_camera[:, :3, :3] @ world + to_camera[:, :3, 3:])
-        moved = seen[:, :2] / np.maximum(seen[:, 2:], 1e-6) - pixels[:2]
+        projected = closed.intrinsics @ (to_camera[:, :3, :3] @ world + to_camera[:, :3, 3:])
+        moved = projected[:, :2] / np.maximum(projected[:, 2:], 1e-6) - pixels[:2]
         return np.minimum(np.linalg.norm(moved, axis=1).max(axis=1), path.width)
 
     def count(self, path: CameraPath) -> int:
@@ -100,15 +102,15 @@ class Exposure:
 
     def words(self, path: CameraPath) -> str:
         """A sentence on the effect of the exposure along ``path``."""
-        said = []
+        clauses = []
         if self.f_stop:
             focus, blur = self.focus_of(path), self.blur_px(path, np.inf)
-            said.append(
+            clauses.append(
                 f"f/{self.f_stop:g}, in focus {_range(focus)} ahead, the far background blurred over {_range(blur)} px"
             )
         if self.shutter_degrees:
-            said.append(f"shutter {self.shutter_degrees:g} degrees, {_range(self.travel_px(path))} px of travel")
-        return f"{'; '.join(said)}. {self.count(path)} pictures make each frame." if said else ""
+            clauses.append(f"shutter {self.shutter_degrees:g} degrees, {_range(self.travel_px(path))} px of travel")
+        return f"{'; '.join(clauses)}. {self.count(path)} pictures make each frame." if clauses else ""
 
 
 def _range(values: NDArray[np.float64]) -> str:
@@ -117,8 +119,8 @@ def _range(values: NDArray[np.float64]) -> str:
 
 
 def cameras_of(path: CameraPath, frame: int, exposure: Exposure, count: int) -> CameraPath:
-    """The ``count`` pinhole cameras, a power of two, that make frame ``frame``: a spiral over the lens, whose points are taken
-    at moments in bit-reversed order, so that place and time have nothing to do with each other."""
+    """The ``count`` pinhole cameras (a power of two) of frame ``frame``: a spiral over the lens, in bit-reversed order of time so
+    that lens position and time are uncorrelated."""
     number = np.arange(count)
     moment = (_bits_reversed(number, count) + 0.5) / count - 0.5
     cameras = path.between(frame + exposure.shutter_degrees / 360 * moment)
@@ -136,7 +138,7 @@ def _bits_reversed(numbers: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 
 def expose(draw: Draw, path: CameraPath, exposure: Exposure) -> Draw:
-    """Wrap ``draw`` to render through the lens and shutter of ``exposure``. Holes, depth and far come from the sharp picture."""
+    """Wrap ``draw`` to render with the lens and shutter of ``exposure``. Holes, depth and far layer come from the sharp picture."""
     count = exposure.count(path)
 
     def through(path: CameraPath, frame: int) -> Any:
@@ -145,8 +147,8 @@ def expose(draw: Draw, path: CameraPath, exposure: Exposure) -> Draw:
         light = np.zeros((path.height, path.width, 3), np.uint32)
         for pose, lens in zip(cameras.world_from_camera, cameras.intrinsics):
             poses[frame], lenses[frame] = pose, lens
-            seen = draw(replace(path, world_from_camera=poses, intrinsics=lenses), frame)
-            light += _LINEAR[seen.colour]
+            rendered = draw(replace(path, world_from_camera=poses, intrinsics=lenses), frame)
+            light += _LINEAR[rendered.colour]
         return replace(draw(path, frame), colour=_average_to_srgb(light, count))
 
     return through

@@ -1,11 +1,11 @@
 """Soft forward splat with GEN3C's numerics: the compiled form of `camera.render.reference_warp.forward_warp`.
 
-Each point is shared among the four pixels around it, weighted by nearness. Points are taken row by row, so that all
-between steps stay in the first-level cache: a row's projection, logarithm, exponential and shares are straight-line
-code that the compiler vectorises (hence the polynomials: no vector mathematics library is assumed), then its points
-are added to the picture one after another. Frames are independent: draw several in threads.
+Each point is splatted bilinearly onto the four pixels around it. Points are processed row by row, so that all intermediate
+values stay in the first-level cache: a row's projection, logarithm, exponential and bilinear weights are straight-line code
+that the compiler vectorises (with polynomials, so no vector mathematics library is needed), then its points are added to the
+picture one after another. Frames are independent: render several in threads.
 
-Imports the compiler, so import this module only on first use.
+Imports numba, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FLOAT = np.float32
 
 @dataclass(frozen=True, eq=False)
 class Splat:
-    """``image`` (H,W,3) in [-1,1], -1 where nothing fell; ``known`` (H,W) bool; ``depth`` (H,W), 0 where nothing."""
+    """``image`` (H,W,3) in [-1,1], -1 where no point fell; ``known`` (H,W) bool; ``depth`` (H,W), 0 where no point fell."""
 
     image: NDArray[np.float32]
     known: NDArray[np.bool_]
@@ -33,7 +33,7 @@ class Splat:
 
 
 def greatest_depth(points: NDArray[np.float32], camera_from_world: ArrayLike) -> float:
-    """Largest z of world ``points`` (...,3) in front of a camera (4,4), at least 0: what scales the depth weights."""
+    """Largest z of world ``points`` (...,3) in front of a camera (4,4), at least 0; it scales the depth weights."""
     row = np.asarray(camera_from_world, dtype=np.float32)[2]
     return float(_greatest_depth(points.reshape(-1, 3), row))
 
@@ -49,11 +49,11 @@ def splat(
     depth_range: float | None = None,
     with_depth: bool = False,
 ) -> Splat:
-    """The pixels of ``image`` (h,w,3), standing at world ``points`` (h,w,3), as a camera sees them.
+    """Render the pixels of ``image`` (h,w,3), located at world ``points`` (h,w,3), from a camera.
 
     ``camera_from_world`` (4,4), ``intrinsics`` (3,3) in pixels, ``size`` (H,W) of the result.
-    ``strength``: (h,w) from 0 (takes no part) to 1. ``depth_range``: greatest depth over everything that shares one
-    scale of depth weights; None takes this picture's own.
+    ``strength``: (h,w) weights from 0 (ignored) to 1. ``depth_range``: greatest depth that scales the depth weights; give
+    one value to pictures that are splatted separately. None uses this picture's own.
     """
     height, width = size
     if depth_range is None:
@@ -90,10 +90,10 @@ def put_over(
     far_from: float,
     advantage: float,
 ) -> None:
-    """Draw a splat with depth over ``colour`` (H,W,3), ``depth`` (H,W) and ``layer`` (H,W), in place, where it is nearer.
+    """Draw a splat with depth over ``colour`` (H,W,3), ``depth`` (H,W) and ``layer`` (H,W), in place, where the splat is nearer.
 
-    ``layer``: 0 hole, 1 surface, 2 far layer, which begins at the depth ``far_from`` and lies behind every surface.
-    Within a layer a pixel is replaced where the splat is nearer by the factor ``advantage`` (1 or more).
+    ``layer``: 0 hole, 1 surface, 2 far layer, which begins at depth ``far_from`` and is behind every surface.
+    Within a layer a pixel is replaced if the splat is nearer by the factor ``advantage`` (1 or more).
     """
     assert drawn.depth is not None
     _put_over(drawn.image, drawn.known, drawn.depth, colour, depth, layer, np.float32(far_from), np.float32(advantage))
@@ -116,7 +116,7 @@ def _row_of(points, row, xs, ys, zs):
 
 @kernel
 def _project(pose, lens, xs, ys, zs, us, vs):
-    """World (x,y,z) to pixels (u,v); ``zs`` becomes the depth. Matrices as scalars, so that no store can alter them."""
+    """Project world (x,y,z) to pixels (u,v); ``zs`` becomes the depth. Matrix entries are scalars, so no store can alias them."""
     p00, p01, p02, p03 = pose[0, 0], pose[0, 1], pose[0, 2], pose[0, 3]
     p10, p11, p12, p13 = pose[1, 0], pose[1, 1], pose[1, 2], pose[1, 3]
     p20, p21, p22, p23 = pose[2, 0], pose[2, 1], pose[2, 2], pose[2, 3]
@@ -144,7 +144,7 @@ def _exponents(zs, log_range, out, scratch):
     for i in range(len(zs)):
         z = max(zs[i], FLOAT(0))
         y = FLOAT(1) + z
-        lost = (z - (y - FLOAT(1))) / y  # what 1 + z rounded away
+        lost = (z - (y - FLOAT(1))) / y  # the rounding error of 1 + z
         shifted = bits[i] - np.int32(0x3F3504F3)  # mantissa from sqrt(1/2) to sqrt(2)
         exponent = FLOAT(shifted >> np.int32(23))
         bits[i] = (shifted & np.int32(0x7FFFFF)) + np.int32(0x3F3504F3)
@@ -185,16 +185,16 @@ def _inverse_exponentials(exponents, out):
 
 @kernel
 def _shares(row, height, width, us, vs, weights, index, left, right, above, below):
-    """Upper left corner (row-major, in the bordered picture), -1 for points outside, and how a point is shared.
+    """Upper left corner (row-major, in the bordered picture), -1 for points outside, and the bilinear weights of each point.
 
-    ``left`` and ``right`` carry the point's weight. A point on a whole pixel gives all four shares to it, as GEN3C's
-    does: twice its weight here.
+    ``left`` and ``right`` include the point's weight. A point exactly on a pixel centre gives all four shares to that pixel, as
+    in GEN3C: twice its weight per axis.
     """
     one, none = FLOAT(1), FLOAT(0)
     last_x, last_y, y = FLOAT(width + 1), FLOAT(height + 1), FLOAT(row)
     for i in range(len(us)):
         x = FLOAT(i)
-        # by way of the flow, as GEN3C rounds it; the border of one pixel takes what leaves the picture
+        # via the optical flow, with GEN3C's rounding; the border of one pixel collects points outside the picture
         u, v = ((us[i] - x) + x) + one, ((vs[i] - y) + y) + one
         inside = (u > none) & (u < last_x) & (v > none) & (v < last_y) & (weights[i] > none)
         u, v = (u if inside else none), (v if inside else none)
@@ -208,7 +208,7 @@ def _shares(row, height, width, us, vs, weights, index, left, right, above, belo
 
 @intrinsic
 def _add_weighted(typing, total, at, red, green, blue, weight):
-    """``total[at : at + 4] += weight * (red, green, blue, 1)`` as one operation; the compiler would make four."""
+    """``total[at : at + 4] += weight * (red, green, blue, 1)`` as one SIMD operation; the compiler would emit four."""
 
     def generate(context, builder, signature, arguments):
         array, place, *colour, factor = arguments
@@ -299,4 +299,6 @@ def _put_over(image, known, depth_in, colour, depth, layer, far_from, advantage)
                 continue
             layer[y, x], depth[y, x] = kind, depth_in[y, x]
             for channel in range(3):
-                colour[y, x, channel] = np.uint8(image[y, x, channel] * FLOAT(127.5) + FLOAT(128))  # cut off: rounds
+                colour[y, x, channel] = np.uint8(
+                    image[y, x, channel] * FLOAT(127.5) + FLOAT(128)
+                )  # truncates, so rounds

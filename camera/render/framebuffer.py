@@ -1,8 +1,8 @@
 """The framebuffer: depth, layer and colour of a pixel in one 64-bit key; the largest key wins.
 
-Above the bits of the inverse depth (a positive float orders like its bits), below two bits for the layer (1 surface,
-2 far layer) and RGB. One comparison decides all, and the result does not depend on the order of drawing. An empty
-pixel is 0. Imports the compiler, so import this module only on first use.
+The upper half holds the bits of the inverse depth (positive floats sort like their bits), the lower half two bits for the
+layer (1 surface, 2 far layer) and RGB. One comparison resolves visibility, and the result does not depend on the drawing order.
+An empty pixel is 0. Imports numba, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from camera.kernel import kernel
 
 RUN = 1024
-"""Pixels that are taken apart at a time."""
+"""Number of pixels that are unpacked at a time."""
 
 
 def empty_framebuffer(height: int, width: int) -> NDArray[np.uint64]:
@@ -22,7 +22,7 @@ def empty_framebuffer(height: int, width: int) -> NDArray[np.uint64]:
 
 
 def pack_pixels(colour: NDArray[np.uint8], depth: NDArray[np.float32], far: float) -> NDArray[np.uint32]:
-    """The lower half of the keys of a source picture (h,w): colour (h,w,3), and the far layer from depth ``far`` on."""
+    """(h,w): the lower half of the keys of a source picture: colour (h,w,3), and the far layer from depth ``far`` on."""
     result = np.empty(depth.shape, np.uint32)
     _pack(colour, depth, np.float32(far), result)
     return result
@@ -43,9 +43,9 @@ def unpack_pixels(
 def close_cracks(
     keys: NDArray[np.uint64], colour: NDArray[np.uint8], depth: NDArray[np.float32], layer: NDArray[np.uint8]
 ) -> None:
-    """Fill holes one pixel wide between two opposite pixels with the farther of the two, in what `unpack_pixels` made of ``keys``.
+    """Fill one-pixel holes between two opposite pixels with the farther of the two, in the output of `unpack_pixels` for ``keys``.
 
-    Such holes are gaps of the sampling or the half pixel beside a depth edge, not regions that the camera move uncovered.
+    Such holes are sampling gaps or the half pixel beside a depth edge, not disocclusions.
     """
     _close_cracks(keys, colour, depth, layer)
 
@@ -57,13 +57,13 @@ def show_in_holes(
     far: NDArray[np.bool_],
     holes: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """What is drawn in ``keys`` (H,W), in the ``holes`` (H,W) of a picture of colour (H,W,3), depth and far (H,W), in place.
+    """Copy the pixels drawn in ``keys`` (H,W) into the ``holes`` (H,W) of a picture of colour (H,W,3), depth and far (H,W), in place.
 
-    Cracks are closed as by `close_cracks`. Returns (H,W): True where something was put.
+    Cracks are closed as in `close_cracks`. Returns (H,W): True where a pixel was copied.
     """
-    put = np.zeros(holes.shape, np.bool_)
-    _show_in_holes(keys, colour, depth, far, holes, put)
-    return put
+    filled = np.zeros(holes.shape, np.bool_)
+    _show_in_holes(keys, colour, depth, far, holes, filled)
+    return filled
 
 
 @kernel
@@ -113,7 +113,7 @@ def _unpack(keys, words, depth, layer):
 
 @kernel
 def _beside_a_crack(keys, y, x):
-    """The farther pixel of two on opposite sides of an empty one, the farthest where there are several such pairs; else 0."""
+    """The farther pixel of two on opposite sides of an empty one; of several such pairs the farthest; 0 without a pair."""
     height, width = keys.shape
     half = np.uint64(32)
     best = np.uint64(0)
@@ -156,7 +156,7 @@ def _close_cracks(keys, colour, depth, layer):
 
 
 @kernel
-def _show_in_holes(keys, colour, depth, far, holes, put):
+def _show_in_holes(keys, colour, depth, far, holes, filled):
     height, width = keys.shape
     inverse = np.empty(1, np.float32)
     bits = inverse.view(np.uint32)
@@ -169,4 +169,4 @@ def _show_in_holes(keys, colour, depth, far, holes, put):
                 key = _beside_a_crack(keys, y, x)
             if key != 0:
                 far[y, x] = _put(key, colour, depth, y, x, inverse, bits) == 2
-                put[y, x] = True
+                filled[y, x] = True

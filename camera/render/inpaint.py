@@ -1,9 +1,9 @@
-"""Fills the holes that a camera move uncovers from the background side.
+"""Fills disocclusion holes from the background side.
 
-What lies behind a foreground object continues the background, so a hole takes its colours from the farther of its
-neighbours. Pull-push (Grossman and Dally 1998): pictures of half size are averaged from known pixels until no hole is
-left, then every hole takes the smoothly enlarged value from the level above.
-Imports the compiler, so import this module only on first use.
+The background continues behind a foreground object, so a hole takes its colours from its farther neighbours. Pull-push
+(Grossman and Dally 1998): pictures of half size are averaged from known pixels until no hole is left, then every hole takes
+the smoothly enlarged value of the coarser level.
+Imports numba, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from camera.kernel import kernel
 
 BEHIND = np.float32(0.9)
-"""A pixel counts as background where its depth is at least this part of the greatest depth beside it."""
+"""A pixel counts as background if its depth is at least this fraction of the greatest depth beside it."""
 HORIZON = np.float32(0.04)
-"""Over this difference of sines the filling of the ground becomes that of the sky."""
+"""Range of the sine of elevation over which the ground filling blends into the sky filling."""
 
 
 def from_background(
@@ -24,7 +24,7 @@ def from_background(
 ) -> NDArray[np.uint8]:
     """``colour`` (H,W,3) with all ``holes`` (H,W) filled by pull-push from the background; a new array.
 
-    ``depth``: (H,W), read outside the holes only. A picture that is all hole comes back unchanged.
+    ``depth``: (H,W), read only outside the holes. A picture that is all hole is returned unchanged.
     """
     return _fill(np.ascontiguousarray(colour), depth, holes, holes)
 
@@ -39,10 +39,10 @@ def from_ground_and_sky(
     intrinsics: NDArray[np.float64],
     lowest: float,
 ) -> NDArray[np.uint8]:
-    """`from_background`, but holes below the sky continue the ground: ``sky`` (H,W) does not reach down to them.
+    """Like `from_background`, but holes below the horizon continue the ground instead of the sky, whose mask is ``sky`` (H,W).
 
-    A hole lies below where the sine of its ray's elevation, against ``up`` (3,) of length one in the camera's axes, is
-    less than ``lowest``, the least at which the sky is known to be seen; the two fillings blend into each other there.
+    A hole is below the horizon if the sine of its ray's elevation, relative to the unit vector ``up`` (3,) in camera axes, is
+    less than ``lowest``, the lowest at which the sky is visible. The two fillings blend across `HORIZON`.
     """
     behind = from_background(colour, depth, holes)
     if not sky.any() or (holes | sky).all():
@@ -66,7 +66,7 @@ def _fill(
             break
     top = levels[-1]
     filled = top[..., 3] == 0
-    if filled.any():  # one row or column left: nothing smaller can be made of it
+    if filled.any():  # one row or column is left, which cannot be halved further
         top[filled] = top[~filled].mean(axis=0)
     for finer, coarser in zip(levels[-2::-1], levels[:0:-1]):
         empty = finer[..., 3] == 0
@@ -79,7 +79,7 @@ def _fill(
 
 @kernel
 def _background(d0, d1, d2, d3):
-    """The greatest of four depths (0: none) and, for each, 1 where it belongs to the background, else 0."""
+    """The greatest of four depths (0: none) and, for each, 1 if it belongs to the background, else 0."""
     farthest = max(max(d0, d1), max(d2, d3))
     limit = max(BEHIND * farthest, np.float32(1e-30))
     one, none = np.float32(1), np.float32(0)
@@ -94,7 +94,7 @@ def _background(d0, d1, d2, d3):
 
 @kernel
 def _pull_first(colour, depth, holes):
-    """(h,w,4) of half size: mean RGB of the background pixels of every 2x2 block, and their depth (0: none)."""
+    """(h,w,4) at half size: mean RGB of the background pixels of every 2x2 block, and their depth (0: none)."""
     height, width = holes.shape
     out = np.empty(((height + 1) // 2, (width + 1) // 2, 4), np.float32)
     above, below = np.empty((4, width + width % 2), np.float32), np.empty((4, width + width % 2), np.float32)
@@ -111,7 +111,7 @@ def _pull_first(colour, depth, holes):
 
 @kernel
 def _planes(colour, depth, holes, reds, greens, blues, depths):
-    """A row as planes of even length, the last pixel repeated where needed; depth 0 in holes."""
+    """Split a row into planes of even length, repeating the last pixel if needed; depth 0 in holes."""
     width = len(depth)
     for x in range(width):
         reds[x], greens[x], blues[x] = colour[3 * x], colour[3 * x + 1], colour[3 * x + 2]
@@ -158,8 +158,8 @@ def _pull(finer):
 def _enlarge(coarser, filled, y, x):
     """Red, green, blue and depth at pixel (y,x) of a picture of twice the size.
 
-    Bilinear between those of the four nearest coarse pixels that belong to the background or were themselves filled:
-    between two fillings there is no edge to keep, and one would show as a straight line.
+    Bilinear over those of the four nearest coarse pixels that are background or were themselves filled: a depth edge
+    between two filled pixels is not real and would show as a straight line.
     """
     row, column = y // 2, x // 2
     row2 = min(max(row + (2 * (y % 2) - 1), 0), coarser.shape[0] - 1)

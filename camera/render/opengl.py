@@ -1,9 +1,9 @@
-"""Draws the same as `camera.render.triangles` with windowless OpenGL (EGL), for graphics cards; differs only in single pixels at edges.
+"""Renders like `camera.render.triangles` with windowless OpenGL (EGL), on graphics cards; only single pixels at edges differ.
 
 Needs the package moderngl and a driver with EGL; `refusal` says in one sentence what is missing. An OpenGL context
-belongs to the thread that made it, so that all of them live on one thread of this module, and any thread may ask.
-Formulas are those of `camera.render.triangles`: corners and their normals come from there, the card interpolates, looks up colours
-and lights. Import this module on first use only.
+belongs to the thread that created it, so all contexts live on one thread of this module, and any thread may call it.
+The formulas are those of `camera.render.triangles`, which provides the corners and normals; the GPU interpolates, samples
+textures and shades. Import this module on first use only.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     import moderngl  # type: ignore[import-not-found]
 
 OTHERWISE = "choose the plain renderer"
-_FORKED = f"OpenGL was begun in the process that this one was forked from, and cannot be used here; {OTHERWISE}."
+_FORKED = f"OpenGL was opened in the process that this one was forked from, and cannot be used here; {OTHERWISE}."
 _DEVICES = 8
-"""As many graphics cards are tried in the order in which the driver names them; it names its software last."""
+"""Number of devices that are tried, in the driver's order; software renderers come last."""
 
 _CORNERS = """
 #version 330
@@ -46,7 +46,7 @@ void main() {
     seen_place = place;
     seen_normal = normal;
     seen_paint = paint;
-    bool drawn = place.z > 0.0;  // all corners of a triangle that is not drawn are zeros, and so outside of the picture
+    bool drawn = place.z > 0.0;  // the corners of a culled triangle are all zero; move them outside the picture
     gl_Position = drawn ? vec4(dot(across, place), dot(down, place), 0.0, place.z) : vec4(2.0, 2.0, 2.0, 1.0);
 }
 """
@@ -102,10 +102,10 @@ def card() -> str:
 
 
 class Canvas:
-    """Draws frames of one size; open it ``with`` a scene's frames: context, textures and buffers end with the block.
+    """Renders frames of one size. Open it in a ``with`` block around a scene's frames: it frees context, textures and buffers.
 
-    Any thread may draw; frames are drawn one after the other. Raises `InputError` where there is no OpenGL (`refusal`),
-    and for pictures and textures that are too large for it.
+    Any thread may draw; frames are rendered one after the other. Raises `InputError` without OpenGL (`refusal`), and for
+    pictures and textures that exceed its limits.
     """
 
     def __init__(self, width: int, height: int) -> None:
@@ -114,7 +114,7 @@ class Canvas:
         self._buffers: _Buffers | None = _on_thread(lambda: _Buffers(_context(), width, height))
 
     def draw(self, surfaces: Sequence[Surface], path: CameraPath, frame: int, *, light: Light = UNLIT) -> MeshFrame:
-        """Like `camera.render.triangles.draw`; the path has the canvas's size."""
+        """Like `camera.render.triangles.draw`; the path must have the canvas's size."""
         if (path.width, path.height) != (self.width, self.height):
             raise InputError(
                 f"The canvas is {self.width}x{self.height}, the path {path.width}x{path.height}; open one of its size."
@@ -141,7 +141,7 @@ class Canvas:
 class _UploadedMesh:
     """A surface's buffers on the graphics card; while its triangles stay the same, each frame uploads only new vertices.
 
-    ``source``: the arrays that it was made of, held so that their identity names them.
+    ``source``: the arrays it was made from. They are referenced here so that their ``id`` stays valid as a key.
     """
 
     source: tuple[object, ...]
@@ -157,7 +157,7 @@ class _Buffers:
 
     def __init__(self, context: moderngl.Context, width: int, height: int) -> None:
         self.context, self.width, self.height = context, width, height
-        self.held: dict[tuple[int, ...], _UploadedMesh] = {}
+        self.meshes: dict[tuple[int, ...], _UploadedMesh] = {}
         try:
             with context:
                 self._refuse_larger(f"pictures of {width}x{height}", max(width, height), "GL_MAX_RENDERBUFFER_SIZE")
@@ -180,21 +180,21 @@ class _Buffers:
             self.framebuffer.clear(depth=1.0)
             self._set_uniforms(lens, light_in_camera(light, pose), light.ambient)
             used = {key for number, part in enumerate(surfaces) for key in self._show(part, pose, number)}
-            for key in self.held.keys() - used:
-                self.held.pop(key).release()
+            for key in self.meshes.keys() - used:
+                self.meshes.pop(key).release()
             return self._frame()
 
     def release(self) -> None:
         with self.context:
-            for held in self.held.values():
-                held.release()
+            for mesh in self.meshes.values():
+                mesh.release()
             for resource in (self.framebuffer, self.depth, *self.targets, self.program):
                 resource.release()
-        self.held.clear()
+        self.meshes.clear()
         self.context.release()
 
     def _set_uniforms(self, lens: NDArray, lamp: NDArray[np.float32], ambient: float) -> None:
-        """Pixel centres at integers, the first row at the bottom of OpenGL's picture: it is read from there."""
+        """Pixel centres are at integers. The first row is at the bottom of OpenGL's picture, because rows are read from there."""
         for name, row, count in (("across", lens[0], self.width), ("down", lens[1], self.height)):
             middle = np.array([0, 0, 1.0])
             self.program[name] = tuple(2 * (row + middle / 2) / count - middle)
@@ -217,12 +217,12 @@ class _Buffers:
         return tuple(keys)
 
     def _reuse(self, key: tuple[int, ...], source: tuple, make: Callable[[], tuple]) -> tuple[Any, ...]:
-        if key not in self.held:
-            self.held[key] = _UploadedMesh(source, make())
-        return self.held[key].resources
+        if key not in self.meshes:
+            self.meshes[key] = _UploadedMesh(source, make())
+        return self.meshes[key].resources
 
     def _geometry(self, triangles: NDArray[np.int32], paint: NDArray) -> tuple[Any, ...]:
-        """Buffers for vertices and for their colours (0..255) or texture coordinates."""
+        """Buffers for vertices and their colours (0..255) or texture coordinates."""
         painted = np.zeros((triangles.size, 3), np.float32)
         painted[:, : paint.shape[1]] = paint[triangles.reshape(-1)]
         points = self.context.buffer(reserve=triangles.size * 24, dynamic=True)
@@ -244,9 +244,9 @@ class _Buffers:
         size = (self.height, self.width)
         colour, normal = np.empty((*size, 3), np.uint8), np.empty((*size, 3), np.float32)
         depth, surface = np.empty(size, np.float32), np.full(size, np.nan, np.float32)
-        for number, (made, count) in enumerate(((colour, 3), (normal, 3), (depth, 1), (surface, 1))):
-            kind = "f1" if made.dtype == np.uint8 else "f4"
-            self.framebuffer.read_into(made, components=count, attachment=number, alignment=1, dtype=kind)
+        for number, (array, count) in enumerate(((colour, 3), (normal, 3), (depth, 1), (surface, 1))):
+            kind = "f1" if array.dtype == np.uint8 else "f4"
+            self.framebuffer.read_into(array, components=count, attachment=number, alignment=1, dtype=kind)
         problem = self.context.error
         if problem != "GL_NO_ERROR" or np.isnan(surface[0, 0]):  # a lost context writes nothing and reports nothing
             reason = "its context is lost" if problem == "GL_NO_ERROR" else problem
@@ -256,12 +256,12 @@ class _Buffers:
 
 @lru_cache(maxsize=1)
 def _thread() -> tuple[int, ThreadPoolExecutor]:
-    """The thread of all contexts, and its process: a fork would inherit this value, but not the thread."""
+    """The thread of all contexts, and its process id: a fork inherits this value, but not the thread."""
     return os.getpid(), ThreadPoolExecutor(1, thread_name_prefix="opengl")
 
 
 def _on_thread(work: Callable[[], Any]) -> Any:
-    """Run ``work`` on the thread of all contexts; its failures become `InputError`."""
+    """Run ``work`` on the thread of all contexts; converts its errors to `InputError`."""
     process, thread = _thread()
     if process != os.getpid():
         raise InputError(_FORKED)
@@ -275,7 +275,7 @@ def _on_thread(work: Callable[[], Any]) -> Any:
 
 @lru_cache(maxsize=1)
 def _probe() -> tuple[str, str]:
-    """The renderer's name, and why there is none; one of them is empty."""
+    """The renderer's name and the reason why there is none; one of them is empty."""
     try:
         return _on_thread(_card_of_context), ""
     except ImportError:
@@ -292,7 +292,7 @@ def _card_of_context() -> str:
 
 
 def _context() -> moderngl.Context:
-    """On the first card that can draw, of those that the driver names."""
+    """A context on the first device of the driver that can create one."""
     import moderngl
 
     problems: list[str] = []
@@ -300,7 +300,7 @@ def _context() -> moderngl.Context:
         options: dict[str, Any] = {"backend": "egl", "device_index": device}
         try:
             return moderngl.create_context(330, standalone=True, **options)
-        except Exception as error:  # glcontext raises nothing narrower
+        except Exception as error:  # glcontext raises plain Exception
             problems.append(" ".join(str(error).split()).rstrip("."))
     raise InputError(
         f"OpenGL cannot be opened here ({problems[0]}); install a driver with EGL (on Debian and Ubuntu libegl1, libgl1 "

@@ -2,18 +2,18 @@
 
 Renderers:
 
-* ``"mesh"``: neighbouring pixels joined to triangles, cut open where depth jumps; the cleanest, for watching;
+* ``"mesh"``: joins neighbouring pixels to triangles, except across depth edges; the cleanest, for watching;
 * ``"zbuffer"``: one square per pixel, the nearest wins; the fastest, for scrubbing;
-* ``"splat"``: bilinear soft splat with GEN3C's formulas, the far layer at ten times the greatest known depth. What
-  GEN3C's network itself is shown comes from `camera.cache3d.cache`.
+* ``"splat"``: bilinear soft splat with GEN3C's formulas, the far layer at ten times the greatest known depth. The actual
+  input of GEN3C's network comes from `camera.cache3d.cache`.
 
-Scenes: of a "still" the one view is drawn; of "views" all are drawn and the nearest surface wins (beginning with the
-camera closest to the target); of a "clip" view f is drawn for target frame f, and the last view is held when the
-path is longer. Every frame has its own lens; the size of the target is the path's and need not be the source's.
+Scenes: a "still" is rendered from its one view. Of "views" all are rendered and the nearest surface wins (starting with the
+camera closest to the target). For a "clip", view f is rendered at target frame f; a longer path holds the last view.
+Every frame has its own intrinsics; the target size is the path's and may differ from the source's.
 
-Sky, and other pixels without depth, form a far layer: they are drawn at the depth `View.far`, so that a landscape keeps
-its sky, and are marked in `RenderedFrame.far`. Whole black border rows and columns without depth are padding and are
-not drawn. A hole is a pixel where nothing was drawn. Objects of a `StagedScene` are drawn as they are painted.
+Sky and other pixels without depth form a far layer. They are drawn at the depth `View.far`, so that a landscape keeps its
+sky, and marked in `RenderedFrame.far`. Black border rows and columns without depth are padding and not drawn. A hole is a
+pixel where nothing was drawn. Objects of a `StagedScene` are drawn unlit.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from camera.view import Scene, View
 Renderer = Literal["mesh", "splat", "zbuffer"]
 
 CUT_RATIO = 1.05
-"""Neighbouring pixels whose depths differ by more than this ratio belong to two surfaces,"""
+"""Neighbouring pixels whose depths differ by more than this ratio belong to two surfaces, unless `STRETCH` joins them."""
 STRETCH = 20.0
-"""unless a move by the focus depth draws them apart by no more than this many pixels: a floor near the horizon."""
+"""Neighbours are still joined if a move by the focus depth separates them by at most this many pixels: a floor near the horizon."""
 FAR_FACTOR = 10.0
 SAME_SURFACE = 1.01
-"""A second view of one surface replaces the first only where it is nearer by this factor."""
+"""A further view of the same surface replaces the first only where it is nearer by this factor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +49,8 @@ class RenderedFrame:
 
     ``colour``: (H,W,3) uint8 RGB. ``holes``: (H,W) bool, True where nothing was drawn (also after filling).
     ``depth``: (H,W) float32 along z in scene units, 0 in holes. ``far``: (H,W) bool, True on sky and other pixels
-    drawn without known depth. ``completed``: (H,W) bool, True in holes that show a second layer
-    (`camera.completion`), None where none was asked for; ``depth`` is that layer's there.
+    drawn without known depth. ``completed``: (H,W) bool, True in holes that show a second layer (`camera.completion`),
+    where ``depth`` is the layer's; None if no second layer was requested.
     """
 
     colour: NDArray[np.uint8]
@@ -61,25 +61,25 @@ class RenderedFrame:
 
 
 class SelfRenderedScene(Scene):
-    """A scene that renders itself, for example from splats, instead of being drawn from its views."""
+    """A scene that renders itself, for example from splats, instead of from its views."""
 
     def paint(self, path: CameraPath, frame: int) -> RenderedFrame:
-        """Frame ``frame`` of ``path``, holes black; called by several threads at once."""
+        """Frame ``frame`` of ``path``, holes black; must be thread-safe."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)
 class HiddenPart:
-    """A part of a second layer: content that a camera will see but no picture of the scene shows.
+    """A part of a second layer: background that becomes visible along a path but is in no picture of the scene.
 
-    ``view``: colour and depth; ``drawn`` (H,W) bool: the pixels that are drawn, i.e. the completed ones and a rim of visible ones.
+    ``view``: colour and depth. ``drawn`` (H,W) bool: the pixels to draw, i.e. the completed ones and a rim of visible ones.
     """
 
     view: View
     drawn: NDArray[np.bool_]
 
     def cropped(self) -> HiddenPart:
-        """The part cropped to the rows and columns in which something is drawn."""
+        """The part cropped to the bounding box of ``drawn``."""
         rows, columns = np.nonzero(self.drawn.any(axis=1))[0], np.nonzero(self.drawn.any(axis=0))[0]
         if len(rows) == 0:
             return self
@@ -103,7 +103,7 @@ Painter = Callable[[CameraPath, int], RenderedFrame]
 
 
 def with_hidden(paint: Painter, behind: Sequence[HiddenPart]) -> Painter:
-    """``paint``, with the second layer ``behind`` drawn as a mesh in the holes that it leaves."""
+    """Extend ``paint`` to draw the second layer ``behind`` as a mesh in its holes."""
     if not behind:
         return paint
     sources = tuple(
@@ -121,7 +121,7 @@ def with_hidden(paint: Painter, behind: Sequence[HiddenPart]) -> Painter:
 def _paint_in_holes(
     front: RenderedFrame, sources: tuple[_Source, ...], path: CameraPath, frame: int
 ) -> NDArray[np.bool_]:
-    """Draws ``sources`` as a mesh in the holes of ``front``, in place; (H,W): where they were drawn, which stay marked as holes."""
+    """Draw ``sources`` as a mesh in the holes of ``front``, in place. Returns (H,W): True where drawn; ``front.holes`` is unchanged."""
     from camera.render import depth_mesh, framebuffer
 
     if not front.holes.any():
@@ -137,9 +137,9 @@ def _paint_in_holes(
 
 
 def painter(scene: Scene, renderer: Renderer) -> Painter:
-    """A painter for a scene: a function of path and frame number. Everything that does not depend on them is prepared here, once."""
+    """A painter for a scene: a function of path and frame number. Work that does not depend on them is done here, once."""
     if renderer not in get_args(Renderer):
-        raise InputError(f"A scene is rendered by {', '.join(get_args(Renderer))}; got {renderer!r}.")
+        raise InputError(f"The renderer must be one of {', '.join(get_args(Renderer))}; got {renderer!r}.")
     if isinstance(scene, StagedScene) and scene.objects:
         return _paint_objects(scene, painter(plain(scene), renderer))
     if isinstance(scene, SelfRenderedScene):
@@ -157,7 +157,7 @@ def _paint_views(scene: Scene, renderer: Renderer) -> Painter:
 
 
 def _with_others(paint: Painter, others: Sequence[View]) -> Painter:
-    """``paint``, with ``others`` drawn as a mesh in the holes that it leaves; pixels that they show are no longer holes."""
+    """Extend ``paint`` to draw ``others`` as a mesh in its holes; the pixels they cover are no longer holes."""
     if not others:
         return paint
     sources = tuple(map(_Source.of, others))
@@ -166,14 +166,14 @@ def _with_others(paint: Painter, others: Sequence[View]) -> Painter:
         front = paint(path, frame)
         if not front.holes.any():
             return front
-        put = _paint_in_holes(front, _nearest_first(sources, path, frame), path, frame)
-        return replace(front, holes=front.holes & ~put)
+        filled = _paint_in_holes(front, _nearest_first(sources, path, frame), path, frame)
+        return replace(front, holes=front.holes & ~filled)
 
     return paint_both
 
 
 def _paint_objects(scene: StagedScene, behind: Painter) -> Painter:
-    """Draw the scene's objects at each frame, unlit, in front of what ``behind`` paints."""
+    """Draw the scene's objects at each frame, unlit, depth-tested against what ``behind`` paints."""
     from camera.render.triangles import draw
 
     def paint(path: CameraPath, frame: int) -> RenderedFrame:
@@ -188,7 +188,7 @@ def _paint_objects(scene: StagedScene, behind: Painter) -> Painter:
 
 @dataclass(frozen=True, eq=False)
 class _Source:
-    """A view ready to be drawn: ``depth`` is 0 where the view must not be drawn."""
+    """A view prepared for rendering: ``depth`` is 0 at pixels that must not be drawn."""
 
     view: View
     depth: NDArray[np.float32]
@@ -200,12 +200,12 @@ class _Source:
 
     @property
     def focus_depth(self) -> float:
-        """The view's focus depth, or its far depth if a crop has left only sky."""
+        """The view's focus depth, or its far depth if a crop left only sky."""
         return self.view.focus_depth if self.view.known.any() else self.view.far
 
     @cached_property
     def slack(self) -> float:
-        """Difference of inverse depths that is one surface whatever the ratio."""
+        """Largest difference of inverse depths within one surface, whatever the ratio."""
         return STRETCH / (self.view.intrinsics[0, 0] * self.focus_depth)
 
     @cached_property
@@ -215,7 +215,7 @@ class _Source:
 
     @cached_property
     def packed(self) -> NDArray[np.uint32]:
-        """(H,W): colour and layer as they are drawn into `camera.render.framebuffer`."""
+        """(H,W): colour and layer in the format of `camera.render.framebuffer`."""
         from camera.render.framebuffer import pack_pixels
 
         return pack_pixels(self.view.colour, self.view.depth, self.view.far)
@@ -227,7 +227,7 @@ class _Source:
 
     @cached_property
     def far_depth(self) -> float:
-        """Depth at which the soft splat places the far layer: behind everything, but near enough to keep depth weights sharp."""
+        """Depth of the far layer in the soft splat: behind all known depth, but near enough to keep the depth weights sharp."""
         known = self.view.known
         far = self.view.far
         return min(far, FAR_FACTOR * float(self.view.depth[known].max())) if known.any() else far
@@ -241,7 +241,7 @@ class _Source:
         return unproject(depth, self.view.intrinsics, self.view.world_from_camera)
 
     def target_from_source(self, path: CameraPath, frame: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """turn (3,3) and shift (3,): a pixel (x,y) of depth d is seen at the pixel ``d * turn @ (x,y,1) + shift``."""
+        """turn (3,3) and shift (3,): a pixel (x,y) of depth d projects to the homogeneous pixel ``d * turn @ (x,y,1) + shift``."""
         target_from_camera = inverse(path.world_from_camera[frame]) @ self.view.world_from_camera
         lens = path.intrinsics[frame]
         turn = lens @ target_from_camera[:3, :3] @ np.linalg.inv(self.view.intrinsics)
@@ -249,7 +249,7 @@ class _Source:
 
 
 def _nearest_first(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> tuple[_Source, ...]:
-    """Sources sorted by the distance and angle of their cameras to the target camera."""
+    """Sources sorted by the distance and angle between their camera and the target camera."""
     if len(sources) == 1:
         return sources
     target = path.world_from_camera[frame]

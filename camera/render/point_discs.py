@@ -1,7 +1,7 @@
-"""Draws a point cloud: one disc per point, as large as the gap to its neighbours, with the nearest surface visible.
+"""Renders a point cloud: one disc per point, sized by the gap to its neighbours, with the nearest surface visible.
 
-Tens of milliseconds a frame on one core.
-Imports the compiler, so import this module only on first use.
+Takes tens of milliseconds per frame on one core.
+Imports numba, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from camera.path import CameraPath
 
 NEIGHBOURS = 3
 _SHARE = np.float32(0.8)
-"""Radius of a disc in gaps: thinned points leave no holes."""
+"""Radius of a disc as a fraction of the gap, large enough that a thinned cloud has no holes."""
 LARGEST_PX = 12.0
-"""Radius of the largest disc: points nearer to the camera leave gaps."""
+"""Maximum radius of a disc; points very close to the camera leave gaps."""
 NEAR = 1e-4
 _OUTLIER = 6.0
-"""Maximum size of a disc relative to the median disc, so that an isolated point does not become a wall."""
+"""Maximum radius relative to the median, so that an isolated point does not become a large disc."""
 _SAME_SURFACE = np.float32(0.97)
-"""Points whose nearness differs by less are of one surface."""
+"""Points whose inverse depths are at least in this ratio belong to one surface."""
 
 
 @dataclass(frozen=True, eq=False)
 class Dots:
-    """A cloud ready to be drawn: ``radii`` (N,) float32 of its discs in scene units."""
+    """A cloud prepared for rendering: ``radii`` (N,) float32 of its discs in scene units."""
 
     cloud: PointCloud
     radii: NDArray[np.float32]
@@ -44,7 +44,7 @@ class Dots:
         return Dots(cloud, _SHARE * np.minimum(gaps, _OUTLIER * np.median(gaps)).astype(np.float32))
 
     def draw(self, path: CameraPath, frame: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Colour (H,W,3) and holes (H,W), True where no point is, as camera ``frame`` of ``path`` sees them."""
+        """Colour (H,W,3) and holes (H,W), True where no point is, from camera ``frame`` of ``path``."""
         pose, lens = path.camera_from_world[frame], path.intrinsics[frame]
         local = self.cloud.points @ pose[:3, :3].T.astype(np.float32) + pose[:3, 3].astype(np.float32)
         ahead = local[:, 2] > NEAR
@@ -60,7 +60,7 @@ class Dots:
 
 @kernel
 def _draw(places, radii, inverse, colours, nearest, colour):
-    """First finds the nearest surface at each pixel, then takes the colour of the point on it whose centre is closest."""
+    """First pass: the nearest surface at each pixel. Second pass: the colour of the point on it whose centre is closest."""
     height, width = nearest.shape
     apart = np.full((height, width), np.inf, np.float32)
     for colouring in range(2):

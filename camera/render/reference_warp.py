@@ -1,10 +1,10 @@
 """GEN3C's forward warp as a readable reference: plain torch, one formula per line, on any device.
 
-The fast kernels (`camera.render.forward_splat`, `camera.unproject`, `camera.depth_edges`, `camera.cache3d.occlusion`) are tested and timed
-against these functions, and these against arrays computed by GEN3C's own code (arXiv 2503.03751, section 3).
+The fast kernels (`camera.render.forward_splat`, `camera.unproject`, `camera.depth_edges`, `camera.cache3d.occlusion`) are tested and
+timed against these functions, and these against arrays computed by GEN3C's own code (arXiv 2503.03751, section 3).
 
 Layout: B pictures of H x W. World-to-camera matrices (B,4,4) and intrinsics (B,3,3) in pixels, pixel centres at
-integers, OpenCV axes. Images lie in [-1,1] and are -1 where nothing is known; masks are 1 where something is.
+integers, OpenCV axes. Images are in [-1,1], and -1 at unknown pixels; masks are 1 at known pixels.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SHARPNESS = 50.0
-"""How strongly a nearer point outweighs a farther one on the same pixel."""
+"""How strongly a nearer point outweighs a farther one at the same pixel."""
 LARGEST_EXPONENT = 80.0
 """Cap of the exponent in the depth weight, for 32-bit floats."""
 TOLERANCE = 0.02
-"""How far (scene units) a point must lie behind the foreground mesh to be hidden by it."""
+"""Depth (scene units) behind the foreground mesh from which a point is hidden."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:
 def unproject(
     depth: Tensor, camera_from_world: Tensor, intrinsics: Tensor, *, depth_is: str = "z", mask: Tensor | None = None
 ) -> Tensor:
-    """World points (B,H,W,3) of ``depth`` (B,1,H,W); the origin where depth is not positive or ``mask`` is 0.
+    """World points (B,H,W,3) of ``depth`` (B,1,H,W); (0,0,0) where depth is not positive or ``mask`` is 0.
 
     ``depth_is``: "z" along the camera's axis, or "distance" along the ray.
     """
@@ -64,7 +64,7 @@ def project(points: Tensor, camera_from_world: Tensor, intrinsics: Tensor) -> tu
 
 
 def depth_weight(z: Tensor) -> Tensor:
-    """Divisor of a point's weight at depth ``z`` (B,1,H,W); the largest depth of the WHOLE batch sets the scale."""
+    """Divisor of a point's weight at depth ``z`` (B,1,H,W); the scale is the largest depth of the WHOLE batch."""
     logarithm = torch.log1p(z.clamp(min=0))
     exponent = SHARPNESS * logarithm / (logarithm.max() + 1e-7)
     return torch.exp(exponent.clamp(max=LARGEST_EXPONENT)) + 1e-7
@@ -75,12 +75,12 @@ def bilinear_splat(
 ) -> tuple[Tensor, Tensor]:
     """Move every pixel of ``values`` (B,C,H,W) by ``flow`` (B,2,H,W) and distribute it among the four nearest pixels.
 
-    ``mask`` and ``z``: (B,1,H,W). Returns the weighted mean, ``empty`` where no weight fell, and the mask of where
-    some did. Corners are floor and ceiling: a point exactly on a pixel gives all four shares to it.
+    ``mask`` and ``z``: (B,1,H,W). Returns the weighted mean (``empty`` where the weight is zero) and the mask of nonzero
+    weight. Corners are floor and ceiling: a point exactly on a pixel centre gives all four shares to that pixel.
     """
     batch, channels, height, width = values.shape
     grid = pixel_grid(height, width, flow)[..., :2].permute(2, 0, 1)
-    position = flow + grid + 1  # one pixel of border takes what leaves the picture
+    position = flow + grid + 1  # a border of one pixel collects points outside the picture
     limit = torch.tensor([width + 1, height + 1]).to(flow)[:, None, None]
     low, high = position.floor().clamp(min=0).minimum(limit), position.ceil().clamp(min=0).minimum(limit)
     position = position.clamp(min=0).minimum(limit)
@@ -112,8 +112,8 @@ def forward_warp(
 ) -> Warp:
     """Render ``image`` (B,3,H,W), whose pixels are the world ``points`` (B,H,W,3), from other cameras.
 
-    ``mask`` (B,1,H,W): which pixels take part. ``boundary`` (B,H,W) bool: where the source depth jumps; when given,
-    what lies behind the mesh laid over these places is removed.
+    ``mask`` (B,1,H,W): pixels to use. ``boundary`` (B,H,W) bool: depth edges of the source; if given, pixels behind the
+    mesh over them are removed.
     """
     height, width = image.shape[-2:]
     pixels, camera = project(points, camera_from_world, intrinsics)
@@ -135,7 +135,7 @@ def forward_warp(
 def reliable_depth(depth: Tensor, threshold: float = 0.05) -> Tensor:
     """(B,1,H,W) bool: positive depth whose 5x5 neighbourhood spans less than ``threshold`` of its mean.
 
-    The mean counts zeros beyond the border, so borders pass less easily.
+    The mean includes zeros beyond the border, so fewer border pixels pass.
     """
     largest = F.max_pool2d(depth, 5, stride=1, padding=2)
     smallest = -F.max_pool2d(-depth, 5, stride=1, padding=2)
@@ -164,7 +164,7 @@ def ray_directions(height: int, width: int, intrinsics: Tensor) -> Tensor:
 def mesh_distance(vertices: Tensor, triangles: Tensor, rays: Tensor) -> Tensor:
     """Distance (N,) from the origin along ``rays`` (N,3) to the first triangle, 0 where none is hit.
 
-    Moeller and Trumbore (1997), from both sides, every ray against every triangle.
+    Moeller and Trumbore (1997), two-sided, every ray against every triangle.
     """
     nearest = torch.full((len(rays),), torch.inf).to(rays)
     for a, b, c in vertices[triangles]:
@@ -182,7 +182,7 @@ def mesh_distance(vertices: Tensor, triangles: Tensor, rays: Tensor) -> Tensor:
 
 
 def foreground_mesh(camera_points: Tensor, boundary: Tensor) -> tuple[Tensor, Tensor]:
-    """Vertices and triangles over the depth edges of points (H,W,3), at a quarter of the picture's size."""
+    """Vertices and triangles over the depth edges of points (H,W,3), at a quarter of the resolution."""
     height, width = boundary.shape
     size = (height // 4, width // 4)
     points = F.interpolate(camera_points.permute(2, 0, 1)[None], size, mode="bilinear")[0].permute(1, 2, 0)
@@ -191,7 +191,7 @@ def foreground_mesh(camera_points: Tensor, boundary: Tensor) -> tuple[Tensor, Te
 
 
 def behind_foreground(depth: Tensor, camera_points: Tensor, boundary: Tensor, intrinsics: Tensor) -> Tensor:
-    """(H,W) bool: pixels of the rendered ``depth`` (H,W) that lie behind the mesh over the source's depth edges."""
+    """(H,W) bool: pixels of the rendered ``depth`` (H,W) that are behind the mesh over the source's depth edges."""
     height, width = depth.shape
     vertices, triangles = foreground_mesh(camera_points, boundary)
     rays = ray_directions(height, width, intrinsics)

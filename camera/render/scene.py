@@ -1,6 +1,6 @@
 """Renders a scene along a path, with its holes filled: one frame for a slider position, or all frames.
 
-How a scene of each kind is drawn, and by which renderer, is in `camera.render.painters`.
+`camera.render.painters` implements the renderers and kinds of scenes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from camera.view import Scene, View
 Fill = Literal["holes", "background"]
 Frame = TypeVar("Frame")
 Inpainter = Callable[[NDArray[np.uint8], NDArray[np.bool_]], NDArray[np.uint8]]
-"""A function from a picture (H,W,3) and holes (H,W) to the picture with its holes filled: the interface for the user's own model."""
+"""Takes a picture (H,W,3) and holes (H,W), returns the picture with its holes filled: the interface for the user's own model."""
 
 
 def render(
@@ -40,9 +40,9 @@ def render(
 ) -> RenderedFrame:
     """Frame ``frame`` of ``path`` in ``scene``.
 
-    Time grows with the pixels of scene and path: for scrubbing, pass both at half size.
-    ``fill``: "holes" paints them in ``hole_colour``, "background" fills them from the farther side. ``exposure``: a lens
-    with depth of field, a shutter with motion blur; as many times slower as it takes pictures.
+    Time grows with the number of pixels of scene and path; for scrubbing, pass both at half size.
+    ``fill``: "holes" paints them in ``hole_colour``, "background" fills them from the farther side. ``exposure``: depth
+    of field and motion blur; the time is multiplied by the number of pictures per frame.
     Raises `InputError` for a frame outside the path or an unknown renderer or fill.
     """
     if not 0 <= frame < len(path):
@@ -61,20 +61,20 @@ def render_all(
     exposure: Exposure | None = None,
     threads: int | None = None,
 ) -> Iterator[RenderedFrame]:
-    """All frames of ``path`` in order, each as `render` draws it, rendered ahead by ``threads`` threads (default: all cores).
+    """All frames of ``path`` in order, as from `render`, rendered ahead by ``threads`` threads (default: all cores).
 
-    ``behind``: a second layer, drawn where the scene leaves holes, before what is left of these is filled.
-    Closing the generator cancels: drops frames that have not begun; at most ``threads`` frames are still finished.
+    ``behind``: a second layer, drawn in the holes before the remaining ones are filled.
+    Closing the generator cancels: frames that have not begun are dropped; at most ``threads`` frames still finish.
     """
     if fill not in get_args(Fill):
-        raise InputError(f"Holes can be treated as {', '.join(get_args(Fill))}; got {fill!r}.")
+        raise InputError(f"fill must be one of {', '.join(get_args(Fill))}; got {fill!r}.")
     paint = with_hidden(painter(scene, renderer), behind)
     draw = _drawing(scene, path, paint, fill, hole_colour, exposure)
     return in_order(lambda index: draw(path, index), len(path), threads or os.cpu_count() or 1)
 
 
 def warm_up() -> None:
-    """Compile, or load from disk, what the first preview needs; takes a second or two, so call it in a thread."""
+    """Compile, or load from disk, the kernels of the first preview; takes a second or two, so call it in a thread."""
     colour = np.zeros((8, 8, 3), np.uint8)
     scene = Scene((View.of(colour, np.ones((8, 8), np.float32), np.diag([8.0, 8.0, 1.0])),))
     for renderer in get_args(Renderer):
@@ -83,7 +83,7 @@ def warm_up() -> None:
 
 
 def in_order(frame: Callable[[int], Frame], count: int, threads: int) -> Generator[Frame, None, None]:
-    """Yield ``frame(0)`` to ``frame(count - 1)`` in order, computed ahead by ``threads`` threads; closing it cancels, see `render_all`."""
+    """Yield ``frame(0)`` to ``frame(count - 1)`` in order, computed ahead by ``threads`` threads; closing it cancels as in `render_all`."""
     pool = ThreadPoolExecutor(threads, thread_name_prefix="frames")
     ahead: deque[Future[Frame]] = deque()
     try:
@@ -105,7 +105,7 @@ def _drawing(
     hole_colour: tuple[int, int, int],
     exposure: Exposure | None,
 ) -> Painter:
-    """``paint`` with its holes filled, through the lens and shutter of ``exposure`` if there is one."""
+    """Wrap ``paint`` to fill its holes and, if ``exposure`` is given, to apply its lens and shutter."""
     horizon = Horizon.of(scene) if fill == "background" else None
 
     def sharp(path: CameraPath, frame: int) -> RenderedFrame:
@@ -125,7 +125,7 @@ def _finish(
     if fill == "background":
         return replace(image, colour=_fill_background(image, path, frame, horizon))
     if fill != "holes":
-        raise InputError(f"Holes can be treated as {', '.join(get_args(Fill))}; got {fill!r}.")
+        raise InputError(f"fill must be one of {', '.join(get_args(Fill))}; got {fill!r}.")
     if any(hole_colour):
         image.colour[image.holes] = hole_colour
     return image

@@ -1,8 +1,8 @@
 """Renders triangle meshes on the CPU: colour, depth, normals and the visible surface.
 
-Seen from both sides, as scans and reconstructed scenes need. One kernel finds for every pixel the nearest triangle and the
-place in it, another looks up colours, textures and normals there and lights them. Triangles that reach behind the camera
-are not drawn. Imports the compiler, so import this module only on first use.
+Triangles are two-sided, as scans and reconstructed scenes need. One kernel finds the nearest triangle at every pixel and the
+barycentric coordinates in it, another looks up colours, textures and normals and shades them. Triangles that reach behind the
+camera are not drawn. Imports numba, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from camera.path import CameraPath
 
 NEAR = np.float32(1e-4)
 CREASE = np.float32(0.7)
-"""Cosine: where corners' mean normals lean farther than this from the triangle's own, there is an edge, not a curve."""
+"""Cosine of the crease angle: a corner whose mean normal deviates more from the face normal is on an edge and is shaded flat."""
 
 
 @dataclass(frozen=True, eq=False)
 class MeshFrame:
     """``colour`` (H,W,3) uint8, black where empty; ``depth`` (H,W) float32 along z, 0 where empty; ``surface`` (H,W) int32,
-    the number of the surface seen, -1 where empty; ``normal`` (H,W,3) float32 in the camera's axes, towards the camera."""
+    index of the visible surface, -1 where empty; ``normal`` (H,W,3) float32 in camera axes, facing the camera."""
 
     colour: NDArray[np.uint8]
     depth: NDArray[np.float32]
@@ -34,7 +34,7 @@ class MeshFrame:
 
 
 def draw(surfaces: Sequence[Surface], path: CameraPath, frame: int, *, light: Light = UNLIT) -> MeshFrame:
-    """Render the surfaces as seen by camera ``frame`` of ``path``."""
+    """Render the surfaces from camera ``frame`` of ``path``."""
     size = (path.height, path.width)
     inverse_depth = np.zeros(size, np.float32)
     triangle = np.full(size, -1, np.int32)
@@ -68,7 +68,7 @@ _NO_UV, _NO_TEXTURE = np.zeros((0, 2), np.float32), np.zeros((1, 1, 3), np.uint8
 
 
 def vertices_in_camera(part: Surface, camera_from_world: NDArray) -> NDArray[np.float32]:
-    """(V,3): the surface's vertices in the camera's axes."""
+    """(V,3): the surface's vertices in camera axes."""
     return (part.vertices @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]).astype(np.float32)
 
 
@@ -83,11 +83,11 @@ def light_in_camera(light: Light, camera_from_world: NDArray) -> NDArray[np.floa
 def corners(vertices: NDArray[np.float32], triangles: NDArray[np.int32]) -> NDArray[np.float32]:
     """(T,3,6): position and unit normal, facing the camera, of every triangle's corners; ``vertices`` (V,3) in camera axes.
 
-    Zeros for triangles that reach behind the camera. For renderers that interpolate these themselves.
+    Zeros for triangles that reach behind the camera. For renderers that interpolate on the GPU.
     """
-    made = np.zeros((len(triangles), 3, 6), np.float32)
-    _corners(vertices, triangles, _mean_normals(vertices, triangles), made)
-    return made
+    result = np.zeros((len(triangles), 3, 6), np.float32)
+    _corners(vertices, triangles, _mean_normals(vertices, triangles), result)
+    return result
 
 
 @kernel
@@ -127,7 +127,7 @@ def _draw(us, vs, inverse, triangles, number, inverse_depth, triangle, surface, 
 
 @kernel
 def _mean_normals(vertices, triangles):
-    """(V,3): sums of the normals of the triangles around each vertex, larger ones counting more; of any length."""
+    """(V,3): area-weighted sums of the face normals around each vertex, not normalised."""
     normals = np.zeros((len(vertices), 3), np.float32)
     for index in range(len(triangles)):
         a, b, c = triangles[index, 0], triangles[index, 1], triangles[index, 2]
@@ -149,8 +149,8 @@ def _unit(x, y, z):
 
 
 @kernel
-def _towards(normals, corner, fx, fy, fz):
-    """A corner's mean normal, or the triangle's own normal if the corner is on a sharp edge."""
+def _corner_normal(normals, corner, fx, fy, fz):
+    """A corner's mean normal, or the face normal if the corner is on a sharp edge."""
     nx, ny, nz = _unit(normals[corner, 0], normals[corner, 1], normals[corner, 2])
     if nx * fx + ny * fy + nz * fz < CREASE:
         return fx, fy, fz
@@ -158,7 +158,7 @@ def _towards(normals, corner, fx, fy, fz):
 
 
 @kernel
-def _corners(vertices, triangles, normals, made):
+def _corners(vertices, triangles, normals, result):
     for index in range(len(triangles)):
         a, b, c = triangles[index, 0], triangles[index, 1], triangles[index, 2]
         ax, ay, az = vertices[a, 0], vertices[a, 1], vertices[a, 2]
@@ -170,10 +170,10 @@ def _corners(vertices, triangles, normals, made):
         side = np.float32(-1) if fx * ax + fy * ay + fz * az > 0 else np.float32(1)
         for place in range(3):
             corner = triangles[index, place]
-            nx, ny, nz = _towards(normals, corner, fx, fy, fz)
-            made[index, place, 0], made[index, place, 1] = vertices[corner, 0], vertices[corner, 1]
-            made[index, place, 2] = vertices[corner, 2]
-            made[index, place, 3], made[index, place, 4], made[index, place, 5] = side * nx, side * ny, side * nz
+            nx, ny, nz = _corner_normal(normals, corner, fx, fy, fz)
+            result[index, place, 0], result[index, place, 1] = vertices[corner, 0], vertices[corner, 1]
+            result[index, place, 2] = vertices[corner, 2]
+            result[index, place, 3], result[index, place, 4], result[index, place, 5] = side * nx, side * ny, side * nz
 
 
 @kernel
@@ -219,9 +219,9 @@ def _shade(
                 vertices[c, 2] - vertices[a, 2],
             )
             fx, fy, fz = _unit(uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)
-            ax, ay, az = _towards(normals, a, fx, fy, fz)
-            bx, by, bz = _towards(normals, b, fx, fy, fz)
-            cx, cy, cz = _towards(normals, c, fx, fy, fz)
+            ax, ay, az = _corner_normal(normals, a, fx, fy, fz)
+            bx, by, bz = _corner_normal(normals, b, fx, fy, fz)
+            cx, cy, cz = _corner_normal(normals, c, fx, fy, fz)
             nx, ny, nz = _unit(sa * ax + sb * bx + sc * cx, sa * ay + sb * by + sc * cy, sa * az + sb * bz + sc * cz)
             if fx * px + fy * py + fz * pz > 0:
                 nx, ny, nz = -nx, -ny, -nz
@@ -249,7 +249,7 @@ def _shade(
 
 
 def warm_up() -> None:
-    """Compile the kernels, or load them from disk; takes seconds at most, so call it in a thread."""
+    """Compile the kernels, or load them from disk; takes a few seconds at most, so call it in a thread."""
     corners = np.array([[-1, -1, 2], [1, -1, 2], [0, 1, 2]], np.float32)
     path = CameraPath(np.eye(4)[None], np.diag([8.0, 8.0, 1.0]), 8, 8)
     plain = Surface(corners, np.array([[0, 1, 2]], np.int32), np.zeros((3, 3), np.uint8))

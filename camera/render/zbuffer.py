@@ -1,6 +1,6 @@
 """Hard z-buffer for one depth map: every pixel becomes a square, and the nearest wins. The fastest renderer.
 
-Draws into `camera.render.framebuffer`. Imports the compiler, so import this module only on first use.
+Draws into `camera.render.framebuffer`. Imports numba, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from camera.kernel import kernel
 
 NEAR = np.float32(1e-4)
 LARGEST_SQUARE = 16
-"""Side in pixels of the largest square; nearer points leave holes between them."""
+"""Maximum side of a square in pixels; points very close to the camera leave holes."""
 
 
 def draw(
@@ -24,9 +24,9 @@ def draw(
     shift: NDArray[np.float32],
     magnification: float,
 ) -> None:
-    """Draw ``colour`` (h,w), made by `camera.render.framebuffer.pack_pixels`, at ``depth`` (h,w) into ``keys`` (H,W), in place; depth 0 is not drawn.
+    """Draw ``colour`` (h,w), from `camera.render.framebuffer.pack_pixels`, at ``depth`` (h,w) into ``keys`` (H,W), in place; depth 0 is not drawn.
 
-    A source pixel (x,y) of depth d lands at the homogeneous pixel ``d * turn @ (x,y,1) + shift``.
+    A source pixel (x,y) of depth d projects to the homogeneous pixel ``d * turn @ (x,y,1) + shift``.
     ``magnification``: target focal length over source focal length; squares grow with it and as points come nearer.
     """
     _draw(keys, colour, depth, turn, shift, np.float32(magnification))
@@ -34,7 +34,7 @@ def draw(
 
 @kernel
 def _place_row(y, depth, turn, shift, magnification, keys, colour, places, sides, inverses, row_keys):
-    """For each pixel of row y its key, its target (row-major, -1: outside) and the side of its square in pixels."""
+    """For each pixel of row y: its key, its target index (row-major, -1: outside) and the side of its square in pixels."""
     target_height, target_width = keys.shape
     half, most, none = np.float32(0.5), np.float32(LARGEST_SQUARE), np.float32(0)
     right, bottom = np.float32(target_width - 0.5), np.float32(target_height - 0.5)

@@ -1,11 +1,11 @@
 """DimensionX's directors as nominal camera moves.
 
-A director is a LoRA: it receives no poses, so the paths here are what its name promises, not exactly what it will do
-(the authors advise measuring the result). Names are upstream's; axis signs and amounts are read from the names
-(``orbit_up_45``, ``pan_right_30``), distances are our own choice.
+A director is a LoRA and receives no poses. The paths here are what its name promises, not exactly what it will do (the authors
+advise measuring the result). Names are upstream's; axis signs and angles follow from the names (``orbit_up_45``,
+``pan_right_30``), distances are our own choice.
 
-Every director is one constant twist: travel and turn per frame, in the camera's own axes. That is what makes a
-free path comparable with them.
+Every director is one constant twist, a translation and rotation per frame in the camera's own axes, so a free path can be
+compared with a combination of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from camera.path import CameraPath
 from camera.rotation import scipy_rotation
 
 TRAVEL = 0.3
-"""Nominal travel of the straight directors, as a part of the distance to the subject (ours: upstream names none)."""
+"""Nominal travel of the straight directors, as a fraction of the distance to the subject (ours; upstream gives none)."""
 FRAMES, ORBIT_FRAMES = 49, 145
 FPS = 8.0
 
@@ -32,7 +32,7 @@ class Director:
     """One released camera LoRA.
 
     ``travel`` is in distances to the subject, ``turn`` in degrees about the camera's own axes (OpenCV), both over the
-    whole clip. A turn of an orbit goes with the travel that keeps the subject in place.
+    whole clip. For an orbit, `twist` derives the travel that keeps the subject in place.
     """
 
     id: str
@@ -84,7 +84,7 @@ DIRECTORS: dict[str, Director] = {
 
 
 def director(id: str) -> Director:
-    """The director of that name; raises `InputError` for an unknown one."""
+    """The director named ``id``; raises `InputError` for an unknown one."""
     if id not in DIRECTORS:
         raise InputError(f"There is no DimensionX director {id!r}; choose one of {', '.join(DIRECTORS)}.")
     return DIRECTORS[id]
@@ -106,8 +106,8 @@ def nominal_path(
 ) -> CameraPath:
     """The nominal move of the directors, at constant speed, from the first camera of ``start`` with its lens.
 
-    ``parts``: director and weight; several are added, as their LoRAs are: travel and turn of each step add up.
-    ``frames``: default is the director's own clip length. ``distance``: to the subject, scene units, > 0.
+    ``parts``: director and weight. Several directors are added like their LoRAs: the travel and turn of each step add up.
+    ``frames``: default is the longest clip length of the directors. ``distance``: to the subject, scene units, > 0.
     ``amount``: 1 is the nominal extent. Source of names and amounts: DimensionX README and batch scripts.
     """
     if not parts:
@@ -136,7 +136,7 @@ def sequence(paths: Sequence[CameraPath]) -> CameraPath:
 
 def transform_of_twist(twist: ArrayLike) -> NDArray[np.float64]:
     """(...,4,4): the pose of a camera after it translates by ``twist[..., :3]`` and rotates by ``twist[..., 3:]`` (radians)
-    at once and evenly, both in its own axes: the exponential map of SE(3)."""
+    simultaneously at constant speed, both in its own axes: the exponential map of SE(3)."""
     twist = np.asarray(twist, dtype=np.float64)
     travel, turn = twist[..., :3], twist[..., 3:]
     moved = np.zeros((*twist.shape[:-1], 4, 4))
@@ -147,7 +147,7 @@ def transform_of_twist(twist: ArrayLike) -> NDArray[np.float64]:
 
 
 def twist_of_transform(transform: ArrayLike) -> NDArray[np.float64]:
-    """(...,6): inverse of `transform_of_twist` for turns below half a circle."""
+    """(...,6): the inverse of `transform_of_twist`, for rotations below 180 degrees."""
     transform = np.asarray(transform, dtype=np.float64)
     turn = (
         scipy_rotation()
@@ -160,8 +160,8 @@ def twist_of_transform(transform: ArrayLike) -> NDArray[np.float64]:
 
 
 def _turn_and_bend(turn: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both (...,3,3): the rotation (Rodrigues' formula), and how rotating during the motion bends a straight translation (left Jacobian
-    of SO(3)); Taylor series near zero. The first page draws with it, so it does without scipy."""
+    """Both (...,3,3): the rotation (Rodrigues' formula) and the left Jacobian of SO(3), which maps the straight translation to the
+    curved one; Taylor series near zero. Without scipy, because the first page draws with it."""
     angle = np.linalg.norm(turn, axis=-1)[..., None, None]
     small = angle < 1e-4
     safe = np.where(small, 1.0, angle)

@@ -1,8 +1,8 @@
 """Camera moves of DualCamCtrl's demo app: spiral, push-in, circle and pan, and slides in eight directions.
 
-The moves are built as positions around a subject at the origin, one unit away at the first frame, with y up; a look-at
-turns them into OpenCV cameras. The demo app (gradio/app.py) builds the same positions but stores an OpenGL look-at with
-rows and columns exchanged, so that its rays move out where they should move in: `upstream_poses` keeps that form.
+The moves are positions around a subject at the origin, one unit away at the first frame, with y up; a look-at rotation makes
+them OpenCV cameras. The demo app (gradio/app.py) builds the same positions but stores an OpenGL look-at with rows and
+columns exchanged, so its rays move out where they should move in; `upstream_poses` reproduces that.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SLIDES: dict[str, tuple[int, int]] = {
 PRESETS: tuple[str, ...] = (*SHAPES, *SLIDES)
 
 _UPSTREAM_DISTANCE: dict[str, float] = {"spiral": 2.0, "push-in": 3.0, "circle": 2.0, "pan": 2.0}
-"""Distance to the subject, in the demo app's units, at which its shapes are drawn."""
+"""Distance to the subject of the demo app's shapes, in its units."""
 
 
 def poses(
@@ -46,14 +46,14 @@ def poses(
     rise: float = 0.1,
     approach: float = 0.3,
 ) -> NDArray[np.float64]:
-    """World-from-camera (F,4,4) of a corrected move; the first pose is the identity, the subject stands at (0,0,1).
+    """World-from-camera (F,4,4) of a corrected move; the first pose is the identity, the subject is at (0,0,1).
 
-    ``turn_degrees``: angle walked around the subject by circle and spiral, positive to the camera's right.
+    ``turn_degrees``: angle of circle and spiral around the subject, positive to the camera's right.
     ``travel``: length of push-in, pan and slides; ``rise`` and ``approach``: how much a spiral climbs and comes closer;
-    all three as fractions of the distance to the subject. The last frame reaches the end of the move.
+    all three as fractions of the distance to the subject. The last frame completes the move.
 
     The demo app's own amounts are a turn of -360 degrees, travel 2/3 (push-in) and 1 (pan), rise 0.5, approach 0.3.
-    Slides keep the view direction; the base model's presets of these names shear the picture instead of moving.
+    Slides keep the view direction; the base model's presets of the same names shear the picture instead.
     """
     _check(preset, frames, PRESETS)
     along = np.linspace(0, 1, frames)
@@ -65,7 +65,9 @@ def poses(
     if preset == "push-in" and travel >= 1:
         raise InputError(f"A push-in of {travel} times the distance runs through the subject; keep travel below 1.")
     if preset == "spiral" and approach >= 1:
-        raise InputError(f"A spiral that comes {approach} of the way closer meets its subject; keep approach below 1.")
+        raise InputError(
+            f"A spiral that comes {approach} of the way closer reaches its subject; keep approach below 1."
+        )
     up_positions = _positions(preset, along, turn_degrees=-turn_degrees, travel=travel, rise=rise, approach=approach)
     positions = up_positions * [1, -1, -1]  # y points down in OpenCV's world
     placed = np.repeat(np.eye(4)[None], frames, axis=0)
@@ -77,10 +79,10 @@ def poses(
 
 
 def upstream_poses(preset: str, frames: int) -> NDArray[np.float64]:
-    """World-from-camera (F,4,4) exactly as the demo app stores it, in its units and with its faults.
+    """World-from-camera (F,4,4) exactly as the demo app stores it, in its units and with its errors.
 
-    The rotation holds right, up and backward in its rows (they belong into its columns) and is then read with OpenCV axes;
-    frame i stands at i/F of the move, so that the end is never reached.
+    The rotation has right, up and backward as rows (they should be columns) and is then read with OpenCV axes.
+    Frame i is at i/F of the move, so the end is never reached.
     """
     _check(preset, frames, SHAPES)
     along = np.arange(frames) / frames

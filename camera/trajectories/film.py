@@ -1,10 +1,10 @@
 """Film moves, as data for a picker and as geometry.
 
-Distances count in distances to the subject (1.0 goes from the camera to the subject), angles in degrees, so that a move
-means the same in every scene. Space here is the first camera's: x right, y down, z forward, the subject at (0, 0, distance).
+Distances are in distances to the subject (1.0 goes from the camera to the subject), angles in degrees, so a move has the same
+effect in every scene. Coordinates are the first camera's: x right, y down, z forward, the subject at (0, 0, distance).
 
-Moves made together are the parts of one rig, and so need no order: the turntable (arc, arc-up) carries the track (dolly,
-truck, pedestal, crane, eight), which carries the head (pan, tilt, roll), which carries the lens (zoom).
+Simultaneous moves are the parts of one rig and need no order: the turntable (arc, arc-up) carries the track (dolly, truck,
+pedestal, crane, eight), which carries the head (pan, tilt, roll), which carries the lens (zoom).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from camera.errors import InputError
 DISTANCES, DEGREES, TIMES = "× distance to the subject", "degrees", "× focal length"
 
 NEAREST = 0.02
-"""A dolly zoom must stay this far from the subject, in distances to it."""
+"""A dolly zoom must keep at least this distance from the subject, in distances to it."""
 
 
 @dataclass(frozen=True)
 class FilmMove:
-    """One kind of move: what a picker shows. ``positive`` and ``negative`` name the two directions of the amount."""
+    """One kind of move, as a picker shows it. ``positive`` and ``negative`` name the two directions of the amount."""
 
     label: str
     unit: str
@@ -63,9 +63,9 @@ MOVES: dict[str, FilmMove] = {
 
 @dataclass(frozen=True, eq=False)
 class Stand:
-    """The rig's pose, at one time or at F times.
+    """The pose of the camera rig, at one time or at F times.
 
-    ``rotation`` (...,3,3) and ``position`` (...,3): first-from-camera. ``lens`` (...): in focal lengths of the start.
+    ``rotation`` (...,3,3) and ``position`` (...,3): first-from-camera. ``lens`` (...): factor of the first focal length.
     """
 
     rotation: NDArray[np.float64]
@@ -83,41 +83,41 @@ def move_rig(stand: Stand, moves: Sequence[tuple[str, float, NDArray[np.float64]
     """The rig's poses at F times while ``moves`` run simultaneously, starting from ``stand`` (one time).
 
     ``moves``: at least one of name, amount and progress (F,) in 0..1. ``distance``: from the first camera to the subject,
-    in scene units. Handheld is not the rig's: see `handheld_sway`. Raises `InputError` where a dolly zoom would reach the subject.
+    in scene units. Handheld motion is separate, see `handheld_sway`. Raises `InputError` if a dolly zoom would reach the subject.
     """
     from camera.rotation import about_axis
 
-    done = {name: np.zeros(len(moves[0][2])) for name in MOVES}
+    total = {name: np.zeros(len(moves[0][2])) for name in MOVES}
     lens, eight = stand.lens, np.zeros((len(moves[0][2]), 2))
     for name, amount, progress in moves:
-        done[name] = done[name] + amount * progress
+        total[name] = total[name] + amount * progress
         lens = lens * (amount**progress if name == "zoom" else np.ones(len(progress)))
         eight += _eight(amount, progress) if name == "eight" else 0.0
     subject, up = np.array([0.0, 0.0, distance]), np.array([0.0, -1.0, 0.0])
-    turntable = about_axis([0, 1, 0], -done["arc"]) @ about_axis(_level(stand.rotation), -done["arc-up"])
+    turntable = about_axis([0, 1, 0], -total["arc"]) @ about_axis(_level(stand.rotation), -total["arc-up"])
     rotation = turntable @ stand.rotation
     right, down, forward = np.moveaxis(rotation, -1, 0)
-    swung = subject + turntable @ (stand.position - subject)
-    facing = swung + distance * (_along(up, done["crane"]) + _along(right, eight[:, 0]) - _along(down, eight[:, 1]))
-    track = _along(forward, done["dolly"] + done["dolly-zoom"]) + _along(right, done["truck"])
-    position = facing + distance * (track + _along(up, done["pedestal"]))
-    if done["dolly-zoom"].any():
+    orbited = subject + turntable @ (stand.position - subject)
+    facing = orbited + distance * (_along(up, total["crane"]) + _along(right, eight[:, 0]) - _along(down, eight[:, 1]))
+    track = _along(forward, total["dolly"] + total["dolly-zoom"]) + _along(right, total["truck"])
+    position = facing + distance * (track + _along(up, total["pedestal"]))
+    if total["dolly-zoom"].any():
         before = (subject - stand.position) @ stand.rotation[:, 2]
         after = ((subject - position) * forward).sum(axis=1)
         if min(before, after.min()) < NEAREST * distance:
             raise InputError("The dolly zoom would reach or pass the subject; use a smaller amount.")
         lens = lens * after / before
-    seen = np.swapaxes(rotation, 1, 2) @ (subject - facing)[..., None]
-    kept = _turns(stand.rotation.T @ (subject - stand.position), seen[..., 0])
-    head = about_axis([1, 0, 0], done["tilt"]) @ about_axis([0, 0, 1], done["roll"])
-    return Stand(about_axis([0, 1, 0], done["pan"]) @ rotation @ kept @ head, position, lens)
+    to_subject = np.swapaxes(rotation, 1, 2) @ (subject - facing)[..., None]
+    reframing = _turns(stand.rotation.T @ (subject - stand.position), to_subject[..., 0])
+    head = about_axis([1, 0, 0], total["tilt"]) @ about_axis([0, 0, 1], total["roll"])
+    return Stand(about_axis([0, 1, 0], total["pan"]) @ rotation @ reframing @ head, position, lens)
 
 
 def handheld_sway(seconds: NDArray[np.float64], degrees: NDArray[np.float64], *, seed: int, distance: float) -> NDArray:
     """Handheld motion (F,4,4), to be applied in the camera's own frame: smooth, seeded, the identity at time 0.
 
     ``seconds`` (F,) is the time, ``degrees`` (F,) the strength: the root mean square of pan and of tilt after the first
-    half second; roll is half of it, and the place sways by 0.4 % of ``distance`` per degree.
+    half second. Roll has half that strength; the position sways by 0.4 % of ``distance`` per degree.
     """
     from camera.rotation import from_pan_tilt_roll
     from camera.trajectories.keyframes import ease
@@ -130,12 +130,12 @@ def handheld_sway(seconds: NDArray[np.float64], degrees: NDArray[np.float64], *,
 
 
 def _along(direction: NDArray, length: NDArray) -> NDArray[np.float64]:
-    """(F,3): ``direction`` (3,) or (F,3), ``length`` (F,) times."""
+    """(F,3): ``direction`` (3,) or (F,3) times ``length`` (F,)."""
     return direction * length[:, None]
 
 
 def _eight(amount: float, progress: NDArray) -> NDArray[np.float64]:
-    """Offsets (F,2), right and up, on Gerono's lemniscate; it starts upwards, towards the sign of the amount."""
+    """Offsets (F,2), right and up, on Gerono's lemniscate; it starts upwards and to the right for a positive ``amount``."""
     angle = 2 * np.pi * progress
     return np.stack([amount * np.sin(angle), abs(amount) * np.sin(2 * angle) / 2], axis=-1)
 
@@ -160,7 +160,7 @@ def _turns(first: NDArray, second: NDArray) -> NDArray[np.float64]:
 
 
 def _smooth_noise(seconds: NDArray, *, channels: int, seed: int) -> NDArray:
-    """(F,C) with mean square 1: sines from 0.25 to 3.5 Hz, weaker at higher frequencies, like the motion of handheld cameras."""
+    """(F,C) with mean square 1: sines from 0.25 to 3.5 Hz, weaker at higher frequencies, as in footage of handheld cameras."""
     random = np.random.default_rng(seed)
     frequency = np.geomspace(0.25, 3.5, 12) * random.uniform(0.85, 1.15, size=(channels, 12))
     phase = random.uniform(0, 2 * np.pi, size=(channels, 12))

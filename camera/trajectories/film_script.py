@@ -1,8 +1,8 @@
 """Sequences and combinations of film moves, and the short text that describes them.
 
-``dolly 0.4 ease; arc 30 + pedestal -0.1; hold`` is three parts: a dolly, an arc with a pedestal at the same time, a hold.
+``dolly 0.4 ease; arc 30 + pedestal -0.1; hold`` has three parts: a dolly, an arc with a simultaneous pedestal, a hold.
 A move is a name of `camera.trajectories.film.MOVES`, its amount (a number, or a direction word and a number: ``truck left 0.3``),
-and any of: an easing, a duration (``2s``), a speed (``at 10``: units per second), a part of the free time (``share 2``),
+and any of: an easing, a duration (``2s``), a speed (``at 10``: units per second), a share of the free time (``share 2``),
 a hold before or after it (``wait 0.5s``, ``rest 0.5s``), a ``seed 3`` for handheld.
 """
 
@@ -23,15 +23,15 @@ from camera.view import View
 
 LONGEST_TEXT, MOST_PARTS = 4000, 100
 FADE_SECONDS = 0.4
-"""Handheld grows and fades over this time where parts with and without it meet."""
+"""Duration over which handheld motion fades in and out between parts with and without it."""
 
 
 @dataclass(frozen=True)
 class Move:
     """One move of a part. ``amount`` is in the unit of its kind.
 
-    At most one of ``seconds`` and ``speed`` (units per second) fixes how long it takes; else it fills its part. Parts that
-    nothing fixes divide the free time of the clip by ``share``. ``wait`` and ``rest`` are holds before and after, in seconds.
+    At most one of ``seconds`` and ``speed`` (units per second) sets its duration; otherwise it fills its part. Parts without
+    a fixed duration divide the free time of the clip by ``share``. ``wait`` and ``rest`` are holds before and after, in seconds.
     """
 
     kind: str
@@ -72,14 +72,14 @@ class Move:
 
 
 Part = tuple[Move, ...]
-"""Moves made at the same time."""
+"""Simultaneous moves."""
 
 
 def path_of(moves: str | Sequence[Part], view: View, *, frames: int, fps: float = 24.0) -> CameraPath:
     """The path of these moves from the camera of ``view``, with ``frames`` frames; the last part ends at the last frame.
 
-    Distances count in the view's `focus_depth`, which is where the subject is. Time that fixed durations leave over is a
-    hold at the end. Raises `InputError` for text that is no move, and where fixed durations exceed the clip.
+    Distances are in units of the view's `focus_depth`, the depth of the subject. Time left over by fixed durations is a hold
+    at the end. Raises `InputError` for invalid text, and if fixed durations exceed the clip.
     """
     parts = parse_moves(moves) if isinstance(moves, str) else tuple(tuple(part) for part in moves)
     if frames < 1 or not fps > 0:
@@ -100,7 +100,7 @@ def path_of(moves: str | Sequence[Part], view: View, *, frames: int, fps: float 
 def parse_moves(text: str) -> tuple[Part, ...]:
     """The parts that a text describes; raises `InputError` that names the word it cannot use."""
     if len(text) > LONGEST_TEXT:
-        raise InputError(f"The moves are {len(text)} characters long; at most {LONGEST_TEXT} are read.")
+        raise InputError(f"The moves are {len(text)} characters long; the limit is {LONGEST_TEXT}.")
     parts = [part for part in re.split(r"[;\n]", text.lower()) if part.strip()]
     if not parts:
         raise InputError("Write at least one move, for example 'dolly 0.4 ease; arc 30'.")
@@ -146,7 +146,7 @@ def _move(words: list[str]) -> Move:
     while rest:
         name, value, rest = _option(kind, rest)
         if name in given:
-            raise InputError(f"{kind} is told its {name} twice; remove one.")
+            raise InputError(f"{kind} has its {name} twice; remove one.")
         given[name] = value
     return Move(kind, amount, **given)  # type: ignore[arg-type]
 
@@ -161,7 +161,7 @@ def _option(kind: str, words: list[str]) -> tuple[str, str | float, list[str]]:
     if word not in _OPTIONS:
         raise InputError(
             f"{word!r} after {kind} is not understood; an easing ({', '.join(EASINGS)}), a duration like 2s, "
-            f"or one of {', '.join(_OPTIONS)} can stand there."
+            f"or one of {', '.join(_OPTIONS)} is expected there."
         )
     if not rest:
         raise InputError(f"{word!r} after {kind} needs a number, like '{word} 2'.")
@@ -203,12 +203,12 @@ def _fixed_seconds(part: Part) -> float | None:
 def _lengths(parts: Sequence[Part], total: float) -> NDArray[np.float64]:
     """(P,) seconds of every part."""
     fixed = [_fixed_seconds(part) for part in parts]
-    taken = sum(seconds for seconds in fixed if seconds is not None)
-    free = total - taken
+    fixed_total = sum(seconds for seconds in fixed if seconds is not None)
+    free = total - fixed_total
     shares = sum(max(move.share for move in part) for part, seconds in zip(parts, fixed) if seconds is None)
     if total > 0 and (free < -1e-6 * total or (shares and free <= 1e-6 * total)):
         raise InputError(
-            f"The durations of the moves add up to {taken:.4g} s, but the clip lasts {total:.4g} s; shorten them, "
+            f"The durations of the moves add up to {fixed_total:.4g} s, but the clip lasts {total:.4g} s; shorten them, "
             "or take more frames or fewer frames per second."
         )
     lengths = [
@@ -233,20 +233,20 @@ def _progress(move: Move, length: float, elapsed: NDArray) -> NDArray[np.float64
 
 
 def _rig(parts: Sequence[Part], lengths: NDArray, seconds: NDArray, distance: float) -> Stand:
-    """The rig at every frame. A frame on the border of two parts belongs to the first; frames after all parts belong to the last."""
+    """The rig at every frame. A frame on the border of two parts belongs to the first; frames after the end belong to the last part."""
     ends = np.cumsum(lengths)
     owner = np.minimum(np.searchsorted(ends, seconds - 1e-9), len(parts) - 1)
-    start, stands = START, []
+    start, poses = START, []
     for index, (part, length) in enumerate(zip(parts, lengths)):
         elapsed = np.append(seconds[owner == index] - (ends[index] - length), length)
         moves = [(move.kind, move.amount, _progress(move, length, elapsed)) for move in part]
         stand = move_rig(start, moves, distance=distance)
-        stands.append(stand)
+        poses.append(stand)
         start = stand.at(-1)
     return Stand(
-        np.concatenate([stand.rotation[:-1] for stand in stands]),
-        np.concatenate([stand.position[:-1] for stand in stands]),
-        np.concatenate([stand.lens[:-1] for stand in stands]),
+        np.concatenate([stand.rotation[:-1] for stand in poses]),
+        np.concatenate([stand.position[:-1] for stand in poses]),
+        np.concatenate([stand.lens[:-1] for stand in poses]),
     )
 
 

@@ -24,7 +24,7 @@ CIRCLES: dict[str, int] = {"clockwise": 1, "counterclockwise": -1}
 TRAJECTORIES: tuple[str, ...] = (*SLIDES, *CIRCLES)
 
 ROTATIONS: dict[str, int] = {"center_facing": 0, "no_rotation": 1, "trajectory_aligned": 2}
-"""How often the offset is added to the point looked at: 0 keeps facing it, 1 never turns, 2 turns away from it."""
+"""Multiple of the offset that is added to the target point: 0 keeps facing it, 1 never turns, 2 turns away from it."""
 
 
 def offsets(trajectory: str, frames: int, distance: float) -> NDArray[np.float64]:
@@ -49,11 +49,11 @@ def poses(
     centre_depth: float = 1.0,
     upstream: bool = False,
 ) -> NDArray[np.float64]:
-    """first_from_camera (F,4,4): the camera stands at its offset and looks at a point ``centre_depth`` ahead of the start.
+    """first_from_camera (F,4,4): the camera is at its offset and looks at a point ``centre_depth`` ahead of the start.
 
-    ``distance`` counts in centre depths. With ``upstream`` the offset is written into the translation column of the
-    camera-from-world matrix without being rotated, as upstream does, so that the camera really stands at R^T offset:
-    a facing slide of 0.3 ends at (-0.285, 0, 0.085) instead of (-0.298, 0, 0).
+    ``distance`` is in centre depths. With ``upstream`` the offset is written unrotated into the translation column of the
+    camera-from-world matrix, as upstream does, so the camera is really at R^T offset: a facing slide of 0.3 ends at
+    (-0.285, 0, 0.085) instead of (-0.298, 0, 0).
     """
     if rotation not in ROTATIONS:
         raise InputError(f"Unknown rotation {rotation!r}; choose one of {', '.join(ROTATIONS)}.")

@@ -1,7 +1,7 @@
-"""GenXD's cameras for one picture: a loop in front of the subject ("forward") and an orbit around it ("orbit").
+"""GenXD's camera paths for one picture: a loop in front of the subject ("forward") and an orbit around it ("orbit").
 
-Poses are world_from_camera, OpenCV axes, in a world whose z axis points up and whose origin is looked at.
-Angles are in degrees: azimuth 0, elevation 0 is the front; a growing azimuth moves the camera to its own left.
+Poses are world_from_camera, OpenCV axes, in a z-up world; the cameras look at its origin.
+Angles are in degrees. Azimuth 0, elevation 0 is the front; increasing azimuth moves the camera to its own left.
 Source: arXiv 2411.02319; ``dataset/custom_cam.py`` and ``utils/cam_utils.py`` of the original code.
 """
 
@@ -13,13 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from camera.errors import InputError
 
 FRAMES = 12
-"""Views that the model makes in one run."""
+"""Number of views that the model generates in one run."""
 RADIUS = 2.0
-"""Distance to the subject that the original commands use, in the model's units."""
+"""Distance to the subject in the original commands, in the model's units."""
 
 
 def look_at_origin(elevation_degrees: ArrayLike, azimuth_degrees: ArrayLike, radius: float) -> NDArray[np.float64]:
-    """Cameras on a sphere that look at its middle: (F,4,4). Angles broadcast to (F,); elevation inside -90..90."""
+    """(F,4,4): cameras on a sphere that look at its centre. Angles broadcast to (F,); elevation within -89.9..89.9."""
     elevation, azimuth = np.broadcast_arrays(
         *(np.radians(np.atleast_1d(a)) for a in (elevation_degrees, azimuth_degrees))
     )
@@ -49,10 +49,10 @@ def orbit(
     scale: float = 1.0,
     consistent4d: bool = False,
 ) -> NDArray[np.float64]:
-    """An orbit at constant elevation from the first azimuth towards the second, which is not reached: (F,4,4).
+    """(F,4,4): an orbit at constant elevation from the first azimuth to the second, exclusive.
 
-    ``scale`` multiplies the positions. ``consistent4d`` gives the azimuths that the original code uses for the
-    data set of that name: the front first, then the range without it, turning the other way.
+    ``scale`` multiplies the positions. ``consistent4d`` gives the azimuths of the original code for the data set of that
+    name: first 0, then the range over the other frames, with the opposite sign.
     """
     if consistent4d:
         azimuth = -np.concatenate([[0.0], _ramp(*azimuth_range, frames - 1)])
@@ -70,12 +70,12 @@ def forward(
     scale: float = 1.0,
     original_jump: bool = False,
 ) -> NDArray[np.float64]:
-    """A loop that starts in front, swings to both ends of the azimuth range and comes back: (F,4,4).
+    """(F,4,4): a loop that starts in front, goes to both ends of the azimuth range and returns.
 
     The elevation rises to ``elevation`` in the first quarter, falls to ``-elevation`` in the third and ends at 0.
     The azimuth runs at constant speed from 0 to the second end, to the first end and back to 0. ``original_jump``
-    gives the original azimuths instead: they start at the first end, frame 0 alone is put in front, and the move
-    jumps after it; needs a multiple of 4 frames.
+    gives the original azimuths instead: they start at the first end, but frame 0 is replaced by the front view, so the
+    path jumps after it. It needs a multiple of 4 frames.
     """
     if original_jump:
         elevations, azimuths = _original_forward_angles(frames, azimuth_range, elevation)
@@ -86,11 +86,11 @@ def forward(
 
 
 def given_index(which: str, frames: int) -> int:
-    """Index of the frame that the given picture is: "first", "middle" or "last"."""
-    places = {"first": 0, "middle": frames // 2, "last": frames - 1}
-    if which not in places:
+    """Index of the given picture among the frames; ``which`` is "first", "middle" or "last"."""
+    indices = {"first": 0, "middle": frames // 2, "last": frames - 1}
+    if which not in indices:
         raise InputError(f"The given picture can be the first, middle or last frame, got {which!r}.")
-    return places[which]
+    return indices[which]
 
 
 def _ramp(start: float, end: float, frames: int) -> NDArray[np.float64]:
@@ -98,7 +98,7 @@ def _ramp(start: float, end: float, frames: int) -> NDArray[np.float64]:
 
 
 def _through(stops: list[float], frames: int, *, even_legs: bool = False) -> NDArray[np.float64]:
-    """(F,): values from stop to stop, excluding the last; a leg's time is proportional to its length, or the same for all legs."""
+    """(F,): values interpolated through ``stops``, excluding the last; a leg's duration is proportional to its length, or equal for all."""
     lengths = np.ones(len(stops) - 1) if even_legs else np.abs(np.diff(stops))
     when = np.concatenate([[0.0], np.cumsum(lengths)])
     return np.interp(_ramp(0, when[-1], frames), when, stops)

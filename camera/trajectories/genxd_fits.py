@@ -1,7 +1,7 @@
 """GenXD's trajectories for a few views: a spline through them, a spiral in front of them, an ellipse around them.
 
-Functions take and return world_from_camera (N,4,4) and (F,4,4), OpenCV axes. Inside, the sources' axes are used
-(x right, y up, z backward). ``shifts_*`` and ``multiples`` add copies of the whole trajectory, one after the other.
+Functions take world_from_camera (N,4,4) and return (F,4,4), OpenCV axes. Internally they use the sources' axes
+(x right, y up, z backward). ``shifts_*`` and ``multiples`` append shifted or scaled copies of the whole trajectory.
 Sources: arXiv 2411.02319; ``tools/pose_traj_generate.py`` of the original code, after multinerf.
 """
 
@@ -29,11 +29,11 @@ def spline(
     shifts_z: Sequence[float] = (),
     multiples: Sequence[float] = (),
 ) -> Array:
-    """A smooth path past the views, in their order; needs two or more.
+    """A smooth path through the views, in their order; needs two or more.
 
-    Each view becomes 9 numbers: its centre and points ``turn_weight`` before and above it. The B-spline of ``degree``
-    (at most views - 1) may miss them by ``smoothing`` (scipy's ``s``); 0 goes through them. Shifts are in half-ranges of
-    the views' positions; with ``multiples`` the positions are multiplied instead and shifts are ignored.
+    Each view becomes 9 numbers: its centre and the points ``turn_weight`` in front of and above it. ``degree`` is capped
+    at views - 1. ``smoothing`` is scipy's ``s``: how far the B-spline may miss the views; 0 interpolates them. Shifts are
+    in half-ranges of the views' positions; with ``multiples`` the positions are multiplied instead and shifts are ignored.
     """
     from scipy.interpolate import splev, splprep
 
@@ -44,7 +44,7 @@ def spline(
         curve, _ = splprep(keys.T, k=min(degree, len(keys) - 1), s=smoothing)
     except ValueError as error:
         raise InputError(
-            "No spline goes through these views: two neighbours stand at the same place; remove one of them."
+            "No spline goes through these views: two neighbours are at the same place; remove one of them."
         ) from error
     points = np.stack(splev(np.arange(frames) / frames, curve), axis=1)
     position, ahead, above = points[:, :3], points[:, 3:6], points[:, 6:]
@@ -73,12 +73,12 @@ def spiral(
     with_centre: bool = False,
     original_centre: bool = False,
 ) -> Array:
-    """A spiral around the average view, as wide as ``percentile`` of the views' distances from the world's origin.
+    """A spiral around the average view; its radius is this ``percentile`` of the views' distances from the world's origin.
 
-    It looks at the point that the views look at or, when ``near_far`` gives the nearest and farthest depth, at the
-    depth between them that a lens would focus on. ``depth_rate`` adds a movement in depth, that many times per turn.
-    ``shift_height`` makes the shifts go up instead of in depth. ``with_centre`` begins with one pose from the middle;
-    the original code puts that one at the world's origin by mistake, which ``original_centre`` reproduces.
+    It looks at the point nearest to the views' optical axes or, if ``near_far`` gives the nearest and farthest depth, at
+    multinerf's focus depth between them. ``depth_rate``: oscillations in depth per rotation.
+    ``shift_height`` applies the shifts to height instead of depth. ``with_centre`` prepends one pose at the centre; the
+    original code puts it at the world's origin by mistake, which ``original_centre`` reproduces.
     """
     poses = _to_opengl(_check_poses(world_from_camera))
     centres = poses[:, :, 3]
@@ -107,10 +107,10 @@ def ellipse(
     shift_height: bool = False,
     multiples: Sequence[float] = (),
 ) -> Array:
-    """An ellipse around the point that the views look at, in the plane of x and y; the world's z must point up.
+    """An ellipse around the point that the views look at, in the x-y plane; the world must be z-up.
 
-    It lies halfway between the lower and the upper tenth of the views' heights; ``height_variation`` (0 to 1) makes it
-    rise and sink by that share of the way to them, beginning at ``height_phase`` (turns).
+    Its height is midway between the 10th and 90th percentile of the views' heights. ``height_variation`` (0 to 1) is the
+    fraction of that range over which it rises and sinks; ``height_phase`` is the starting phase in turns.
     """
     poses = _to_opengl(_check_poses(world_from_camera))
     centres = poses[:, :, 3]
@@ -133,7 +133,7 @@ def ellipse(
 
 
 def average_camera(world_from_camera: ArrayLike) -> Array:
-    """(4,4): a camera amid the views (N,4,4) that looks where they look on average, OpenCV axes."""
+    """(4,4): a camera at the mean position of the views (N,4,4) with their mean view direction, OpenCV axes."""
     poses = _check_poses(world_from_camera)
     down, forward = poses[:, :3, 1].mean(0), poses[:, :3, 2].mean(0)
     if min(np.linalg.norm(forward), np.linalg.norm(np.cross(down, forward))) < 1e-3:
@@ -142,7 +142,7 @@ def average_camera(world_from_camera: ArrayLike) -> Array:
 
 
 def levelled_world(world_from_camera: ArrayLike) -> Array:
-    """(4,4): a world amid the views (N,4,4) whose z axis is their average up."""
+    """(4,4): a world at the mean position of the views (N,4,4) with their mean up direction as z axis."""
     poses = _check_poses(world_from_camera)
     up = -poses[:, :3, 1].mean(0)
     if np.linalg.norm(up) < 1e-3:
@@ -182,7 +182,7 @@ def _from_opengl(poses: Array) -> Array:
 
 
 def _view(back: Array, up: Array, position: Array) -> Array:
-    """(...,3,4): the pose that looks against ``back``."""
+    """(...,3,4): the OpenGL pose at ``position`` that looks along -``back``."""
     z = _unit(back)
     x = _unit(np.cross(up, z))
     y = _unit(np.cross(z, x))
@@ -236,7 +236,7 @@ def _nearest_axis(direction: Array) -> Array:
 
 
 def _evenly_along(angle: Array, points: Array) -> Array:
-    """Angles (F+1,) at equal distances along the polygon of ``points`` (F+1,3) that stand at ``angle`` (F+1,)."""
+    """Angles (F+1,) at equal arc lengths along the polygon of ``points`` (F+1,3), whose angles are ``angle`` (F+1,)."""
     lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
     share = np.concatenate([[0.0], np.cumsum(lengths)[:-1] / lengths.sum(), [1.0]])
     return np.interp(np.linspace(0, 1 - np.finfo(np.float32).eps, len(angle)), share, angle)

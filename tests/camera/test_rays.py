@@ -73,5 +73,5 @@ def test_half_a_pixel_matters(path):
 def test_unknown_options_are_refused(path):
     with pytest.raises(InputError, match="order"):
         pluecker(path, order="direction")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="centres"):
+    with pytest.raises(InputError, match="centre"):
         directions(path, centre="corner")  # type: ignore[arg-type]
