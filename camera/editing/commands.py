@@ -21,11 +21,11 @@ from camera.rotation import UP, from_pan_tilt_roll
 
 MOST_DEGREES = 3600.0
 STROKE_FRAMES = 121
-"""Places along a drawn line, through which its keys are fitted."""
+"""Cameras sampled along a drawn line, to which its keys are fitted."""
 MOST_POINTS = 20_000
-"""Of a drawn line."""
+"""Maximum number of points of a drawn line."""
 DEGREES_BETWEEN_KEYS = 15.0
-"""Of an orbit: between such keys the curve through them leaves the circle by less than half a percent of its radius."""
+"""Spacing of the keys of an orbit: the curve through them deviates from the circle by less than half a percent of its radius."""
 
 Command = Mapping[str, Any]
 
@@ -43,7 +43,8 @@ def apply_command(move: KeyedMove, command: Command, *, origin: CameraPath) -> E
     """Apply the edit that ``command`` names in "do". ``origin``: the picture's camera, to which typed numbers are relative.
 
     Names: add, append, overwrite, move, copy, delete, ease, tangent, hold, retime, rename, numbers, begin, shift, turn, stroke, look_at,
-    size, orbit, follow, loop, speed, shape; of a move over a clip's camera follow_clip, ends. A target is "point", or "way", a point for each chosen key. Keys are counted from 0 in "chosen", times are seconds. Raises `InputError` for anything else.
+    size, orbit, follow, loop, speed, shape; and, for a move over a clip's camera, follow_clip, ends. A target is "point", or "way", one
+    point for each chosen key. "chosen" has key indices from 0, times are seconds. Raises `InputError` for anything else.
     """
     name = command.get("do")
     if not isinstance(name, str) or name not in _EDITS:
@@ -75,8 +76,8 @@ def describe_move(move: KeyedMove, *, origin: CameraPath) -> dict[str, Any]:
 
 
 def read_camera(value: Any, like: CameraPath | None = None) -> CameraPath:
-    """A camera (a path of one frame) from a message: {pose: 16 numbers, lens: 9 numbers, width, height}; in the size of
-    ``like``, where there is one. Raises `InputError` where it is none."""
+    """A camera (a path of one frame) from a message: {pose: 16 numbers, lens: 9 numbers, width, height}; fitted to the size of
+    ``like`` if given. Raises `InputError` if the message is not a camera."""
     try:
         pose = np.array(value["pose"], np.float64).reshape(1, 4, 4)
         lens = np.array(value["lens"], np.float64).reshape(3, 3)
@@ -105,7 +106,7 @@ def _add(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
 
 
 def _append(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
-    """Append a camera after the last key. If that is at the end of the move, the other keys are compressed, so that its length stays."""
+    """Append a camera after the last key. If that key is at the end of the move, all keys are compressed to keep the duration."""
     if move.source is not None:
         raise InputError("Over a clip's camera, keys must be at its frames; go to a frame and add the key there.")
     last, count = move.keys[-1], len(move.keys)
@@ -171,7 +172,7 @@ def _rename(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult
 
 
 def _numbers(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
-    """Set the given numbers of a key; the others stay."""
+    """Set the given numbers of a key; the others are unchanged."""
     (number,) = _read_chosen(command)[:1]
     edits.check_chosen(move, [number])
     known = vars(KeyNumbers())
@@ -185,7 +186,7 @@ def _numbers(move: KeyedMove, command: Command, origin: CameraPath) -> EditResul
 
 
 def _begin(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
-    """Transform the whole move so that it begins at the picture's camera; over a clip's camera its first frame is the clip's."""
+    """Transform the whole move so that it begins at the picture's camera; over a clip's camera, make the first frame the clip's."""
     if move.source is not None:
         return EditResult(replace(move, same_first=True), "begin as the clip")
     cameras = move.cameras.moved_to(origin.world_from_camera[0])
@@ -201,7 +202,7 @@ def _follow_clip(move: KeyedMove, command: Command, origin: CameraPath) -> EditR
 
 
 def _ends(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
-    """Set whether the first and the last frame are the clip's own; only those that are given change."""
+    """Set whether the first and the last frame are the clip's own; only the given ones change."""
     given = {name: command[name] for name in ("same_first", "same_last") if isinstance(command.get(name), bool)}
     if not given or move.source is None:
         raise InputError("The edit needs same_first or same_last as true or false, and a clip's camera under the keys.")
@@ -210,7 +211,7 @@ def _ends(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
 
 
 def _shift(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
-    """Move the chosen keys "by" (x, y, z) in scene units along the axes of the world, or with "own" along those of each camera."""
+    """Move the chosen keys "by" (x, y, z) in scene units along the world axes, or with "own" along each camera's axes."""
     chosen, cameras = _cameras_of(move, command)
     poses = cameras.world_from_camera.copy()
     by = _read_three(command, "by")
@@ -219,7 +220,7 @@ def _shift(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
 
 
 def _turn(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
-    """The chosen keys turned "by" pan, tilt and roll in degrees about the axes of the world, or with "own" about their own."""
+    """Turn the chosen keys "by" pan, tilt and roll in degrees about the world axes, or with "own" about their own."""
     chosen, cameras = _cameras_of(move, command)
     poses, turn = cameras.world_from_camera.copy(), from_pan_tilt_roll(*_read_three(command, "by"))
     poses[:, :3, :3] = poses[:, :3, :3] @ turn if command.get("own") is True else turn @ poses[:, :3, :3]
@@ -227,15 +228,15 @@ def _turn(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
 
 
 def _stroke(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
-    """The first key's camera carried along a line drawn from above ("points": x and z of the world), looking as it does or
-    "ahead", as keys in place of those that are there."""
+    """Replace all keys by a move along a line drawn from above ("points": x and z of the world). It starts with the first key's camera,
+    which keeps its direction or, with "ahead", faces along the line."""
     with reading("A line from above is points of x and z; draw it again."):
         line = np.array(command["points"], np.float64)
         if len(line) > MOST_POINTS:
             raise ValueError("too long")
     path = along_stroke(move.keys[0].camera, line, STROKE_FRAMES, ahead=command.get("ahead") is True)
-    made = edits.retime(fit_keys(path).move, move.seconds)
-    return EditResult(made, "draw the move from above")
+    drawn = edits.retime(fit_keys(path).move, move.seconds)
+    return EditResult(drawn, "draw the move from above")
 
 
 def _read_three(command: Command, name: str) -> NDArray[np.float64]:
@@ -256,7 +257,7 @@ def _look_at(move: KeyedMove, command: Command, origin: CameraPath) -> EditResul
 
 
 def _size(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
-    """Set the lenses of the chosen keys, or all, so that a point keeps the size that it has in the first of them."""
+    """Set the lenses of the chosen keys, or all, so that a point keeps its size in the first of them."""
     chosen, cameras = _cameras_of(move, command)
     return EditResult(
         _overwrite_keys(move, chosen, keep_framed(cameras, _read_point(command))),
@@ -269,7 +270,7 @@ def _orbit(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     """Replace all keys by an orbit of "degrees" about a point, from the first chosen key or the first of all."""
     degrees = _read_number(command, "degrees")
     if not 0 < abs(degrees) <= MOST_DEGREES:
-        raise InputError(f"An orbit goes round by up to {MOST_DEGREES:g} degrees, got {degrees:g}.")
+        raise InputError(f"An orbit is limited to {MOST_DEGREES:g} degrees and cannot be 0, got {degrees:g}.")
     (number, *_), cameras = _cameras_of(move, command)
     turns = np.linspace(0, degrees, 1 + max(2, int(np.ceil(abs(degrees) / DEGREES_BETWEEN_KEYS))))
     point = np.atleast_2d(_read_point(command))[0]
@@ -281,7 +282,7 @@ def _follow(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult
     """Make the chosen keys, or all keys, follow a moving target."""
     (chosen, cameras), way = _cameras_of(move, command), _read_point(command)
     if way.ndim == 1 or np.ptp(way, axis=0).max() < 1e-9:
-        raise InputError("That target stands still; pick a point on an object that moves.")
+        raise InputError("That target does not move; pick a point on an object that moves.")
     return EditResult(
         _overwrite_keys(move, chosen, follow_target(cameras, way)), f"follow with {_keys(chosen)}", chosen
     )
@@ -319,7 +320,7 @@ def _loop(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
 
 
 def _shape(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
-    """Set the curve, overall easing and constant speed of the move; only those that are given change."""
+    """Set the curve, overall easing and constant speed of the move; only the given ones change."""
     kinds = {"curve": str, "easing": str, "constant_speed": bool}
     given = {name: command[name] for name in kinds if name in command}
     if not given or not all(isinstance(value, kinds[name]) for name, value in given.items()):

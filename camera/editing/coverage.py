@@ -14,16 +14,16 @@ from camera.render.scene import render
 from camera.view import Scene
 
 CELLS_ACROSS = 48
-"""Cells of space along the distance to the subject: unseen places of different frames that share one are the same place."""
+"""Grid cells of space per distance to the subject: uncovered points of different frames in one cell count as the same point."""
 EVERY = 4
-"""Pixels between two that are looked at, each way."""
+"""Sampling step in pixels, in x and y."""
 
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """``points`` (N,3): places in the world that the move shows and no view saw, behind the edges that hid them; ``frames``
-    (N,): in how many of the looked-at frames each is seen. ``best``: frame of the path from which one more picture would show
-    most of it, and ``best_share``, how much, 0 to 1."""
+    """``points`` (N,3): uncovered points of the world, i.e. visible along the move but occluded in every view; ``frames`` (N,): in how
+    many of the sampled frames each is visible. ``best``: frame of the path from which one more picture would cover most of them;
+    ``best_share``: the fraction covered, 0 to 1."""
 
     points: NDArray[np.float64]
     frames: NDArray[np.int64]
@@ -32,7 +32,7 @@ class Coverage:
 
     @property
     def words(self) -> str:
-        """For people."""
+        """The coverage as a sentence for the user."""
         if not len(self.points):
             return "The move shows nothing that the pictures do not show."
         return (
@@ -42,30 +42,30 @@ class Coverage:
 
 
 def coverage(scene: Scene, path: CameraPath, *, looks: int = 25) -> Coverage:
-    """Looks at ``looks`` frames of ``path``, evenly spread. A hole's depth is not known; it is taken to be that of the
-    background beside it, so ``points`` are where a method would most likely put what it invents."""
+    """Coverage of ``path``, sampled at ``looks`` evenly spread frames. A hole's depth is unknown and estimated as that of the
+    background beside it, so ``points`` are where a method would most likely generate content."""
     scale = min(1.0, SIDE / max(path.width, path.height))
     width, height = max(2, round(path.width * scale)), max(2, round(path.height * scale))
     small, moving = scene.fitted(width, height, "stretch"), path.resized(width, height)
     frames = spread_indices(len(path), looks)
-    unseen = [_unseen(render(small, moving, frame=int(frame)), moving, int(frame)) for frame in frames]
+    uncovered = [_uncovered_points(render(small, moving, frame=int(frame)), moving, int(frame)) for frame in frames]
     cell = small.first.focus_depth / CELLS_ACROSS
-    owner = np.repeat(np.arange(len(frames)), [len(points) for points in unseen])
-    points = np.concatenate(unseen)
+    owner = np.repeat(np.arange(len(frames)), [len(points) for points in uncovered])
+    points = np.concatenate(uncovered)
     if not len(points):
         return Coverage(points, np.zeros(0, np.int64), int(frames[0]), 0.0)
     _, first, place = np.unique(
         np.floor(points / cell).astype(np.int64), axis=0, return_index=True, return_inverse=True
     )
-    seen = np.zeros((len(frames), len(first)), bool)
-    seen[owner, place.ravel()] = True
-    counts = seen.sum(axis=0)
-    shares = (seen * counts).sum(axis=1) / counts.sum()
+    visible = np.zeros((len(frames), len(first)), bool)
+    visible[owner, place.ravel()] = True
+    counts = visible.sum(axis=0)
+    shares = (visible * counts).sum(axis=1) / counts.sum()
     best = int(np.argmax(shares))
     return Coverage(points[first], counts, int(frames[best]), float(shares[best]))
 
 
-def _unseen(image: RenderedFrame, path: CameraPath, frame: int) -> NDArray[np.float64]:
+def _uncovered_points(image: RenderedFrame, path: CameraPath, frame: int) -> NDArray[np.float64]:
     """(N,3): world points of a frame's holes, placed at the depth of the background beside them."""
     known = np.where(image.holes | image.far, 0, image.depth)
     if not known.any() or not image.holes.any():
@@ -80,7 +80,7 @@ def _unseen(image: RenderedFrame, path: CameraPath, frame: int) -> NDArray[np.fl
 
 
 def _background(depth: NDArray[np.float32]) -> NDArray[np.float64]:
-    """``depth`` (H,W) with its holes (0) filled along the rows, using the farther of both sides."""
+    """``depth`` (H,W) with its holes (0) filled along the rows from the farther of both sides."""
     height, width = depth.shape
     columns = np.arange(width)
     left = np.maximum.accumulate(np.where(depth > 0, columns, -1), axis=1)

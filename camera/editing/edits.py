@@ -16,18 +16,18 @@ def add_key(move: KeyedMove, key: Key) -> KeyedMove:
     """Add a key; the move becomes longer if the key is after its end. Raises `InputError` if there is a key at that time."""
     there = index_at(move, key.time)
     if there is not None:
-        raise InputError(f"Key {there + 1} already stands at {key.time:.4g} s; overwrite it or choose another time.")
+        raise InputError(f"Key {there + 1} is already at {key.time:.4g} s; overwrite it or choose another time.")
     return _with_keys(move, (*move.keys, key))
 
 
 def overwrite_key(move: KeyedMove, index: int, camera: CameraPath) -> KeyedMove:
-    """Replace the camera of key ``index``, which follows no source then; its time, easing, tangent and hold stay."""
+    """Replace the camera of key ``index``, which then no longer follows the source; its time, easing, tangent and hold stay."""
     return _change(move, index, camera=camera.fitted(move.width, move.height), follows=False)
 
 
 def move_keys(move: KeyedMove, chosen: Collection[int], seconds: float, *, ripple: bool = False) -> KeyedMove:
-    """The ``chosen`` keys later by ``seconds`` (earlier where negative), past others too. ``ripple``: all keys after the first
-    of them go along, and the move grows or shrinks by as much. Raises where two keys would meet or one come before 0."""
+    """Move the ``chosen`` keys later by ``seconds`` (earlier if negative), past other keys too. ``ripple``: all keys after the first
+    of them move along, and the duration changes by as much. Raises `InputError` if two keys would coincide or one come before 0."""
     indices = check_chosen(move, chosen)
     along = range(min(indices), len(move.keys)) if ripple else indices
     earliest = min(move.keys[index].time for index in along) + seconds
@@ -49,23 +49,23 @@ def copy_keys(move: KeyedMove, chosen: Collection[int], at: float) -> KeyedMove:
 
 
 def delete_keys(move: KeyedMove, chosen: Collection[int], *, ripple: bool = False) -> KeyedMove:
-    """Without the ``chosen`` keys. ``ripple`` closes the gap: what comes after moves up by the time from the first of them to
-    the next that stays. Raises where no key would be left."""
+    """Remove the ``chosen`` keys. ``ripple`` closes the gap: later keys move up by the time from the first removed key to the next
+    remaining one. Raises `InputError` if no key would be left."""
     indices = check_chosen(move, chosen)
-    kept = [key for index, key in enumerate(move.keys) if index not in indices]
-    if not kept:
+    remaining = [key for index, key in enumerate(move.keys) if index not in indices]
+    if not remaining:
         raise InputError("A move keeps at least one key; add another one first.")
     if not ripple:
-        return replace(move, keys=tuple(kept))
+        return replace(move, keys=tuple(remaining))
     start = move.keys[indices[0]].time
-    after = [key.time for key in kept if key.time > start]
+    after = [key.time for key in remaining if key.time > start]
     gap = after[0] - start if after else 0.0
-    keys = [replace(key, time=key.time - gap) if key.time > start else key for key in kept]
+    keys = [replace(key, time=key.time - gap) if key.time > start else key for key in remaining]
     return _with_keys(move, keys, seconds=move.seconds - gap)
 
 
 def set_easing(move: KeyedMove, chosen: Collection[int], easing: str) -> KeyedMove:
-    """From each ``chosen`` key to the next by ``easing``."""
+    """Set the easing from each ``chosen`` key to the next."""
     return _each(move, chosen, easing=easing)
 
 
@@ -86,7 +86,7 @@ def hold_key(move: KeyedMove, index: int, seconds: float, *, ripple: bool = True
 
 
 def retime(move: KeyedMove, seconds: float) -> KeyedMove:
-    """Stretch the whole move to ``seconds``, times and holds alike."""
+    """Stretch the whole move to ``seconds``, both times and holds."""
     factor = seconds / move.seconds
     keys = tuple(replace(key, time=key.time * factor, hold=key.hold * factor) for key in move.keys)
     return replace(move, keys=keys, seconds=seconds)
@@ -108,8 +108,8 @@ def set_loop(move: KeyedMove, loop: bool) -> KeyedMove:
 def over_source(move: KeyedMove, source: CameraPath) -> KeyedMove:
     """Lay the keys over a clip's camera, each at its own time. A move longer than the clip is compressed to fit.
 
-    A key that is the source's own camera follows it. Where another key stands at an end, that frame is not the source's.
-    Shape, speed and loop of the whole are the source's from then on.
+    A key that is the source's own camera follows it. An end with another key on it is not the source's frame.
+    Shape, speed and loop of the whole move are then the source's.
     """
     source, length = source.fitted(move.width, move.height), seconds_of(source)
     if move.seconds > length:
@@ -126,7 +126,7 @@ def over_source(move: KeyedMove, source: CameraPath) -> KeyedMove:
 def follow_source(move: KeyedMove, seconds: float) -> KeyedMove:
     """Let the source take over again at ``seconds``: a key at that time follows it; if there is none, one is added."""
     if move.source is None:
-        raise InputError("This move has no clip's camera to go back to.")
+        raise InputError("This move has no clip's camera to return to.")
     there = index_at(move, seconds)
     if there is not None:
         return _change(move, there, follows=True)

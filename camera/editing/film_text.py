@@ -20,34 +20,34 @@ RIGS = (
     ("arc", "pedestal", "dolly", "zoom"),
     ("dolly", "truck", "pedestal", "pan", "tilt", "roll", "zoom"),
 )
-"""Moves that are tried together, the simpler first: a later rig must be clearly better."""
+"""Combinations of moves to try, simplest first; a later one must be clearly better (`BETTER`)."""
 BETTER = 0.8
 STILL = 1e-4
-"""Motion of a frame below this, in distances to the subject and in radians, is none."""
+"""Motion per frame below this counts as none, in distances to the subject and in radians."""
 SHORTEST_HOLD = 3
-"""Frames."""
+"""Minimum length of a hold, in frames."""
 SMALLEST = {"degrees": 0.05, "× focal length": 0.003}
-"""Amounts nearer than this to none are left out; of distances 0.001."""
+"""Smaller amounts are left out, by unit; 0.001 for distances."""
 
 
 @dataclass(frozen=True)
 class FilmText:
-    """Film ``text`` that `camera.trajectories.film_script.path_of` can read. ``residual``: how far its path is from the given one."""
+    """Film ``text`` for `camera.trajectories.film_script.path_of`. ``residual``: deviation of its path from the given one."""
 
     text: str
     residual: Residual
 
     @property
     def words(self) -> str:
-        """For people."""
+        """The text and its residual, for the user."""
         return f"{self.text} ({self.residual.words})"
 
 
 def film_text(path: CameraPath, view: View) -> FilmText:
     """Film moves that approximate ``path`` when they start at the camera of ``view``, where ``path`` begins.
 
-    Between holds, the rig and the easing are taken that fit best. What no film move makes (a flight in curves, a change of
-    direction without a stop) is in the residual.
+    Between holds, the best-fitting combination of moves and easing is used. Motion that film moves cannot express (a curved flight, a
+    change of direction without a stop) remains in the residual.
     """
     path = path.fitted(view.width, view.height)
     parts: list[Part] = []
@@ -87,47 +87,47 @@ def _part(path: CameraPath, view: View, before: list[Part], start: int, end: int
         part = _amounts(path, view, before, rig, end, seconds)
         for easing in EASINGS if part else ():
             eased = tuple(replace(move, easing=easing) for move in part)
-            found = _worst_deviation(_draw_path(path, view, [*before, eased], end), path, start, end)
-            if found < (BETTER if best and len(eased) > len(best) else 1) * off:
-                best, off = eased, found
+            deviation = _worst_deviation(_draw_path(path, view, [*before, eased], end), path, start, end)
+            if deviation < (BETTER if best and len(eased) > len(best) else 1) * off:
+                best, off = eased, deviation
     return best
 
 
 def _amounts(path: CameraPath, view: View, before: list[Part], rig: tuple[str, ...], end: int, seconds: float) -> Part:
-    """The amounts with which the moves of ``rig`` end nearest to frame ``end``."""
+    """The amounts at which the moves of ``rig`` end nearest to frame ``end``."""
     from scipy.optimize import least_squares
 
-    def made(amounts: NDArray) -> Part:
+    def moves_of(amounts: NDArray) -> Part:
         return tuple(Move(kind, float(amount), seconds=seconds) for kind, amount in zip(rig, amounts))
 
-    def missed(amounts: NDArray) -> NDArray[np.float64]:
-        last = _draw_path(path, view, [*before, made(amounts)], end).sliced(slice(-1, None))
+    def residuals(amounts: NDArray) -> NDArray[np.float64]:
+        last = _draw_path(path, view, [*before, moves_of(amounts)], end).sliced(slice(-1, None))
         return _difference(last, path.sliced(slice(end, end + 1)), view.focus_depth)
 
     none = np.array([_nothing(kind) for kind in rig])
     bounds = ([MOVES[kind].minimum for kind in rig], [MOVES[kind].maximum for kind in rig])
     scale = [10.0 if MOVES[kind].unit == "degrees" else 0.3 for kind in rig]
-    found = least_squares(missed, none, bounds=bounds, x_scale=scale, max_nfev=60).x
-    return tuple(_round_amount(move) for move in made(found) if _matters(move))
+    fitted = least_squares(residuals, none, bounds=bounds, x_scale=scale, max_nfev=60).x
+    return tuple(_round_amount(move) for move in moves_of(fitted) if _matters(move))
 
 
 def _draw_path(path: CameraPath, view: View, parts: list[Part], end: int) -> CameraPath:
     return path_of(parts, view, frames=end + 1, fps=path.fps)
 
 
-def _difference(made: CameraPath, wanted: CameraPath, distance: float) -> NDArray[np.float64]:
-    """(7,): place, turn and lens of one frame against another's."""
-    between = made.world_from_camera[0, :3, :3].T @ wanted.world_from_camera[0, :3, :3]
+def _difference(fitted: CameraPath, target: CameraPath, distance: float) -> NDArray[np.float64]:
+    """(7,): differences in position, rotation and lens between two frames."""
+    between = fitted.world_from_camera[0, :3, :3].T @ target.world_from_camera[0, :3, :3]
     turn = scipy_rotation().from_matrix(between).as_rotvec()
-    lens = np.log(made.intrinsics[0, 0, 0] / wanted.intrinsics[0, 0, 0])
-    return np.array([*(made.centres[0] - wanted.centres[0]) / distance, *turn, lens])
+    lens = np.log(fitted.intrinsics[0, 0, 0] / target.intrinsics[0, 0, 0])
+    return np.array([*(fitted.centres[0] - target.centres[0]) / distance, *turn, lens])
 
 
-def _worst_deviation(made: CameraPath, path: CameraPath, start: int, end: int) -> float:
+def _worst_deviation(fitted: CameraPath, path: CameraPath, start: int, end: int) -> float:
     """The largest deviation within a part, in tolerances of the whole path."""
     span, tolerance = slice(start, end + 1), tolerance_for(path)
-    found = residual_of(made.sliced(span), path.sliced(span))
-    return max(found.place / tolerance.place, found.degrees / tolerance.degrees, found.lens / tolerance.lens)
+    residual = residual_of(fitted.sliced(span), path.sliced(span))
+    return max(residual.place / tolerance.place, residual.degrees / tolerance.degrees, residual.lens / tolerance.lens)
 
 
 def _nothing(kind: str) -> float:

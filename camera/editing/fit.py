@@ -20,7 +20,7 @@ MOST_FITTED = 40
 @dataclass(frozen=True)
 class Residual:
     """The largest differences over all frames. ``place``: of camera centres, in scene units. ``degrees``: of rotations.
-    ``lens``: of focal lengths, as a part of them."""
+    ``lens``: of focal lengths, as a fraction."""
 
     place: float
     degrees: float
@@ -31,7 +31,7 @@ class Residual:
 
     @property
     def words(self) -> str:
-        """For people."""
+        """The residual as a phrase for the user."""
         return f"{self.place:.2g} scene units, {self.degrees:.2g} degrees and {self.lens:.1%} of the lens off at most"
 
 
@@ -56,41 +56,42 @@ def tolerance_for(path: CameraPath) -> Residual:
 def fit_keys(path: CameraPath, tolerance: Residual | None = None, *, most: int = MOST_FITTED) -> Fit:
     """The fewest keys, at most ``most``, whose curve stays within ``tolerance`` of ``path``. Keys are frames of the path.
 
-    Begins with the first and last frame and adds the frame that is farthest off, then leaves out keys that are not needed.
+    Starts with the first and last frame, adds the frame with the largest error until all are within the tolerance, then removes keys
+    that are not needed.
     """
     tolerance = tolerance or tolerance_for(path)
     frames = sorted({0, len(path) - 1})
-    move, off = _through(path, frames), np.zeros(len(path))
+    move, error = _through(path, frames), np.zeros(len(path))
     while len(frames) < min(most, len(path)):
-        off = _worst(path_of(move, frames=len(path)), path, tolerance)
-        if off.max() <= 1:
+        error = _errors(path_of(move, frames=len(path)), path, tolerance)
+        if error.max() <= 1:
             break
-        off[frames] = -1.0
-        frames = sorted({*frames, int(np.argmax(off))})
+        error[frames] = -1.0
+        frames = sorted({*frames, int(np.argmax(error))})
         move = _through(path, frames)
-    move = _fewer(path, frames, tolerance)
+    move = _drop_keys(path, frames, tolerance)
     return Fit(move, residual_of(path_of(move, frames=len(path)), path))
 
 
 def resample_walk(cameras: CameraPath, times: ArrayLike, *, smooth_seconds: float = 0.2) -> CameraPath:
-    """A walk that was recorded as ``cameras`` at rising ``times`` (F,) in seconds, as even frames at the rate of ``cameras``,
-    smoothed over about ``smooth_seconds``: places and rotations lose their shaking, the ends stay where they are.
+    """Resample a walk recorded as ``cameras`` at rising ``times`` (F,) in seconds to even frames at the rate of ``cameras``. Positions
+    and rotations are smoothed over about ``smooth_seconds`` to remove shake; the ends are kept.
 
-    Raises `InputError` for less than two moments or times that do not rise.
+    Raises `InputError` for fewer than two cameras or times that do not rise.
     """
     from camera.rotation import from_quaternion, slerp, to_quaternion
 
     when = np.asarray(times, dtype=np.float64)
     if when.shape != (len(cameras),) or len(when) < 2 or not (np.diff(when) > 0).all():
-        raise InputError("A recording is at least two cameras with rising times; record for longer.")
+        raise InputError("A recording needs at least two cameras with rising times; record for longer.")
     frames = max(2, round((when[-1] - when[0]) * cameras.fps) + 1)
     place = np.interp(np.linspace(when[0], when[-1], frames), when, np.arange(len(when)))
     before = np.minimum(place.astype(int), len(when) - 2)
     blend = place - before
     rotations = cameras.world_from_camera[:, :3, :3]
-    turned = slerp(rotations[before], rotations[before + 1], blend)
+    rotated = slerp(rotations[before], rotations[before + 1], blend)
     centres = np.stack([np.interp(place, np.arange(len(when)), column) for column in cameras.centres.T], axis=1)
-    quaternions = _one_sign(to_quaternion(turned, order="xyzw"))
+    quaternions = _one_sign(to_quaternion(rotated, order="xyzw"))
     if smooth_seconds > 0:
         centres, quaternions = (_smooth(values, smooth_seconds * cameras.fps) for values in (centres, quaternions))
     poses = np.repeat(np.eye(4)[None], frames, axis=0)
@@ -100,7 +101,7 @@ def resample_walk(cameras: CameraPath, times: ArrayLike, *, smooth_seconds: floa
 
 
 def _smooth(values: NDArray, spread: float) -> NDArray[np.float64]:
-    """``values`` (F,C) without what changes faster than ``spread`` frames; turned about either end, so that the ends stay."""
+    """Low-pass filter ``values`` (F,C) at ``spread`` frames; padded by point reflection about either end, so the ends stay."""
     from scipy.ndimage import gaussian_filter1d
 
     reach = min(int(4 * spread) + 1, len(values) - 1)
@@ -115,13 +116,13 @@ def _one_sign(quaternions: NDArray) -> NDArray:
     return quaternions * np.concatenate([[[1.0]], flips])
 
 
-def _fewer(path: CameraPath, frames: list[int], tolerance: Residual) -> KeyedMove:
-    """Without the keys that the tolerance does not need."""
+def _drop_keys(path: CameraPath, frames: list[int], tolerance: Residual) -> KeyedMove:
+    """The move through ``frames`` without the keys that the tolerance does not need."""
     move = _through(path, frames)
     for frame in frames[1:-1]:
         rest = [other for other in frames if other != frame]
         without = _through(path, rest)
-        if _worst(path_of(without, frames=len(path)), path, tolerance).max() <= 1:
+        if _errors(path_of(without, frames=len(path)), path, tolerance).max() <= 1:
             frames, move = rest, without
     return move
 
@@ -131,7 +132,7 @@ def _through(path: CameraPath, frames: list[int]) -> KeyedMove:
     return KeyedMove(keys, max(len(path) - 1, 1) / path.fps)
 
 
-def _worst(path: CameraPath, reference: CameraPath, tolerance: Residual) -> NDArray[np.float64]:
+def _errors(path: CameraPath, reference: CameraPath, tolerance: Residual) -> NDArray[np.float64]:
     """(F,): the largest difference of each frame, in tolerances."""
     place, degrees, lens = _differences(path, reference)
     return np.maximum.reduce([place / tolerance.place, degrees / tolerance.degrees, lens / tolerance.lens])

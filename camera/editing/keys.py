@@ -14,11 +14,11 @@ from camera.path import CameraPath, Fit
 from camera.trajectories.keyframes import EASINGS, Curve
 
 Tangent = Literal["smooth", "corner", "rest"]
-"""At a key: the curve runs through it, may turn sharply at it, or comes to a stop at it."""
+"""The curve at a key: continues smoothly, may have a corner, or comes to rest."""
 
 MOST_KEYS = 500
 SAME_TIME = 1e-6
-"""Seconds within which two keys stand at one time."""
+"""Two keys within this many seconds count as simultaneous."""
 LONGEST_SECONDS = 3600.0
 
 
@@ -26,10 +26,10 @@ LONGEST_SECONDS = 3600.0
 class Key:
     """A camera that the move passes through at a given time.
 
-    ``camera``: a path of one frame. ``time``: seconds from the start of the move at which it is reached. ``hold``: seconds
-    for which the camera then stays there. ``easing``: from here to the next key, a name of
-    `camera.trajectories.keyframes.EASINGS`. ``name``: the user's name for it. ``follows``: of a move over a source camera, the
-    source's own camera at this time, which the move then puts in place of ``camera``.
+    ``camera``: a path of one frame. ``time``: arrival in seconds from the start of the move. ``hold``: seconds for which the
+    camera then stays. ``easing``: to the next key, a name of `camera.trajectories.keyframes.EASINGS`. ``name``: the user's
+    label. ``follows``: in a move over a source camera, the key is the source's own camera at this time, which replaces
+    ``camera``.
     """
 
     camera: CameraPath
@@ -45,7 +45,7 @@ class Key:
             raise InputError(f"A key is one camera, got a path of {len(self.camera)} frames.")
         for what, value in (("time", self.time), ("hold", self.hold)):
             if not (np.isfinite(value) and 0 <= value <= LONGEST_SECONDS):
-                raise InputError(f"The {what} of a key lies between 0 and {LONGEST_SECONDS:g} seconds, got {value}.")
+                raise InputError(f"The {what} of a key must be between 0 and {LONGEST_SECONDS:g} seconds, got {value}.")
         if self.easing not in EASINGS:
             raise InputError(f"Unknown easing {self.easing!r}; choose one of {', '.join(EASINGS)}.")
         if self.tangent not in get_args(Tangent):
@@ -60,7 +60,7 @@ class Key:
 
     @property
     def stops(self) -> bool:
-        """Whether the camera stands still here."""
+        """Whether the camera comes to a stop here."""
         return self.tangent == "rest" or (self.hold > 0 and self.tangent != "corner")
 
     @property
@@ -70,21 +70,21 @@ class Key:
 
 
 SpeedGraph = tuple[tuple[float, float], ...]
-"""Points (share of the time, relative speed), the first at 0 and the last at 1; straight lines join them."""
+"""Points (share of the time, relative speed) from share 0 to share 1, connected by straight lines."""
 
 
 @dataclass(frozen=True, eq=False)
 class KeyedMove:
-    """Keys in the order of time, checked on creation; immutable.
+    """Keys in temporal order, checked on creation; immutable.
 
-    ``seconds``: from the first frame to the last; of a loop, until the first key is reached again. Before the first key
-    and after the last the camera stands there. ``curve``, ``easing``, ``constant_speed``, ``loop``: as in
-    `camera.trajectories.keyframes.through`, over the whole move; at constant speed the keys' times do not count.
-    ``speed``: a speed graph over the whole move; empty is even.
+    ``seconds``: from the first frame to the last; for a loop, until the first key is reached again. The camera is static before
+    the first key and after the last. ``curve``, ``easing``, ``constant_speed``, ``loop``: as in
+    `camera.trajectories.keyframes.through`, over the whole move; at constant speed the keys' times are ignored.
+    ``speed``: a speed graph over the whole move; empty for constant.
     ``source``: the camera of a clip, frame by frame, which the move follows until a key overrides it (`camera.editing.track`);
-    such a move lasts as long as its source and has no loop, easing or speed of its own. ``same_first``, ``same_last``: its first
-    or last frame is the source's, so no other key stands there.
-    All keys have pictures of one size. Raises `InputError` on anything else.
+    such a move has the duration of its source and no loop, easing or speed of its own. ``same_first``, ``same_last``: its first
+    or last frame is the source's, so no other key may be there.
+    All keys have the same picture size. Raises `InputError` for anything else.
     """
 
     keys: tuple[Key, ...]
@@ -102,10 +102,12 @@ class KeyedMove:
         if not 1 <= len(self.keys) <= MOST_KEYS:
             raise InputError(f"A move has 1 to {MOST_KEYS} keys, got {len(self.keys)}.")
         if not (np.isfinite(self.seconds) and 0 < self.seconds <= LONGEST_SECONDS):
-            raise InputError(f"A move lasts up to {LONGEST_SECONDS:g} seconds and more than 0, got {self.seconds}.")
+            raise InputError(
+                f"The duration of a move must be above 0 and at most {LONGEST_SECONDS:g} seconds, got {self.seconds}."
+            )
         sizes = {(key.camera.width, key.camera.height) for key in self.keys}
         if len(sizes) > 1:
-            raise InputError(f"All keys of a move have pictures of one size, got {sorted(sizes)}; fit them first.")
+            raise InputError(f"All keys of a move need the same picture size, got {sorted(sizes)}; fit them first.")
         if self.curve not in get_args(Curve):
             raise InputError(f"Unknown curve {self.curve!r}; choose {', '.join(get_args(Curve))}.")
         if self.easing not in EASINGS:
@@ -133,21 +135,21 @@ class KeyedMove:
             )
 
     def _check_speed(self) -> None:
-        held = any(key.hold or key.easing != "linear" or key.tangent != "smooth" for key in self.keys)
-        if self.constant_speed and held:
+        individual = any(key.hold or key.easing != "linear" or key.tangent != "smooth" for key in self.keys)
+        if self.constant_speed and individual:
             raise InputError(
-                "At constant speed keys have no holds, easings or tangents of their own; remove these first."
+                "At constant speed keys cannot have their own holds, easings or tangents; remove these first."
             )
         if not self.speed:
             return
         graph = np.array(self.speed, dtype=np.float64)
         if graph.ndim != 2 or graph.shape[1] != 2 or len(graph) < 2 or not np.isfinite(graph).all():
-            raise InputError("A speed graph is at least two points of a share of the time and a speed.")
+            raise InputError("A speed graph needs at least two points, each a share of the time and a speed.")
         shares, speeds = graph.T
         if shares[0] != 0 or shares[-1] != 1 or not (np.diff(shares) > 0).all():
-            raise InputError("The points of a speed graph rise from share 0 to share 1 of the time.")
+            raise InputError("The points of a speed graph must rise from share 0 to share 1 of the time.")
         if (speeds < 0).any() or not speeds.any():
-            raise InputError("Speeds of a speed graph are 0 or more, and not all 0.")
+            raise InputError("The speeds of a speed graph must be 0 or more, and not all 0.")
 
     def _check_source(self, source: CameraPath) -> None:
         if abs(self.seconds - seconds_of(source)) > 1e-6:
@@ -156,10 +158,10 @@ class KeyedMove:
             )
         if self.loop or self.constant_speed or self.speed or self.easing != "linear":
             raise InputError(
-                "A move over a clip's camera runs as the clip does: without loop, easing or speed of its own."
+                "A move over a clip's camera has the clip's timing: it cannot have its own loop, easing or speed."
             )
         if (source.width, source.height) != (self.width, self.height):
-            raise InputError("The camera of a clip and the keys over it have pictures of one size; fit them first.")
+            raise InputError("The camera of a clip and the keys over it need the same picture size; fit them first.")
         first, last = self.keys[0], self.keys[-1]
         for same, key, at_end, which in (
             (self.same_first, first, first.time <= SAME_TIME, "first"),
@@ -167,7 +169,7 @@ class KeyedMove:
         ):
             if same and at_end and not key.follows:
                 raise InputError(
-                    f"The {which} frame is to be the clip's own, so no other key stands there; give that up, or move the key."
+                    f"The {which} frame is set to be the clip's own, so no other key can be there; change that setting, or move the key."
                 )
 
     def _followed(self, key: Key) -> Key:
@@ -196,26 +198,26 @@ class KeyedMove:
         )  # fmt: skip
 
     def fitted(self, width: int, height: int, fit: Fit = "crop") -> KeyedMove:
-        """The same move through the lens of another picture size, as `CameraPath.fitted`."""
+        """The same move at another picture size, as in `CameraPath.fitted`."""
         source = None if self.source is None else self.source.fitted(width, height, fit)
-        return replace(self, keys=self._seeing(self.cameras.fitted(width, height, fit)), source=source)
+        return replace(self, keys=self._keys_with(self.cameras.fitted(width, height, fit)), source=source)
 
     def with_cameras(self, cameras: CameraPath) -> KeyedMove:
-        """Other cameras (one frame for each key) at the same times; keys that follow a source go on following it."""
-        return replace(self, keys=self._seeing(cameras))
+        """Other cameras (one frame for each key) at the same times; keys that follow a source still follow it."""
+        return replace(self, keys=self._keys_with(cameras))
 
-    def _seeing(self, cameras: CameraPath) -> tuple[Key, ...]:
+    def _keys_with(self, cameras: CameraPath) -> tuple[Key, ...]:
         frames = [cameras.sliced(slice(i, i + 1)) for i in range(len(cameras))]
         return tuple(replace(key, camera=frame) for key, frame in zip(self.keys, frames))
 
 
 def seconds_of(source: CameraPath) -> float:
-    """From the first frame to the last, in seconds; of a single frame, how long that is shown."""
+    """Duration from the first frame to the last, in seconds; for a single frame, its display time."""
     return max(len(source) - 1, 1) / source.fps
 
 
 def key_every_frame(cameras: CameraPath, seconds: float, *, loop: bool = False) -> KeyedMove:
-    """A key for every frame of ``cameras``, at equal distances in time."""
+    """A move with a key for every frame of ``cameras``, evenly spaced in time."""
     count = len(cameras)
     times = np.arange(count) * (seconds / max(count - (0 if loop else 1), 1))
     keys = tuple(Key(cameras.sliced(slice(i, i + 1)), time) for i, time in enumerate(times.tolist()))

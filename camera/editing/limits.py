@@ -15,18 +15,18 @@ from camera.rotation import angle_degrees, slerp
 from camera.view import Scene
 
 SIDE = 160
-"""Pixels of the longer side of the pictures in which holes and near things are looked for."""
+"""Longer side, in pixels, of the renders in which holes and near surfaces are measured."""
 STEPS = 7
-"""Halvings of the search for how much of a frame's motion can be kept."""
+"""Bisection steps for the fraction of a frame's motion that can be kept."""
 NEAREST_SHARE = 0.002
-"""A thing counts as near when it fills this part of the picture: single pixels at depth edges do not."""
+"""Fraction of the picture that must be near for a surface to count; excludes single pixels at depth edges."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """None: no such limit. ``new_share``: most of a frame that no picture shows, 0 to 1. ``nearest``: scene units that
-    everything stays away. ``degrees_per_frame``: fastest turn. ``travel`` and ``turn_degrees``: farthest from the first
-    camera, in scene units and degrees: what a method was trained on."""
+    """Limits of a move; None for no limit. ``new_share``: maximum fraction of a frame that no picture shows, 0 to 1. ``nearest``:
+    minimum distance to all surfaces, scene units. ``degrees_per_frame``: maximum rotation. ``travel`` and ``turn_degrees``: maximum
+    distance and angle from the first camera, in scene units and degrees, for example those a method was trained on."""
 
     new_share: float | None = 0.2
     nearest: float | None = None
@@ -51,8 +51,8 @@ class LimitedPath:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """Along a path, each (F,): ``new``, the share of the frame that is hole; ``nearest``, the distance of what is near;
-    ``turns``, degrees since the frame before."""
+    """Measurements along a path, each (F,): ``new``, the fraction of the frame that is hole; ``nearest``, the distance of the nearest
+    surface; ``turns``, degrees of rotation since the previous frame."""
 
     new: NDArray[np.float64]
     nearest: NDArray[np.float64]
@@ -62,15 +62,17 @@ class Findings:
 def measure_path(scene: Scene, path: CameraPath) -> Findings:
     """Holes, near surfaces and rotation speed at every frame, measured on renders of `SIDE` pixels."""
     small_scene, small_path = _small(scene, path)
-    seen = np.array([_look(small_scene, small_path, frame) for frame in range(len(path))])
+    measured = np.array([_measure(small_scene, small_path, frame) for frame in range(len(path))])
     rotations = path.world_from_camera[:, :3, :3]
-    return Findings(seen[:, 0], seen[:, 1], np.concatenate([[0.0], angle_degrees(rotations[:-1], rotations[1:])]))
+    return Findings(
+        measured[:, 0], measured[:, 1], np.concatenate([[0.0], angle_degrees(rotations[:-1], rotations[1:])])
+    )
 
 
 def fit_to_limits(scene: Scene, path: CameraPath, limits: Limits) -> LimitedPath:
-    """``path`` with its motion away from its first camera reduced, frame by frame, as far as ``limits`` need and smoothly.
+    """``path`` with its motion away from its first camera reduced, frame by frame and smoothly, as far as ``limits`` require.
 
-    Raises `InputError` that names the limit where even the first camera breaks it, so that no part of the motion is left.
+    Raises `InputError` with the name of the limit if even the first camera exceeds it, so that no motion is left.
     """
     small_scene, small_path = _small(scene, path)
     names = {"new": "what is new", "nearest": "nearness", "travel": "travel", "turn_degrees": "turning"}
@@ -81,7 +83,7 @@ def fit_to_limits(scene: Scene, path: CameraPath, limits: Limits) -> LimitedPath
                 lambda share, within=within, frame=frame: within(_reduce_frame(small_path, share, frame), frame)
             )
             if most is None:
-                raise InputError(_hopeless(name, limits))
+                raise InputError(_unreachable(name, limits))
             binding[name] += most < 1
             kept[frame] = min(kept[frame], most)
     kept = _smooth_below(kept)
@@ -94,7 +96,7 @@ Check = Callable[[CameraPath, int], bool]
 
 
 def _checks(scene: Scene, limits: Limits) -> list[tuple[str, Check]]:
-    """Predicates by name: whether a frame of a path keeps a limit."""
+    """Predicates by name: whether a frame of a path is within a limit."""
     first = scene.first.world_from_camera
 
     checks: list[tuple[str, Check]] = []
@@ -113,10 +115,10 @@ def _checks(scene: Scene, limits: Limits) -> list[tuple[str, Check]]:
         )
     if limits.new_share is not None:
         most = limits.new_share
-        checks.append(("new", lambda path, frame: _look(scene, path, frame)[0] <= most))
+        checks.append(("new", lambda path, frame: _measure(scene, path, frame)[0] <= most))
     if limits.nearest is not None:
         nearest = limits.nearest
-        checks.append(("nearest", lambda path, frame: _look(scene, path, frame)[1] >= nearest))
+        checks.append(("nearest", lambda path, frame: _measure(scene, path, frame)[1] >= nearest))
     return checks
 
 
@@ -178,15 +180,15 @@ def _small(scene: Scene, path: CameraPath) -> tuple[Scene, CameraPath]:
     return scene.fitted(width, height, "stretch"), path.resized(width, height)
 
 
-def _look(scene: Scene, path: CameraPath, frame: int) -> tuple[float, float]:
-    """Share of holes, and distance of what is near (the scene's far limit where nothing is seen)."""
+def _measure(scene: Scene, path: CameraPath, frame: int) -> tuple[float, float]:
+    """Fraction of holes, and distance of the nearest surface (the scene's far limit if nothing is visible)."""
     image = render(scene, path, frame=frame, renderer="zbuffer")
     depths = np.sort(image.depth[~image.holes & ~image.far])
     near = float(depths[int(NEAREST_SHARE * depths.size)]) if depths.size else scene.far
     return float(image.holes.mean()), near
 
 
-def _hopeless(name: str, limits: Limits) -> str:
+def _unreachable(name: str, limits: Limits) -> str:
     if name == "nearest":
         return (
             f"The picture itself shows things nearer than {limits.nearest:g}; no move can keep that distance. "

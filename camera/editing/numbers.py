@@ -15,8 +15,8 @@ from camera.rotation import from_pan_tilt_roll, to_pan_tilt_roll
 
 @dataclass(frozen=True)
 class KeyNumbers:
-    """``right``, ``up``, ``forward``: the place as seen from the origin's camera, in scene units (metres where the scene is
-    metric). ``pan`` to the right, ``tilt`` up, ``roll`` clockwise: degrees, in this order. ``focal_mm`` on a 36 mm wide frame."""
+    """``right``, ``up``, ``forward``: the position relative to the origin's camera, in scene units (metres if the scene is metric).
+    ``pan`` to the right, ``tilt`` up, ``roll`` clockwise: degrees, applied in this order. ``focal_mm``: for a 36 mm wide frame."""
 
     right: float = 0.0
     up: float = 0.0
@@ -28,7 +28,7 @@ class KeyNumbers:
 
     @property
     def fov_degrees(self) -> float:
-        """Across the picture."""
+        """Horizontal field of view."""
         return float(np.degrees(2 * np.arctan(FULL_FRAME_MM / (2 * self.focal_mm))))
 
     def with_fov(self, degrees: float) -> KeyNumbers:
@@ -39,7 +39,7 @@ class KeyNumbers:
 
 
 def numbers_of(camera: CameraPath, origin: ArrayLike) -> KeyNumbers:
-    """The numbers of a camera (a path of one frame), seen from ``origin`` (4,4), world-from-camera."""
+    """The numbers of a camera (a path of one frame) relative to ``origin`` (4,4), world-from-camera."""
     pose = inverse(origin) @ camera.world_from_camera[0]
     pan, tilt, roll = (float(angle) for angle in to_pan_tilt_roll(pose[:3, :3]))
     right, down, forward = (float(value) for value in pose[:3, 3])
@@ -48,7 +48,7 @@ def numbers_of(camera: CameraPath, origin: ArrayLike) -> KeyNumbers:
 
 
 def with_numbers(camera: CameraPath, numbers: KeyNumbers, origin: ArrayLike) -> CameraPath:
-    """The camera that these numbers describe. What they do not include (pixel aspect, principal point) stays.
+    """The camera that these numbers describe; pixel aspect and principal point stay those of ``camera``.
 
     Raises `InputError` for numbers that are not finite and for a focal length outside 1 to 2000 mm.
     """

@@ -1,4 +1,4 @@
-"""A keyed move as plain JSON values, and back; what is read is checked like anything else from outside."""
+"""A keyed move as plain JSON values, and back; input is validated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from camera.errors import InputError, json_kind, reading
 from camera.path import CameraPath
 
 VERSION = 2
-"""Of a move over a clip's camera; any other is written as version 1, which older programs read."""
+"""Version of a move over a clip's camera; any other is written as version 1, which older programs read."""
 _MOVE = {"version", "width", "height", "seconds", "curve", "easing", "constant_speed", "loop", "speed", "keys"}
 _KEY = {"world_from_camera", "intrinsics", "time", "easing", "tangent", "hold", "name"}
 _SOURCE = {"source", "same_first", "same_last"}
@@ -119,7 +119,7 @@ def _numbers(value: Any, shape: tuple[int, int], what: str) -> np.ndarray:
 
 
 def _several(value: Any, what: str) -> np.ndarray:
-    """Matrices; how many and how large is `CameraPath`'s to check."""
+    """Matrices (N,rows,columns) of finite numbers; `CameraPath` checks their number and size."""
     with reading(f"The {what} must be matrices of numbers."):
         array = np.array(value, dtype=np.float64)
     if array.ndim != 3 or not np.isfinite(array).all():

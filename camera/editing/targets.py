@@ -1,6 +1,6 @@
 """Cameras relative to a target: look at it, keep its size or distance, follow it, orbit it.
 
-A target is a point of the world, or one for every frame where it moves.
+A target is a point of the world, or one point per frame if it moves.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from camera.path import CameraPath
 from camera.rotation import about_axis, look_at
 
 SHORTEST, LONGEST = 0.2, 20.0
-"""How much shorter and longer than at the start a lens may become to keep a target's size."""
+"""Minimum and maximum factor by which a focal length may change to keep a target's size."""
 
 
 def depths_of(path: CameraPath, target: ArrayLike) -> NDArray[np.float64]:
-    """(F,): depth of the target in scene units, which a focus on the target must follow."""
+    """(F,): depth of the target in scene units, for a focus that follows it."""
     points = _expand_target(path, target)
     return ((points - path.centres) * path.world_from_camera[:, :3, 2]).sum(axis=1)
 
 
 def look_at_target(path: CameraPath, target: ArrayLike, *, at: tuple[float, float] = (0.5, 0.5)) -> CameraPath:
-    """The same places; every camera turned by the least turn that brings ``target`` (3,) or (F,3) to the place ``at`` of the
-    picture, in shares of its width and height. Raises `InputError` where a camera stands at the target."""
+    """The same positions; every camera is rotated by the smallest angle that brings ``target`` (3,) or (F,3) to the picture position
+    ``at``, in fractions of width and height. Raises `InputError` if a camera is at the target."""
     points, poses = _expand_target(path, target), path.world_from_camera.copy()
-    wanted = _rays(path, at)
-    seen = np.einsum("fji,fj->fi", poses[:, :3, :3], points - path.centres)
-    distance = np.linalg.norm(seen, axis=1)
+    goal = _rays(path, at)
+    to_target = np.einsum("fji,fj->fi", poses[:, :3, :3], points - path.centres)
+    distance = np.linalg.norm(to_target, axis=1)
     if (distance < 1e-9).any():
         frame = int(np.argmin(distance))
-        raise InputError(f"In frame {frame + 1} the camera stands at the target; move the one or the other.")
-    poses[:, :3, :3] = poses[:, :3, :3] @ _least_turns(wanted, seen / distance[:, None])
+        raise InputError(f"In frame {frame + 1} the camera is at the target; move one of them.")
+    poses[:, :3, :3] = poses[:, :3, :3] @ _least_turns(goal, to_target / distance[:, None])
     return path.with_poses(poses)
 
 
 def keep_framed(path: CameraPath, target: ArrayLike) -> CameraPath:
-    """The same cameras with lenses that keep ``target`` as large as in the first frame (dolly zoom).
+    """The same cameras with lenses that keep ``target`` at its size in the first frame (dolly zoom).
 
-    Raises `InputError` where it is not ahead of the camera, or where the lens would have to change by more than
-    `SHORTEST` to `LONGEST` times.
+    Raises `InputError` if the target is not in front of the camera, or if the focal length would have to change by a factor
+    outside `SHORTEST` to `LONGEST`.
     """
     depths = depths_of(path, target)
     if (depths <= 0).any():
@@ -51,8 +51,8 @@ def keep_framed(path: CameraPath, target: ArrayLike) -> CameraPath:
     longer = depths / depths[0]
     if longer.min() < SHORTEST or longer.max() > LONGEST:
         raise InputError(
-            f"To keep the target's size the lens would change {longer.min():.2g} to {longer.max():.2g} times; "
-            f"{SHORTEST:g} to {LONGEST:g} times is possible. Keep the camera nearer to one distance."
+            f"To keep the target's size the focal length would change by factors of {longer.min():.2g} to {longer.max():.2g}; "
+            f"{SHORTEST:g} to {LONGEST:g} are possible. Vary the camera's distance less."
         )
     lenses = path.intrinsics.copy()
     lenses[:, :2, :2] *= longer[:, None, None]
@@ -60,12 +60,12 @@ def keep_framed(path: CameraPath, target: ArrayLike) -> CameraPath:
 
 
 def keep_distance(path: CameraPath, target: ArrayLike, distance: float | None = None) -> CameraPath:
-    """Cameras looking the same way, moved along their rays from the target to ``distance`` of it; None keeps the first's."""
+    """Move every camera along its line to the target to ``distance`` from it, directions unchanged; None keeps the first camera's distance."""
     points = _expand_target(path, target)
     away = path.centres - points
     length = np.linalg.norm(away, axis=1, keepdims=True)
     if (length < 1e-9).any():
-        raise InputError(f"In frame {int(np.argmin(length)) + 1} the camera stands at the target; move it away first.")
+        raise InputError(f"In frame {int(np.argmin(length)) + 1} the camera is at the target; move it away first.")
     poses = path.world_from_camera.copy()
     poses[:, :3, 3] = points + away / length * (length[0] if distance is None else distance)
     return path.with_poses(poses)
@@ -80,8 +80,8 @@ def follow_target(path: CameraPath, target: ArrayLike) -> CameraPath:
 
 
 def orbit_target(camera: CameraPath, target: ArrayLike, degrees: ArrayLike, *, up: ArrayLike) -> CameraPath:
-    """A camera (a path of one frame) turned about the axis ``up`` (3,) through ``target`` (3,) by ``degrees`` (F,), positive to
-    its right, as one rigid thing: what it sees of the target keeps its place and size."""
+    """Rotate a camera (a path of one frame) rigidly about the axis ``up`` (3,) through ``target`` (3,) by ``degrees`` (F,), positive to
+    its right; the target keeps its position and size in the picture."""
     turns = about_axis(up, np.atleast_1d(np.asarray(degrees, dtype=np.float64)))
     point = np.asarray(target, dtype=np.float64)
     poses = np.repeat(camera.world_from_camera, len(turns), axis=0)
@@ -93,12 +93,12 @@ def orbit_target(camera: CameraPath, target: ArrayLike, degrees: ArrayLike, *, u
 def along_stroke(camera: CameraPath, stroke: ArrayLike, frames: int, *, ahead: bool = False) -> CameraPath:
     """Move a camera (a path of one frame) along a line drawn from above, at constant height and speed.
 
-    ``stroke`` (N,2): x and z in the world. The camera looks as it did, or with ``ahead`` along the line. Raises `InputError`
+    ``stroke`` (N,2): x and z in the world. The camera keeps its direction or, with ``ahead``, faces along the line. Raises `InputError`
     for a line without length.
     """
     line = np.asarray(stroke, dtype=np.float64)
     if line.ndim != 2 or line.shape[1:] != (2,) or len(line) < 2 or not np.isfinite(line).all():
-        raise InputError(f"A line from above is at least two points of x and z, got {line.shape}.")
+        raise InputError(f"A line from above needs at least two points of x and z, got {line.shape}.")
     done = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
     if done[-1] <= 1e-9:
         raise InputError("The line has no length; draw a longer one.")
@@ -116,7 +116,7 @@ def _expand_target(path: CameraPath, target: ArrayLike) -> NDArray[np.float64]:
     """(F,3): the target at every frame."""
     points = np.asarray(target, dtype=np.float64)
     if points.shape not in ((3,), (len(path), 3)) or not np.isfinite(points).all():
-        raise InputError(f"A target is a point (3,) or one for each of {len(path)} frames, got {points.shape}.")
+        raise InputError(f"A target must be a point (3,) or one for each of {len(path)} frames, got {points.shape}.")
     return np.broadcast_to(points, (len(path), 3))
 
 

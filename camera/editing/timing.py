@@ -11,7 +11,7 @@ from camera.editing.keys import Key, KeyedMove, SpeedGraph
 from camera.trajectories.keyframes import ease
 
 SLOW_IN_OUT_SHARE = 0.25
-"""Part of the time in which `slow_in_out` comes up to speed, and in which it comes to rest."""
+"""Fraction of the time over which `slow_in_out` accelerates, and over which it decelerates."""
 
 
 def slow_in_out(share: float = SLOW_IN_OUT_SHARE, *, slow_in: bool = True, slow_out: bool = True) -> SpeedGraph:
@@ -23,7 +23,7 @@ def slow_in_out(share: float = SLOW_IN_OUT_SHARE, *, slow_in: bool = True, slow_
 
 
 def progress_of(graph: SpeedGraph, share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of the way (F,) covered after ``share`` (F,) of the time: the integral of the speed graph, which ends at 1."""
+    """(F,): share of the total progress after ``share`` (F,) of the time, i.e. the normalised integral of the speed graph."""
     if not graph:
         return share
     at, speed = np.array(graph, dtype=np.float64).T
@@ -35,19 +35,19 @@ def progress_of(graph: SpeedGraph, share: NDArray[np.float64]) -> NDArray[np.flo
 
 
 def overall_progress(move: KeyedMove, share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of the move's own time (F,) that has passed after ``share`` (F,) of the clip."""
+    """(F,): share of the move's own time that has passed after ``share`` (F,) of the clip."""
     return progress_of(move.speed, ease(share, move.easing))
 
 
 def track_times(move: KeyedMove) -> NDArray[np.float64]:
-    """(K,), of a loop (K+1,): times of the keys without holds, at which the curve is laid through them."""
+    """(K,), for a loop (K+1,): the keys' times without holds, which parametrise the curve."""
     held = np.cumsum([0.0, *(key.hold for key in move.keys)])
     times = np.array([key.time for key in move.keys]) - held[:-1]
     return np.append(times, move.seconds - held[-1]) if move.loop else times
 
 
 def track_position(move: KeyedMove, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Position on the curve (F,), in the unit of `track_times`, at ``seconds`` (F,) of the move's own time."""
+    """Curve parameter (F,), in the unit of `track_times`, at ``seconds`` (F,) of the move's own time."""
     places = track_times(move)
     keys = (*move.keys, move.keys[0]) if move.loop else move.keys
     arrives = np.array([key.time for key in move.keys] + ([move.seconds] if move.loop else []))
@@ -61,7 +61,7 @@ def track_position(move: KeyedMove, seconds: NDArray[np.float64]) -> NDArray[np.
 
 
 def _stopping(part: NDArray, key: Key, after: Key) -> NDArray[np.float64]:
-    """Progress between two keys; the speed is 0 at one that stops the camera and even at one that does not."""
+    """Progress between two keys; the speed is 0 at a key that stops the camera and constant at one that does not."""
     if key.stops and after.stops:
         return part * part * (3 - 2 * part)
     if key.stops:

@@ -1,9 +1,9 @@
 """Converts a keyed move to a `CameraPath`. For plain keys, the result equals `camera.trajectories.keyframes.through`.
 
-Over a source camera a key stands for its offset from the source at its time: place and turn in the source camera's own axes, the
-ratio of focal lengths. Offsets run from key to key as cameras do, and to none at keys that follow the source and at the ends that
-are to be the source's; there they come to rest. A frame's camera is the source's with the offset of that moment, so between
-two keys without an offset it is the source's own. A hold keeps the offset: the camera goes along with the source.
+Over a source camera, a key is an offset from the source at its time: position and rotation in the source camera's own axes, and the
+ratio of focal lengths. Offsets are interpolated like cameras. They are zero, and come to rest, at keys that follow the source and at
+the ends that must be the source's. A frame's camera is the source's with the offset at that time, so between two keys without offset
+it is the source's own. A hold keeps the offset constant, so the camera moves with the source.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from camera.trajectories.keyframes import Track, at_constant_speed, track
 
 
 def path_of(move: KeyedMove, *, frames: int, fps: float = 24.0) -> CameraPath:
-    """``frames`` frames from the start of the move to its end; of a loop, the frame after the last would be the first again.
-    Over a source camera they are the source's first frames, and after its last the camera stands.
+    """``frames`` frames from the start of the move to its end; for a loop, the frame after the last would be the first again.
+    Over a source camera they are the source's first frames; after its last frame the camera is static.
 
-    Raises `InputError` for no frames, and as `camera.trajectories.keyframes.through` for constant speed.
+    Raises `InputError` for no frames, and for constant speed as `camera.trajectories.keyframes.through` does.
     """
     if frames < 1:
         raise InputError(f"A path needs at least one frame, got {frames}.")
@@ -55,7 +55,7 @@ def camera_at(move: KeyedMove, share: NDArray[np.float64]) -> CameraPath:
 
 
 def times_of(move: KeyedMove, frames: int) -> NDArray[np.float64]:
-    """(F,): where among the times of the keys each frame of `path_of` is, in seconds; a key is met where its time is."""
+    """(F,): the time of each frame of `path_of` on the keys' time axis, in seconds."""
     share = _shares(move, frames)
     if move.constant_speed and len(move.keys) > 1:
         return at_constant_speed(_curve(move), track_times(move), overall_progress(move, share))
@@ -75,16 +75,16 @@ def _over_source(move: KeyedMove, share: NDArray[np.float64]) -> CameraPath:
 
 
 def offsets(move: KeyedMove) -> KeyedMove:
-    """The keys of a move over a source as offsets from it: poses in the source camera's axes, lenses with ratios of focal lengths
-    and shifts in pixels. Ends that are the source's have a key."""
+    """The keys of a move over a source as offsets from it: poses in the source camera's axes, lenses as focal length ratios and
+    shifts in pixels. Ends that must be the source's get a key without offset."""
     source, none = move.source_at(np.array([key.time for key in move.keys])), _no_offset(move)
     poses = source.camera_from_world @ move.cameras.world_from_camera
     lenses = move.cameras.intrinsics - source.intrinsics + np.eye(3)
     lenses[:, [0, 1], [0, 1]] = move.cameras.intrinsics[:, [0, 1], [0, 1]] / source.intrinsics[:, [0, 1], [0, 1]]
-    apart = [CameraPath(pose[None], lens, move.width, move.height) for pose, lens in zip(poses, lenses)]
+    cameras = [CameraPath(pose[None], lens, move.width, move.height) for pose, lens in zip(poses, lenses)]
     keys = [
         _resting(replace(key, camera=none)) if key.follows else replace(key, camera=camera)
-        for key, camera in zip(move.keys, apart)
+        for key, camera in zip(move.keys, cameras)
     ]
     if move.same_first and keys[0].time > SAME_TIME:
         keys.insert(0, Key(none, 0.0, tangent="rest"))
@@ -98,22 +98,22 @@ def _no_offset(move: KeyedMove) -> CameraPath:
 
 
 def _resting(key: Key) -> Key:
-    """A key without offset, at which the curve ends; it has a corner only if the user chose one."""
+    """A key without offset, at which the curve ends; a corner only if the user chose one."""
     return replace(key, follows=False, tangent="corner" if key.tangent == "corner" else "rest")
 
 
 def overridden_stretches(move: KeyedMove) -> list[tuple[float, float]]:
-    """Stretches of a move over a source, from and to in seconds, in which its keys override the source."""
-    found: list[tuple[float, float]] = []
+    """Intervals of a move over a source, start and end in seconds, in which its keys override the source."""
+    intervals: list[tuple[float, float]] = []
     for number, key in enumerate(move.keys):
         if key.follows:
             continue
         begins = move.keys[number - 1].leaves if number else 0.0
         ends = move.keys[number + 1].time if number + 1 < len(move.keys) else move.seconds
-        if found and found[-1][1] >= begins:
-            begins = found.pop()[0]
-        found.append((begins, ends))
-    return found
+        if intervals and intervals[-1][1] >= begins:
+            begins = intervals.pop()[0]
+        intervals.append((begins, ends))
+    return intervals
 
 
 def _curve(move: KeyedMove) -> Track:
@@ -132,7 +132,7 @@ def _curve(move: KeyedMove) -> Track:
 
 
 def _pieces(move: KeyedMove, order: NDArray, times: NDArray, splits: list[int]) -> Track:
-    """Curves between neighbouring ``splits`` (places in ``order``), each a track of its own."""
+    """A piecewise curve: one track between neighbouring ``splits`` (indices into ``order``)."""
     ends = sorted({0, *splits, len(order) - 1})
     cameras = move.cameras.sliced(order)  # type: ignore[arg-type]
     spans = [slice(a, b + 1) for a, b in pairwise(ends)]

@@ -1,6 +1,6 @@
-"""How far one camera path is from another: rotation, translation and CamMC errors, and alignment by Sim(3).
+"""Errors between two camera paths: rotation, translation and CamMC errors, and alignment by Sim(3).
 
-Papers use these names for different things, so every function's name says which convention it follows.
+Papers use these names for different things, so every docstring names its convention.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from camera.path import CameraPath
 from camera.rotation import angle_degrees
 
 Scale = Literal["rel", "abs", "none"]
-"""Lengths in largest distances from the first camera: "rel" of each path by its own, "abs" of both by the reference's;
-"none" leaves them in the path's unit."""
+"""Unit of lengths: "rel" divides each path by its own largest distance from the first camera, "abs" both by the reference's;
+"none" keeps the path's unit."""
 
 
 def rotation_error_radians_sum(path: CameraPath, reference: CameraPath) -> float:
@@ -61,7 +61,7 @@ class Similarity:
     translation: NDArray[np.float64]
 
     def __call__(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Points (...,3), moved."""
+        """Transformed points (...,3)."""
         return self.scale * np.asarray(points) @ self.rotation.T + self.translation
 
     def of_path(self, path: CameraPath) -> CameraPath:
@@ -75,7 +75,7 @@ class Similarity:
 def fit_similarity(points: ArrayLike, reference: ArrayLike, *, with_scale: bool = True) -> Similarity:
     """The similarity that maps ``points`` (N,3) to ``reference`` (N,3) with the least squared error (Umeyama 1991).
 
-    Raises `InputError` where the shapes differ, or the points lie on one line or in one place, which leaves a turn free.
+    Raises `InputError` if the shapes differ, or if the points are on one line or coincide, which leaves the rotation undetermined.
     """
     points, reference = np.asarray(points, dtype=np.float64), np.asarray(reference, dtype=np.float64)
     if points.shape != reference.shape or points.ndim != 2 or points.shape[1] != 3:
@@ -84,7 +84,7 @@ def fit_similarity(points: ArrayLike, reference: ArrayLike, *, with_scale: bool 
     centred = points - middle
     left, spread, right = np.linalg.svd((reference - goal).T @ centred / len(points))
     if spread[1] <= 1e-9 * max(spread[0], 1e-300):
-        raise InputError("The camera places lie on one line or in one place, so no single alignment fits them best.")
+        raise InputError("The camera positions are on one line or coincide, so the best alignment is not unique.")
     mirror = np.array([1, 1, np.sign(np.linalg.det(left @ right))])
     rotation = left * mirror @ right
     scale = float((spread * mirror).sum() / centred.var(axis=0).sum()) if with_scale else 1.0
@@ -103,7 +103,7 @@ def _relative(path: CameraPath, reference: CameraPath, scale: Scale) -> tuple[ND
     pair = [each.relative_to_first().world_from_camera.copy() for each in (path, reference)]
     sizes = [float(np.linalg.norm(poses[:, :3, 3], axis=1).max()) for poses in pair]
     if scale not in ("rel", "abs", "none"):
-        raise InputError(f"Lengths are compared rel, abs or none; got {scale!r}.")
+        raise InputError(f"The scale of lengths must be rel, abs or none; got {scale!r}.")
     if scale == "abs":
         sizes[0] = sizes[1]
     for poses, size in zip(pair, sizes):

@@ -1,6 +1,6 @@
 """Published metrics of whole paths: VGGT's AUC, ATE and RPE after Sim(3), WorldScore's camera error.
 
-The sums of CamI2V and CameraCtrl are in `camera.evaluation.paths`. docs/evaluation.md has each number's convention.
+`camera.evaluation.paths` has the sums of CamI2V and CameraCtrl; docs/evaluation.md gives each metric's convention.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from camera.path import CameraPath, inverse
 from camera.rotation import angle_degrees
 
 WORST = (15.0, 0.5)
-"""Degrees of turn and distance (in the reference's unit) that WorldScore's score calls nothing."""
+"""Degrees of rotation and distance (in the reference's unit) at which WorldScore's score is 0."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class StepErrors:
 def pair_errors_degrees(path: CameraPath, reference: CameraPath) -> NDArray[np.float64]:
     """(F(F-1)/2, 2): rotation and translation-direction errors between every two cameras, in degrees.
 
-    Directions count as lines, so at most 90 degrees, as VGGT's and PoseDiffusion's evaluation has them. A pair that
-    stands still in both paths has no error of direction, in one of them 90 degrees.
+    Directions count as lines, so at most 90 degrees, as in VGGT's and PoseDiffusion's evaluation. For a pair without
+    translation the direction error is 0 if both paths have none, 90 degrees if only one has none.
     """
     _check(path, reference)
     first, second = np.triu_indices(len(path), k=1)
@@ -52,14 +52,14 @@ def pose_auc(path: CameraPath, reference: CameraPath, *, degrees: int = 30) -> f
 def absolute_trajectory_error(path: CameraPath, reference: CameraPath) -> float:
     """ATE: root mean square distance of the centres after Sim(3) (Umeyama), in the reference's unit.
 
-    Raises `InputError` where the centres lie on one line, which leaves the alignment's turn free.
+    Raises `InputError` if the centres are on one line, which leaves the rotation undetermined.
     """
     gaps = align_path(path, reference).centres - reference.centres
     return float(np.sqrt((gaps**2).sum(axis=1).mean()))
 
 
 def relative_pose_error(path: CameraPath, reference: CameraPath) -> StepErrors:
-    """RPE: steps from frame to frame compared after Sim(3) of the centres, averaged; raises as `align` does."""
+    """RPE: frame-to-frame steps compared after Sim(3) of the centres, averaged; raises like `absolute_trajectory_error`."""
     _check(path, reference)
     steps = [
         each.camera_from_world[:-1] @ each.world_from_camera[1:] for each in (align_path(path, reference), reference)
@@ -88,21 +88,20 @@ def camera_error(path: CameraPath, reference: CameraPath) -> float:
 
 
 def camera_score(path: CameraPath, reference: CameraPath) -> float:
-    """WorldScore's camera score in 0..1, as its code has it: the parts as shares of their `WORST` become 1 less the share, and the
-    geometric mean of the two is taken."""
+    """WorldScore's camera score in 0..1, as in its code: the geometric mean of 1 minus each error's share of its `WORST`."""
     parts = camera_parts(path, reference)
     shares = np.array([parts.rotation_degrees, parts.translation]) / WORST
     return float(np.sqrt(np.prod(1 - np.clip(shares, 0, 1))))
 
 
 def distance_scale(points: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
-    """The factor s of least ``sum |s points - reference|`` over distances of (N,3), by bisection of its slope; 1 of no move."""
+    """The factor s that minimises ``sum |s points - reference|`` over distances of (N,3), by bisection of its slope; 1 without motion."""
     square = (points**2).sum(axis=1)
     moving = square > 1e-24
     if not moving.any():
         return 1.0
-    alone = (points * reference).sum(axis=1)[moving] / square[moving]
-    low, high = float(alone.min()), float(alone.max())
+    ratios = (points * reference).sum(axis=1)[moving] / square[moving]
+    low, high = float(ratios.min()), float(ratios.max())
     for _ in range(80):
         middle = (low + high) / 2
         gaps = middle * points - reference
@@ -113,7 +112,7 @@ def distance_scale(points: NDArray[np.float64], reference: NDArray[np.float64]) 
 
 
 def l1_scale(points: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
-    """The factor s >= 0 of least ``sum |s points - reference|``: the median of the ratios, weighted by |points|; 1 of no move."""
+    """The factor s >= 0 that minimises ``sum |s points - reference|`` over coordinates: the weighted median of the ratios; 1 without motion."""
     x, y = np.ravel(points), np.ravel(reference)
     moving = np.abs(x) > 1e-12
     if not moving.any():
@@ -136,5 +135,5 @@ def _line_angle_degrees(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArr
 def _check(path: CameraPath, reference: CameraPath) -> None:
     if len(path) != len(reference) or len(path) < 2:
         raise InputError(
-            f"Two paths of the same 2 frames or more are compared, got {len(path)} and {len(reference)}; resample one."
+            f"Comparing paths needs the same number of frames, 2 or more; got {len(path)} and {len(reference)}; resample one."
         )

@@ -18,20 +18,20 @@ FOLLOWS, DIFFERS, UNKNOWN, ALONE = "follows", "differs", "cannot be told", "noth
 MOST_TURN, MOST_WAY, MOST_LENS, MOST_LOST = 0.1, 0.1, 0.05, 0.1
 """Limits within which a shot follows its move: relative errors of rotation, end position and lens, and the share of unplaced frames."""
 FEWEST_DEGREES = 1.0
-"""Parallax, in degrees, that lengths need."""
+"""Minimum parallax, in degrees, for lengths to be reported."""
 
 
 @dataclass(frozen=True)
 class TakeReport:
-    """The measured camera of one shot, compared with the requested one if there was one; plain values that can be saved as JSON.
+    """The measured camera of one shot, compared with the requested one if given; plain values that can be saved as JSON.
 
     ``kind``: as `pipelines.estimation.recovery.recover.Kind`. ``verdict``: "follows", "differs", "cannot be told", "nothing was
-    asked". ``frames``: the placed ones of ``count``. Per placed frame: ``turn_degrees`` and ``distance`` (in ``unit``, empty
-    where nothing was asked or no length can be told), ``lens``: achieved over requested focal length, or over the first.
-    ``drift``: by how much lengths grow from the first half to the second (0.1 is 10 %), None where that cannot be told.
-    ``jitter_degrees``: root mean square of what a frame's turn deviates from the mean of its neighbours'. ``achieved``,
-    ``requested``: the paths' plain values; the achieved one in the requested one's place and size where there is one. ``clip_distance``:
-    how far what is seen lies before the first camera (median), in the achieved path's unit, 0 where that is not known.
+    asked". ``frames``: the placed frames, of ``count``. Per placed frame: ``turn_degrees`` and ``distance`` (errors, in ``unit``;
+    empty without a request or without measurable lengths), ``lens``: achieved over requested focal length, or over the first.
+    ``drift``: relative growth of lengths from the first half to the second (0.1 is 10 %), None if not measurable.
+    ``jitter_degrees``: root mean square deviation of each frame's rotation from the mean of its neighbours'. ``achieved``,
+    ``requested``: the paths' plain values; the achieved path is brought to the requested one's start and picture size.
+    ``clip_distance``: median distance of the visible points from the first camera, in the achieved path's unit; 0 if unknown.
     """
 
     kind: str
@@ -70,15 +70,15 @@ class TakeReport:
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> TakeReport:
-        """From `values` after JSON; raises `InputError` where they are not a report."""
+        """Inverse of `values`, also after JSON; raises `InputError` if they are not a report."""
         try:
             lists = ("words", "frames", "turn_degrees", "distance", "lens")
             plain: dict[str, Any] = {name: tuple(v) if name in lists else v for name, v in values.items()}
-            made = TakeReport(**plain)
-            _ = made.achieved_path, made.requested_path
+            report = TakeReport(**plain)
+            _ = report.achieved_path, report.requested_path
         except (TypeError, ValueError, AttributeError) as error:
             raise InputError("The take report is damaged; measure the shot again.") from error
-        return made
+        return report
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,41 +97,41 @@ class MeasuredCamera:
     reliable: bool = True
 
 
-def make_report(found: MeasuredCamera, requested: CameraPath | None = None, *, unit: str = "units") -> TakeReport:
-    """The report that compares ``found`` with ``requested``, whose frames are those of the shot, starting with the first.
+def make_report(measured: MeasuredCamera, requested: CameraPath | None = None, *, unit: str = "units") -> TakeReport:
+    """Compare ``measured`` with ``requested``, whose frames are those of the shot, starting with the first.
 
-    A shot of fewer frames than its move is compared with the move's first frames. Raises `InputError` where the move has
+    A shot with fewer frames than its move is compared with the move's first frames. Raises `InputError` if the move has
     fewer frames than the shot.
     """
-    if requested is None or len(found.frames) < 2 or found.kind == "still picture":
-        return _report_alone(found, requested, unit)
-    if len(requested) < found.count:
-        raise InputError(f"The shot has {found.count} frames, the move only {len(requested)}; resample one of them.")
-    asked = requested.sliced(slice(0, found.count))
-    take = compare_paths(found.path, asked, frames=found.frames, unit=unit)
-    placed = asked.sliced(list(found.frames))  # type: ignore[arg-type]
-    way = float(np.linalg.norm(asked.relative_to_first().centres, axis=1).max())
-    lengths = found.kind == "travel" and found.parallax_degrees >= FEWEST_DEGREES
-    ours = found.path.resized(asked.width, asked.height).relative_to_first().scaled(take.scale)
+    if requested is None or len(measured.frames) < 2 or measured.kind == "still picture":
+        return _report_alone(measured, requested, unit)
+    if len(requested) < measured.count:
+        raise InputError(f"The shot has {measured.count} frames, the move only {len(requested)}; resample one of them.")
+    request = requested.sliced(slice(0, measured.count))
+    take = compare_paths(measured.path, request, frames=measured.frames, unit=unit)
+    placed = request.sliced(list(measured.frames))  # type: ignore[arg-type]
+    way = float(np.linalg.norm(request.relative_to_first().centres, axis=1).max())
+    lengths = measured.kind == "travel" and measured.parallax_degrees >= FEWEST_DEGREES
+    ours = measured.path.resized(request.width, request.height).relative_to_first().scaled(take.scale)
     drift = _drift(ours.centres, placed.relative_to_first().centres) if lengths else None
-    verdict, reasons = _verdict(take, found, asked, way, lengths)
+    verdict, reasons = _verdict(take, measured, request, way, lengths)
     return TakeReport(
-        found.kind, verdict, (*_sentences(take, found, lengths, way), *reasons, *_more(drift), *found.words), found.count,
-        tuple(int(i) for i in found.frames), _rounded_tuple(take.turn_degrees),
-        _rounded_tuple(take.distance) if lengths or found.kind != "travel" else (), _rounded_tuple(take.lens), unit,
-        None if np.isnan(take.turn_gain) else take.turn_gain, drift, jitter_degrees(found.path, placed),
-        found.parallax_degrees, found.error_px, found.lens, ours.moved_to(placed.world_from_camera[0]).values(), asked.values(),
-        take.scale * found.distance,
+        measured.kind, verdict, (*_sentences(take, measured, lengths, way), *reasons, *_more(drift), *measured.words), measured.count,
+        tuple(int(i) for i in measured.frames), _rounded_tuple(take.turn_degrees),
+        _rounded_tuple(take.distance) if lengths or measured.kind != "travel" else (), _rounded_tuple(take.lens), unit,
+        None if np.isnan(take.turn_gain) else take.turn_gain, drift, jitter_degrees(measured.path, placed),
+        measured.parallax_degrees, measured.error_px, measured.lens, ours.moved_to(placed.world_from_camera[0]).values(), request.values(),
+        take.scale * measured.distance,
     )  # fmt: skip
 
 
-def _report_alone(found: MeasuredCamera, requested: CameraPath | None, unit: str) -> TakeReport:
-    focal = found.path.intrinsics[:, 1, 1]
+def _report_alone(measured: MeasuredCamera, requested: CameraPath | None, unit: str) -> TakeReport:
+    focal = measured.path.intrinsics[:, 1, 1]
     verdict = ALONE if requested is None else UNKNOWN
     return TakeReport(
-        found.kind, verdict, found.words, found.count, tuple(int(i) for i in found.frames), (), (), _rounded_tuple(focal / focal[0]),
-        unit, None, None, jitter_degrees(found.path), found.parallax_degrees, found.error_px, found.lens, found.path.values(),
-        None if requested is None else requested.values(), found.distance,
+        measured.kind, verdict, measured.words, measured.count, tuple(int(i) for i in measured.frames), (), (), _rounded_tuple(focal / focal[0]),
+        unit, None, None, jitter_degrees(measured.path), measured.parallax_degrees, measured.error_px, measured.lens, measured.path.values(),
+        None if requested is None else requested.values(), measured.distance,
     )  # fmt: skip
 
 
@@ -160,29 +160,31 @@ def _drift(ours: NDArray[np.float64], goal: NDArray[np.float64]) -> float | None
     return float(parts[0][1] / parts[1][1] / (parts[0][0] / parts[1][0]) - 1)
 
 
-def _sentences(take: PathComparison, found: MeasuredCamera, lengths: bool, way: float) -> tuple[str, ...]:
+def _sentences(take: PathComparison, measured: MeasuredCamera, lengths: bool, way: float) -> tuple[str, ...]:
     if lengths or way == 0:
         return (take.words,)
     only = take.words.split(", ")
-    told = ", ".join(part for part in only if not part.startswith(("ends", "Ends")))
-    return (told if told.endswith(".") else told + ".",)
+    kept = ", ".join(part for part in only if not part.startswith(("ends", "Ends")))
+    return (kept if kept.endswith(".") else kept + ".",)
 
 
 def _verdict(
-    take: PathComparison, found: MeasuredCamera, asked: CameraPath, way: float, lengths: bool
+    take: PathComparison, measured: MeasuredCamera, request: CameraPath, way: float, lengths: bool
 ) -> tuple[str, tuple[str, ...]]:
-    if not found.reliable:
+    if not measured.reliable:
         return UNKNOWN, ()
-    if take.unplaced > 0.5 * found.count:
+    if take.unplaced > 0.5 * measured.count:
         return UNKNOWN, ("Too few frames could be placed to judge the shot.",)
-    lost = take.unplaced > MOST_LOST * found.count
+    lost = take.unplaced > MOST_LOST * measured.count
     turns = not np.isnan(take.turn_gain) and abs(take.turn_gain - 1) > MOST_TURN
-    lens = found.lens != "assumed" and bool((np.abs(take.lens - 1) > MOST_LENS).mean() > 0.5)
+    lens = measured.lens != "assumed" and bool((np.abs(take.lens - 1) > MOST_LENS).mean() > 0.5)
     if turns or lens or lost:
         return DIFFERS, ()
     if way > 0 and not lengths:
-        seen = "stands" if found.kind != "travel" else "hardly shows parallax"
-        return UNKNOWN, (f"A travel was asked for, but the shot {seen}: too little parallax to tell how far it went.",)
+        finding = "stands" if measured.kind != "travel" else "hardly shows parallax"
+        return UNKNOWN, (
+            f"A travel was asked for, but the shot {finding}: too little parallax to tell how far it went.",
+        )
     off = way > 0 and float(np.linalg.norm(take.end)) > MOST_WAY * way
     return (DIFFERS if off else FOLLOWS), ()
 

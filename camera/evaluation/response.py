@@ -14,16 +14,16 @@ from camera.evaluation.borrow import rotvec_degrees
 from camera.path import CameraPath
 
 AXES = ("tilt", "pan", "roll", "right", "down", "forward")
-"""Turns about the first camera's x, y, z in degrees; travels along them in the move's unit."""
+"""Rotations about the first camera's x, y, z in degrees; translations along them in the move's unit."""
 MOST_LAG = 12
 """Maximum lag, in frames, that is searched for."""
 LEAST = {"turn": 1.0, "way": 1e-3}
-"""An axis asked for less (degrees; share of the whole way) has no gain."""
+"""Minimum requested motion of an axis (degrees; fraction of the whole translation) for a gain to be fitted."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Response of one axis: the gain (achieved over requested) after ``lag`` frames; ``cross``: what leaks into the other axes, as shares."""
+    """Response of one axis: the gain (achieved over requested) after ``lag`` frames; ``cross``: cross-talk into the other axes, as gains."""
 
     axis: str
     gain: float
@@ -54,25 +54,25 @@ class Response:
         return next((one.gain for one in self.answers if one.axis == axis), None)
 
     def asked_for(self, path: CameraPath) -> tuple[CameraPath, str]:
-        """The path to request so that the shot turns like ``path``, and a sentence that describes the correction. Gains outside 0.3 to 3 are not corrected."""
+        """The path to request so that the shot turns like ``path``, and a sentence on the correction. Gains outside 0.3 to 3 are not corrected."""
         from camera.rotation import scipy_rotation
 
-        mended = np.array([self._mend(axis) for axis in AXES[:3]])
-        if (mended == 1).all():
+        factors = np.array([self._correction(axis) for axis in AXES[:3]])
+        if (factors == 1).all():
             return path, ""
         first = path.world_from_camera[0]
         relative = path.relative_to_first().world_from_camera.copy()
-        steps = np.diff(rotvec_degrees(path), axis=0) * mended
+        steps = np.diff(rotvec_degrees(path), axis=0) * factors
         turn = np.eye(3)
         for i, step in enumerate(steps, start=1):
             turn = scipy_rotation().from_rotvec(step, degrees=True).as_matrix() @ turn
             relative[i, :3, :3] = turn
-        told = ", ".join(f"{axis} times {factor:.2f}" for axis, factor in zip(AXES, mended) if factor != 1)
+        changes = ", ".join(f"{axis} times {factor:.2f}" for axis, factor in zip(AXES, factors) if factor != 1)
         return path.with_poses(
             first @ relative
-        ), f"Asked for more or less than drawn, as {self.method} answers: {told}."
+        ), f"The request was corrected for the response of {self.method}: {changes}."
 
-    def _mend(self, axis: str) -> float:
+    def _correction(self, axis: str) -> float:
         gain = self.gain(axis)
         return 1.0 if gain is None or not 0.3 <= gain <= 3 or abs(gain - 1) < 0.02 else 1 / gain
 
@@ -84,47 +84,47 @@ def response(method: str, weights: str, shots: Sequence[tuple[CameraPath, Camera
     """
     if not shots:
         raise InputError("A response curve needs at least one shot with its move.")
-    for asked, got in shots:
-        if len(asked) != len(got) or len(asked) < 3:
+    for request, achieved in shots:
+        if len(request) != len(achieved) or len(request) < 3:
             raise InputError("Requested and achieved cameras need the same 3 frames or more; resample one of them.")
-    pairs = [(_signals(asked), _signals(got)) for asked, got in shots]
+    pairs = [(_signals(request), _signals(achieved)) for request, achieved in shots]
     answers = [answer for axis in range(6) if (answer := _fit_answer(axis, pairs)) is not None]
     return Response(method, weights, tuple(answers))
 
 
 def _signals(path: CameraPath) -> NDArray[np.float64]:
-    """(F,6): turn vectors in degrees and places, relative to the first camera."""
+    """(F,6): rotation vectors in degrees and positions, relative to the first camera."""
     return np.concatenate([rotvec_degrees(path), path.relative_to_first().centres], axis=1)
 
 
 def _fit_answer(axis: int, pairs: list[tuple[NDArray, NDArray]]) -> Answer | None:
     """Least squares over the shots that request motion on this axis, at the lag with the smallest residual."""
-    asking = [pair for pair in pairs if _is_asked(pair[0], axis)]
-    if not asking:
+    requesting = [pair for pair in pairs if _is_requested(pair[0], axis)]
+    if not requesting:
         return None
     lags = np.arange(0, MOST_LAG + 0.5, 0.5)
-    left = [_fit(axis, axis, asking, lag) for lag in lags]
-    best = int(np.argmin([rest for _, rest in left]))
+    fits = [_fit(axis, axis, requesting, lag) for lag in lags]
+    best = int(np.argmin([residual for _, residual in fits]))
     group = range(3) if axis < 3 else range(3, 6)
-    alone = [pair for pair in asking if all(other == axis or not _is_asked(pair[0], other) for other in group)]
+    alone = [pair for pair in requesting if all(other == axis or not _is_requested(pair[0], other) for other in group)]
     cross = {AXES[other]: _fit(axis, other, alone, lags[best])[0] for other in group if other != axis and alone}
-    return Answer(AXES[axis], left[best][0], float(lags[best]), cross, len(asking))
+    return Answer(AXES[axis], fits[best][0], float(lags[best]), cross, len(requesting))
 
 
-def _is_asked(asked: NDArray, axis: int) -> bool:
-    reach = float(np.ptp(asked[:, axis]))
+def _is_requested(request: NDArray, axis: int) -> bool:
+    reach = float(np.ptp(request[:, axis]))
     if axis < 3:
         return reach >= LEAST["turn"]
-    return reach > max(LEAST["way"] * float(np.ptp(asked[:, 3:], axis=0).max()), 1e-9)
+    return reach > max(LEAST["way"] * float(np.ptp(request[:, 3:], axis=0).max()), 1e-9)
 
 
 def _fit(axis: int, other: int, pairs: list[tuple[NDArray, NDArray]], lag: float) -> tuple[float, float]:
     """Gain from the requested ``axis`` to the achieved ``other`` with the request delayed by ``lag`` frames, and the residual."""
     xs, ys = [], []
-    for asked, got in pairs:
-        frames = np.arange(len(asked), dtype=np.float64)
-        xs.append(np.interp(frames - lag, frames, asked[:, axis]))
-        ys.append(got[:, other])
+    for request, achieved in pairs:
+        frames = np.arange(len(request), dtype=np.float64)
+        xs.append(np.interp(frames - lag, frames, request[:, axis]))
+        ys.append(achieved[:, other])
     x, y = np.concatenate(xs), np.concatenate(ys)
     gain = float(x @ y / (x @ x)) if x @ x > 0 else 0.0
     return gain, float(((y - gain * x) ** 2).sum())

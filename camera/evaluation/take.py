@@ -15,26 +15,26 @@ from camera.path import CameraPath
 from camera.rotation import angle_degrees, scipy_rotation, slerp
 
 HOLDS = 0.02
-"""A lens or a turn that is off by less than this share counts as held."""
+"""Relative deviation below which a lens or a turn counts as held."""
 LEAST_TURN_DEGREES = 1.0
-"""A move that turns less altogether is not asked how far it turned."""
+"""Minimum total rotation of a move, in degrees, for a turn gain."""
 LEAST_ROLL_DEGREES = 0.5
 MOST_LAG, LAG_STEP = 12.0, 0.5
-"""Maximum lag, in frames, that is searched for in a shot."""
+"""Maximum lag and its search step, in frames."""
 LATE_LEAVES = 0.5
-"""A lag is believed where it leaves at most this share of the squared errors that are left without one."""
+"""A lag is accepted if it reduces the squared error to at most this share of the error without lag."""
 
 
 @dataclass(frozen=True, eq=False)
 class PathComparison:
     """The result of `compare_paths`.
 
-    ``frames``: the placed frames (P,), ascending, ``unplaced`` the number of others. Per placed frame, relative to the
+    ``frames``: the placed frames (P,), ascending; ``unplaced``: the number of others. Per placed frame, relative to the
     first of them: ``turn_degrees`` (P,), ``distance`` (P,) in the request's unit and ``lens`` (P,), achieved over
-    requested focal length. ``turn_gain``: achieved over requested turn, NaN where hardly any was asked. ``end`` (3,): by how
-    much the last placed camera is right of, below and ahead of the requested one, in that one's axes. ``scale``: by
-    what the achieved lengths were multiplied. ``lag``: frames by which the shot follows late, 0 where that is not clear;
-    ``turn_gain`` is fitted after it. ``roll_degrees``: how far the last placed camera is turned clockwise about its own axis.
+    requested focal length. ``turn_gain``: achieved over requested rotation, NaN if hardly any was requested. ``end`` (3,):
+    position of the last placed camera in the requested camera's axes (right, down, forward). ``scale``: the factor applied
+    to the achieved lengths. ``lag``: frames by which the shot lags behind, 0 if unclear; ``turn_gain`` is fitted after
+    correcting it. ``roll_degrees``: roll of the last placed camera relative to the requested one, clockwise.
     """
 
     frames: NDArray[np.int64]
@@ -73,20 +73,20 @@ def compare_paths(
     fit_scale: bool = True,
     unit: str = "units",
 ) -> PathComparison:
-    """Compare ``achieved`` with ``requested``. ``frames``: the requested frames to which the achieved cameras belong; all by default.
+    """Compare ``achieved`` with ``requested``. ``frames``: the requested frames of the achieved cameras; all by default.
 
-    ``fit_scale``: achieved lengths are of unknown unit, as structure from motion gives them, and are multiplied by the
-    factor of least summed distance; then a travel that is too long as a whole cannot be seen. Raises `InputError` where
-    fewer than two frames are placed, or they are not ascending frames of the request.
+    ``fit_scale``: achieved lengths have an unknown unit, as from structure from motion, and are multiplied by the factor of
+    least summed distance; then a translation that is too long as a whole cannot be detected. Raises `InputError` if fewer
+    than two frames are placed, or if they are not ascending frames of the request.
     """
     placed = np.arange(len(requested)) if frames is None else np.asarray(frames, dtype=np.int64)
     _check(achieved, requested, placed)
-    asked = replace(
+    placed_request = replace(
         requested,
         world_from_camera=requested.world_from_camera[placed],
         intrinsics=requested.intrinsics[placed],
     )
-    goal = asked.relative_to_first()
+    goal = placed_request.relative_to_first()
     ours = achieved.resized(requested.width, requested.height).relative_to_first()
     scale = l1_scale(ours.centres, goal.centres) if fit_scale else 1.0
     gaps = scale * ours.centres - goal.centres
@@ -109,35 +109,35 @@ def compare_paths(
 
 
 def find_lag(achieved: CameraPath, requested: CameraPath, frames: NDArray[np.int64]) -> float:
-    """By how many frames ``achieved``, the cameras of these ``frames`` (P,), lags behind ``requested``; 0 if that is not clear.
+    """Number of frames by which ``achieved``, the cameras of ``frames`` (P,), lags behind ``requested``; 0 if unclear.
 
-    Compares rotations and positions together, each with its own gain, so that a weak response is not taken for a late one: the request
-    is shifted, gains are fitted by least squares, and the shift that leaves least is taken.
+    Compares rotations and positions together, each with its own gain, so that a weak response is not mistaken for a late one. For every
+    shift of the request, gains are fitted by least squares; the shift with the smallest residual wins.
     """
-    asked, got = (_signals(path) for path in (requested, achieved))
+    request, response = (_signals(path) for path in (requested, achieved))
     lags = np.arange(0, MOST_LAG + LAG_STEP / 2, LAG_STEP)
-    left = np.array([_left_after(lag, asked, got, frames) for lag in lags])
-    best = int(left.argmin())
-    return float(lags[best]) if left[best] <= LATE_LEAVES * left[0] and left[0] > 1e-6 else 0.0
+    residuals = np.array([_residual_after(lag, request, response, frames) for lag in lags])
+    best = int(residuals.argmin())
+    return float(lags[best]) if residuals[best] <= LATE_LEAVES * residuals[0] and residuals[0] > 1e-6 else 0.0
 
 
 def _signals(path: CameraPath) -> list[NDArray[np.float64]]:
-    """Turn vectors (F,3) in degrees and places (F,3), relative to the first camera."""
+    """Rotation vectors (F,3) in degrees and positions (F,3), relative to the first camera."""
     return [rotvec_degrees(path), path.relative_to_first().centres]
 
 
-def _left_after(lag: float, asked: list[NDArray], got: list[NDArray], frames: NDArray[np.int64]) -> float:
+def _residual_after(lag: float, requested: list[NDArray], achieved: list[NDArray], frames: NDArray[np.int64]) -> float:
     """Squared errors of rotations and positions after ``lag`` and the best gains, as shares of the achieved motion."""
-    left = 0.0
-    for group, (request, answer) in enumerate(zip(asked, got)):
+    residual = 0.0
+    for group, (request, answer) in enumerate(zip(requested, achieved)):
         moves = np.linalg.norm(request, axis=1).max() > (LEAST_TURN_DEGREES, 1e-9)[group]
         if not moves or not answer.any():
             continue
         late = np.stack([np.interp(frames - lag, np.arange(len(request)), axis) for axis in request.T], axis=1)
         late = late - late[0]
         gain = (late * answer).sum() / max((late * late).sum(), 1e-12)
-        left += float(((answer - gain * late) ** 2).sum() / (answer**2).sum())
-    return left
+        residual += float(((answer - gain * late) ** 2).sum() / (answer**2).sum())
+    return residual
 
 
 def _delay_turns(requested: CameraPath, frames: NDArray[np.int64], lag: float) -> NDArray[np.float64]:
@@ -189,10 +189,12 @@ def _lens_words(ratio: float) -> str:
 
 def _check(achieved: CameraPath, requested: CameraPath, placed: NDArray[np.int64]) -> None:
     if len(placed) < 2:
-        raise InputError(f"A shot is compared with its move at 2 placed frames or more, got {len(placed)}.")
+        raise InputError(f"Comparing a shot with its move needs 2 placed frames or more, got {len(placed)}.")
     if len(placed) != len(achieved):
         raise InputError(
-            f"Every achieved camera needs its frame: {len(achieved)} cameras came with {len(placed)} frames."
+            f"Every achieved camera needs its frame: got {len(achieved)} cameras with {len(placed)} frames."
         )
     if (np.diff(placed) <= 0).any() or placed[0] < 0 or placed[-1] >= len(requested):
-        raise InputError(f"Placed frames ascend within the {len(requested)} requested ones; got {placed.tolist()}.")
+        raise InputError(
+            f"Placed frames must ascend within the {len(requested)} requested ones; got {placed.tolist()}."
+        )

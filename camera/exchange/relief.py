@@ -13,14 +13,14 @@ from camera.render.painters import CUT_RATIO, STRETCH
 from camera.view import Scene, View
 
 MOST_SIDE = 640
-"""Pixels of the longer side of each view that is made a surface of: 0.4 million triangles or so."""
+"""Longer side, in pixels, to which each view is reduced: about 0.4 million triangles."""
 MOST_VIEWS = 8
 """Maximum number of views, evenly spaced."""
 
 
 @dataclass(frozen=True, eq=False)
 class Relief:
-    """``vertices`` (N,3) float32 in the world, OpenCV's axes; ``colours`` (N,3) uint8 sRGB; ``triangles`` (T,3) int32."""
+    """``vertices`` (N,3) float32 in the world, OpenCV axes; ``colours`` (N,3) uint8 sRGB; ``triangles`` (T,3) int32."""
 
     vertices: NDArray[np.float32]
     colours: NDArray[np.uint8]
@@ -28,9 +28,9 @@ class Relief:
 
 
 def relief_of(scene: Scene, *, most_side: int = MOST_SIDE) -> Relief:
-    """The surfaces of a scene's known depth: those of the first frame of a clip, or of up to `MOST_VIEWS` views.
+    """The surface of a scene's known depth: of the first frame of a clip, or of up to `MOST_VIEWS` views.
 
-    Objects that stand in the scene are left out. Raises `InputError` where there is nothing but sky.
+    Objects in the scene are left out. Raises `InputError` if the scene shows only sky.
     """
     views = scene.views[:1] if scene.kind == "clip" else scene.views
     chosen = spread_indices(len(views), MOST_VIEWS)
@@ -47,7 +47,7 @@ def relief_of(scene: Scene, *, most_side: int = MOST_SIDE) -> Relief:
 
 
 def relief_of_view(view: View) -> Relief:
-    """One vertex per pixel with known depth, and two triangles per four neighbours that no depth edge separates."""
+    """One vertex per pixel with known depth, and two triangles per 2x2 block that no depth edge crosses."""
     from camera.unproject import points_of
 
     number = np.full(view.known.shape, -1, np.int32)

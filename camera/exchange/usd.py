@@ -1,7 +1,7 @@
-"""A scene with its animated camera as one OpenUSD file: a mesh or points with colours, and the lens of every frame, also off the middle.
+"""A scene with its animated camera as one OpenUSD file: a mesh or coloured points, and per-frame intrinsics, also off-centre.
 
-Lengths are metres (or the scene's units where it has no metres), y points up. Colours are ``primvars:displayColor``, which USD takes
-as linear light. Needs ``usd-core``. Source: OpenUSD, ``UsdGeomMesh``, ``UsdGeomPoints``, ``UsdGeomCamera``.
+Lengths are metres (or scene units if the scale is unknown), y points up. Colours are ``primvars:displayColor``, which USD
+interprets as linear. Needs ``usd-core``. Source: OpenUSD, ``UsdGeomMesh``, ``UsdGeomPoints``, ``UsdGeomCamera``.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ POINT_PX = 1.5
 def usd_of(
     shown: Relief | PointCloud, path: CameraPath, *, kind: Literal["usdc", "usda"] = "usdc", unit: str = "metres"
 ) -> bytes:
-    """The file: ``/Shot/Scene`` and ``/Shot/Camera`` with a sample per frame; raises `InputError` without ``usd-core``, and for
-    non-square pixels. ``unit``: what a length of the scene is, which the file's comment says where it is not metres."""
+    """The file: ``/Shot/Scene`` and ``/Shot/Camera`` with a sample per frame. ``unit``: the scene's unit; the file's comment says
+    so if it is not metres. Raises `InputError` without ``usd-core``, and for non-square pixels."""
     Sdf, Usd, UsdGeom = (_part(name) for name in ("Sdf", "Usd", "UsdGeom"))
     layer = Sdf.Layer.CreateAnonymous(".usda")
     layer.ImportFromString(usd.write(path).decode())
@@ -51,25 +51,25 @@ def usd_of(
         return file.read_bytes()
 
 
-def _add_mesh(stage: Any, shown: Relief) -> None:
+def _add_mesh(stage: Any, surface: Relief) -> None:
     UsdGeom, Vt = _part("UsdGeom"), _part("Vt")
     mesh = UsdGeom.Mesh.Define(stage, "/Shot/Scene")
-    mesh.CreatePointsAttr(Vt.Vec3fArray.FromNumpy(_turned(shown.vertices)))
-    mesh.CreateFaceVertexCountsAttr(Vt.IntArray.FromNumpy(np.full(len(shown.triangles), 3, np.int32)))
-    mesh.CreateFaceVertexIndicesAttr(Vt.IntArray.FromNumpy(np.ascontiguousarray(shown.triangles.ravel(), np.int32)))
+    mesh.CreatePointsAttr(Vt.Vec3fArray.FromNumpy(_y_up(surface.vertices)))
+    mesh.CreateFaceVertexCountsAttr(Vt.IntArray.FromNumpy(np.full(len(surface.triangles), 3, np.int32)))
+    mesh.CreateFaceVertexIndicesAttr(Vt.IntArray.FromNumpy(np.ascontiguousarray(surface.triangles.ravel(), np.int32)))
     mesh.CreateSubdivisionSchemeAttr("none")
     mesh.CreateDoubleSidedAttr(True)
-    _colour(mesh, shown.colours)
+    _colour(mesh, surface.colours)
 
 
-def _add_points(stage: Any, shown: PointCloud, path: CameraPath) -> None:
+def _add_points(stage: Any, cloud: PointCloud, path: CameraPath) -> None:
     UsdGeom, Vt = _part("UsdGeom"), _part("Vt")
     points = UsdGeom.Points.Define(stage, "/Shot/Scene")
-    points.CreatePointsAttr(Vt.Vec3fArray.FromNumpy(_turned(shown.points)))
-    away = np.linalg.norm(shown.points - path.centres[0].astype(np.float32), axis=1)
+    points.CreatePointsAttr(Vt.Vec3fArray.FromNumpy(_y_up(cloud.points)))
+    away = np.linalg.norm(cloud.points - path.centres[0].astype(np.float32), axis=1)
     points.CreateWidthsAttr(Vt.FloatArray.FromNumpy((POINT_PX / path.intrinsics[0, 0, 0] * away).astype(np.float32)))
     points.SetWidthsInterpolation(UsdGeom.Tokens.vertex)
-    _colour(points, shown.colours)
+    _colour(points, cloud.colours)
 
 
 def _colour(prim: Any, colours: NDArray[np.uint8]) -> None:
@@ -78,12 +78,12 @@ def _colour(prim: Any, colours: NDArray[np.uint8]) -> None:
     value.Set(Vt.Vec3fArray.FromNumpy(linear_of(colours)))
 
 
-def _turned(points: NDArray[np.float32]) -> NDArray[np.float32]:
+def _y_up(points: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(points * Y_UP, np.float32)
 
 
 def linear_of(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """sRGB in bytes to linear light in 0..1 (IEC 61966-2-1)."""
+    """sRGB bytes to linear values in 0..1 (IEC 61966-2-1)."""
     table = linear_from_srgb(np.arange(256) / 255).astype(np.float32)
     return np.ascontiguousarray(table[colours])
 

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 WAY_COLOUR = "#0ca678"
 POINTS_PLAYED = 40_000
-"""Vertices of all objects that move times frames: what is sent for playing, at 16 bytes each."""
+"""Number of vertices of all moving objects times number of frames: the data sent for playback, at 16 bytes each."""
 TRIANGLES_SHOWN, FEWEST, MOST = 6000, 60, 800
-"""Of all objects that stand still; of one object."""
+"""Triangles of all static objects together; minimum and maximum of one object."""
 POSES_A_SECOND, MOST_POSES = 12, 60
-"""Number of distinguishable moments of an animation."""
+"""Number of poses per second of an animation, and their maximum."""
 _BOX = np.array([[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1], [2, 3, 7], [2, 7, 6], [0, 2, 6],
                  [0, 6, 4], [1, 5, 7], [1, 7, 3]], np.int32)  # fmt: skip
 
@@ -31,27 +31,27 @@ _BOX = np.array([[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1
 def traces(
     scene: StagedScene, path: CameraPath, display_from_world: NDArray[np.float64]
 ) -> tuple[list[dict], list[int], list[list[dict]]]:
-    """The traces of the figure, which of them move, and the moving traces' values in every frame (F).
+    """The traces of the figure, the indices of the moving ones, and the moving traces' values in every frame (F).
 
-    ``display_from_world`` (3,3). The way of what moves is drawn as a line.
+    ``display_from_world`` (3,3). The path of a moving object is drawn as a line.
     """
     moving = [is_moving(item) for item in scene.objects]
     budget = _budget(len(path), sum(moving), len(moving) - sum(moving))
-    made: list[dict] = []
-    places: list[int] = []
+    result: list[dict] = []
+    indices: list[int] = []
     steps: list[list[dict]] = [[] for _ in range(len(path))]
     for number, (item, moves) in enumerate(zip(scene.objects, moving), 1):
-        look = _look(item.model, budget[moves])
+        shape = _shape_of(item.model, budget[moves])
         matrices = _matrices(scene, item, len(path) if moves else 1, display_from_world)
-        points = [_transform(look.pose(item.animation, f / path.fps * item.speed), m) for f, m in enumerate(matrices)]
+        points = [_transform(shape.pose(item.animation, f / path.fps * item.speed), m) for f, m in enumerate(matrices)]
         if moves:
-            places.append(len(made))
+            indices.append(len(result))
             for step, placed in zip(steps, points):
                 step.append({"type": "mesh3d", **_columns(placed)})
-        made.append(_mesh(f"{number}: {item.model.name}", points[0], look))
+        result.append(_mesh(f"{number}: {item.model.name}", points[0], shape))
         if moves:
-            made += _way(matrices[:, :3, 3], points)
-    return made, places, steps
+            result += _way(matrices[:, :3, 3], points)
+    return result, indices, steps
 
 
 def is_moving(item: SceneObject) -> bool:
@@ -62,12 +62,12 @@ def _budget(frames: int, moving: int, still: int) -> dict[bool, int]:
     """Number of triangles for one moving (True) or static object: about two per vertex. Below `FEWEST`, the object is drawn as a box."""
     played = 2 * POINTS_PLAYED // (frames * max(moving, 1))
     shown = TRIANGLES_SHOWN // max(still, 1)
-    rounded = 2 ** int(np.log2(max(played, 1)))  # so that another number of frames seldom needs another mesh
+    rounded = 2 ** int(np.log2(max(played, 1)))  # so that a different number of frames rarely needs another mesh
     return {True: min(rounded, MOST), False: int(np.clip(shown, FEWEST, MOST))}
 
 
-class _Look:
-    """A model as the figure shows it: ``triangles`` (T,3), ``colours`` (T) as texts, and its vertices at any moment."""
+class _Shape:
+    """A model simplified for the figure: ``triangles`` (T,3), ``colours`` (T) as strings, and its vertices at any time."""
 
     def __init__(self, model: Model, most: int) -> None:
         self.model: Model | None = None
@@ -76,7 +76,7 @@ class _Look:
             if most >= FEWEST:
                 self.model = model.thinned(most)
                 surfaces = self.model.surfaces()
-        except InputError:  # too many pieces to be thinned so far
+        except InputError:  # too many pieces to be simplified that far
             self.model = None
         starts = np.cumsum([0, *(len(part.vertices) for part in surfaces)])
         self.triangles = np.concatenate([part.triangles + start for part, start in zip(surfaces, starts)])
@@ -86,7 +86,7 @@ class _Look:
         self.poses: dict[tuple[str, int], NDArray[np.float32]] = {}
 
     def pose(self, animation: str, seconds: float) -> NDArray[np.float32]:
-        """(V,3) in the model's own axes."""
+        """(V,3) in model axes."""
         if not animation or self.model is None:
             return self.still
         length = self.model.animations[animation]
@@ -98,14 +98,14 @@ class _Look:
         return self.poses[animation, number]
 
 
-_looks: WeakKeyDictionary[Model, dict[int, _Look]] = WeakKeyDictionary()
+_shapes: WeakKeyDictionary[Model, dict[int, _Shape]] = WeakKeyDictionary()
 
 
-def _look(model: Model, most: int) -> _Look:
+def _shape_of(model: Model, most: int) -> _Shape:
     """Cached per model and number of triangles for as long as the model is in use."""
-    known = _looks.setdefault(model, {})
+    known = _shapes.setdefault(model, {})
     if most not in known:
-        known[most] = _Look(model, most)
+        known[most] = _Shape(model, most)
     return known[most]
 
 
@@ -119,7 +119,7 @@ def _box(model: Model) -> Surface:
 
 
 def _face_colours(part: Surface) -> NDArray[np.uint8]:
-    """(T,3): the mean of the corners'."""
+    """(T,3): the mean of each triangle's corner colours."""
     colours = part.colours
     if part.texture is not None and part.uv is not None:
         rows, columns = part.texture.shape[:2]
@@ -146,11 +146,11 @@ def _columns(points: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
     return {axis: np.ascontiguousarray(column) for axis, column in zip("xyz", points.T)}
 
 
-def _mesh(name: str, points: NDArray[np.float32], look: _Look) -> dict[str, Any]:
-    corners = {axis: np.ascontiguousarray(column, np.int32) for axis, column in zip("ijk", look.triangles.T)}
+def _mesh(name: str, points: NDArray[np.float32], shape: _Shape) -> dict[str, Any]:
+    corners = {axis: np.ascontiguousarray(column, np.int32) for axis, column in zip("ijk", shape.triangles.T)}
     light = {"ambient": 0.75, "diffuse": 0.5, "specular": 0.05, "fresnel": 0}
     return dict(
-        type="mesh3d", **_columns(points), **corners, facecolor=look.colours, flatshading=True, lighting=light,
+        type="mesh3d", **_columns(points), **corners, facecolor=shape.colours, flatshading=True, lighting=light,
         name=name, hoverinfo="name",
     )  # fmt: skip
 

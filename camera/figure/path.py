@@ -26,7 +26,7 @@ PICTURE_COLUMNS = 72
 FRUSTA = 9
 PATH_COLOUR, CAMERA_COLOUR, FRUSTUM_COLOUR = "#e8590c", "#1c7ed6", "#868e96"
 DOTS: dict[str, Any] = {"size": 2, "symbol": "square"}
-"""Marker of a point of the scene. Plotly draws a round one as 57 corners and a square as 18, and at this size both look the same."""
+"""Marker of a scene point. Plotly draws a round one with 57 corners and a square one with 18; at this size they look the same."""
 _DISPLAY = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=np.float64)
 
 
@@ -38,10 +38,10 @@ def figure(path: CameraPath, scene: Scene | None = None, *, nominal: bool = Fals
 
 
 def spec(path: CameraPath, scene: Scene | None = None, *, nominal: bool = False) -> dict[str, Any]:
-    """``{"data", "layout", "frames"}`` of that figure, arrays as numpy: built in milliseconds, not yet validated.
+    """``{"data", "layout", "frames"}`` of that figure, arrays as numpy: built in milliseconds, not validated.
 
-    Frame ``f`` of the animation is named ``str(f)`` and moves the camera, and the objects that move. ``nominal`` writes
-    into the figure that the method is not told these poses.
+    Frame ``f`` of the animation is named ``str(f)`` and moves the camera and the moving objects. ``nominal`` notes in the
+    figure that the method does not receive these poses.
     """
     size = frustum_size(path, scene)
     traces = [*_scene_traces(scene, size), *_path_traces(path, size)]
@@ -53,9 +53,9 @@ def spec(path: CameraPath, scene: Scene | None = None, *, nominal: bool = False)
         for f, lines in enumerate(travelling)
     ]
     if isinstance(scene, StagedScene) and scene.objects:
-        shown, moving, then = objects.traces(scene, path, _DISPLAY)
-        for step, moved in zip(steps, then):
-            step["traces"] += [len(traces) + place for place in moving]
+        shown, moving, moving_values = objects.traces(scene, path, _DISPLAY)
+        for step, moved in zip(steps, moving_values):
+            step["traces"] += [len(traces) + index for index in moving]
             step["data"] += moved
         traces += shown
     return {"data": traces, "layout": _layout(path, scene, nominal), "frames": steps}
@@ -103,8 +103,8 @@ def to_display(points: NDArray) -> NDArray[np.float32]:
 def cloud(scene: Scene, count: int = CLOUD_POINTS) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """At most ``count`` known points of the scene in the world (N,3) and their colours (N,3).
 
-    Of a clip the first frame. Points much farther than the subject, or than nearly all others (what a window shows of the
-    outside), are left out: they would shrink everything else.
+    For a clip, from the first frame. Points much farther than the subject, or than nearly all others (outdoors through a window),
+    are left out: they would shrink everything else.
     """
     views = scene.views if scene.kind == "views" else scene.views[:1]
     parts = [_view_points(view, count // len(views)) for view in views]
@@ -198,7 +198,7 @@ def _lines(points: NDArray, name: str, colour: str, width: int) -> dict:
 
 
 def palette(colours: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list]:
-    """Colours (N,3) as indices into 256 of them and the matching colour scale: 300 times smaller than strings."""
+    """Colours (N,3) as indices into a palette of 256 and the matching colour scale: 300 times smaller than strings."""
     from PIL import Image
 
     image = Image.fromarray(np.ascontiguousarray(colours).reshape(1, -1, 3)).quantize(256, dither=Image.Dither.NONE)

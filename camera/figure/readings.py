@@ -1,7 +1,7 @@
-"""The eight readings of raw matrices as small drawings of the path, the most likely first, so that a user can choose by eye.
+"""The eight possible conventions of raw matrices as small drawings of the path, most likely first, so that a user can choose by eye.
 
-Each drawing is seen from above (x to the right, z up the page) in its own scale: the way of the camera from the grey dot on, and
-short lines that show where it looks. A reading that makes no poses of the matrices says so.
+Each drawing is a top view (x to the right, z up the page) in its own scale: the camera's path from the grey dot on, and short lines
+along its view direction. A convention in which the matrices are not poses says so.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from camera.formats.research.matrices import CONVENTIONS, find_likeliest, poses_
 from camera.path import spread_indices
 
 SIDE, GAP, MARGIN, LINE = 150, 14, 16, 16
-"""Pixels of a drawing, between two, within one, and of a line of text."""
+"""In pixels: side of a drawing, gap between drawings, margin within one, height of a text line."""
 COLUMNS, LOOKS = 4, 7
 _WAY, _LOOK, _START, _INK = "#e8590c", "#1c7ed6", "#868e96", "currentColor"
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """``poses`` (F,4,4) world from camera in OpenCV's axes, None if the matrices are not poses in this reading; ``reason`` is that of
-    the likeliest alone."""
+    """One convention. ``poses`` (F,4,4) world from camera, OpenCV axes; None if the matrices are not poses in this convention.
+    ``reason``: only for the most likely one."""
 
     convention: str
     poses: NDArray[np.float64] | None
@@ -34,14 +34,14 @@ class Reading:
 
 
 def rank_readings(matrices: NDArray[np.float64], name: str, best: tuple[str, str] | None = None) -> list[Reading]:
-    """All readings of ``matrices`` (F,4,4), the most likely first, or ``best`` and its reason. Raises `InputError` if no reading gives poses."""
+    """All readings of ``matrices`` (F,4,4), most likely first, or ``best`` and its reason first. Raises `InputError` if none gives poses."""
     first, reason = best or find_likeliest(matrices, name)
     order = [first, *(each for each in CONVENTIONS if each != first)]
     return [Reading(each, _poses(matrices, each, name), reason if each == first else "") for each in order]
 
 
 def draw_readings(found: list[Reading]) -> str:
-    """Drawings of the readings in ``found`` side by side, with their names, as one SVG; the first is framed as the most likely."""
+    """Drawings of the readings in ``found`` side by side, with their names, as one SVG; the first has a thicker frame."""
     rows = -(-len(found) // COLUMNS)
     width, height = COLUMNS * (SIDE + GAP) + GAP, rows * (SIDE + LINE + GAP) + GAP + LINE
     tiles = [
@@ -77,7 +77,7 @@ def _tile(reading: Reading, *, likeliest: bool) -> str:
 
 
 def _way(poses: NDArray[np.float64]) -> str:
-    """From above, fitted to the tile."""
+    """Top view of the path, fitted to the tile."""
     centres, ahead = poses[:, [0, 2], 3], poses[:, [0, 2], 2]
     extent = max(float(np.ptp(centres, axis=0).max()), 1e-9)
     chosen = spread_indices(len(poses), LOOKS)

@@ -1,7 +1,7 @@
 """Reads and writes camera path files: the table of formats and their conventions, `read` and `write`.
 
-`read` finds the format by the file's name and content. Files that lack a size, a lens or a rate take them from the path
-``like``, which is what the page shows already.
+`read` detects the format from the file's name and content. Picture size, lens and rate that a file lacks are taken from the path
+``like``, which is the path that the page already shows.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ UNREAD = {
     "fbx": "FBX", "abc": "Alembic", "blend": "a Blender file", "ma": "a Maya scene", "mb": "a Maya scene", "max": "a 3ds Max scene",
     "c4d": "a Cinema 4D scene", "nk": "a Nuke script", "bvh": "motion capture",
 }  # fmt: skip
-"""Files that hold cameras and that no library with releases of its own reads from Python."""
+"""Files that contain cameras but that no released Python library reads."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ _JSON_KEYS: dict[str, Callable] = {
     "0": worldplay.read,
     "cameras_interp": fantasyworld.read,
 }
-"""A field that identifies each JSON format, and the format's reader."""
+"""The field that identifies each JSON format, and the format's reader."""
 
 
 class FileNote(UserWarning):
@@ -186,10 +186,10 @@ def read(
     account: Account | None = None,
     convention: str = "",
 ) -> CameraPath:
-    """The camera path in a file; raises `InputError` that says what is wrong with the file and where.
+    """The camera path in a file; raises `InputError` that says what is wrong and where.
 
-    ``convention``: how raw matrices are to be read, one of `matrices.CONVENTIONS`; "" for the likeliest, with its reason said.
-    What the file holds besides, and what was assumed, goes to ``account``; without one each note is a warning `FileNote`.
+    ``convention``: of raw matrices, one of `matrices.CONVENTIONS`; "" chooses the likeliest and notes why.
+    Ignored fields and assumptions are noted in ``account``; without one, each note is a `FileNote` warning.
     """
     name = with_suffix(file_name.replace("\\", "/").rsplit("/", 1)[-1], data)
     own = Account(name)
@@ -252,7 +252,7 @@ def write(format_name: str, path: CameraPath) -> tuple[str, bytes]:
 
 
 def write_all(path: CameraPath) -> dict[str, bytes]:
-    """Contents by file name, one in every format that can hold the path's lenses."""
+    """Contents by file name, in every format that can represent the path's lenses."""
     return dict(write(name, path) for name in FORMATS if _can_hold(name, path))
 
 
@@ -282,7 +282,7 @@ def _read_json(data: bytes, name: str, like: CameraPath | None, account: Account
 
 
 def _read_matrices(values: list, name: str, like: CameraPath | None, account: Account, convention: str) -> CameraPath:
-    """Rows of 12 are MotionCtrl's unless ``convention`` says otherwise."""
+    """Read rows of 12 as MotionCtrl's, unless ``convention`` says otherwise."""
     if not isinstance(values[0], list):
         raise InputError(
             f"{name} should hold a JSON object or a list of cameras, got a list of which the first is {json_kind(values[0])}."
@@ -295,14 +295,14 @@ def _read_matrices(values: list, name: str, like: CameraPath | None, account: Ac
 
 
 def _read_npy(data: bytes, name: str, like: CameraPath | None, account: Account, convention: str) -> CameraPath:
-    """Rows of 7 numbers are SpatialVID's; all else are matrices."""
+    """Rows of 7 numbers are SpatialVID's; anything else is matrices."""
     if arrays.array_shape(data, name)[1:] == (7,):
         return arrays.read_spatialvid(arrays.npy_array(data, (-1, 7), name), name, like, account)
     return matrices.read(arrays.npy_array(data, _matrix_shape(data), name), name, like, account, convention)
 
 
 def _read_xml(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """OpenCV's storage by its root, RealityScan's XMP by its namespace; all else is Metashape's."""
+    """OpenCV's storage is detected by its root, RealityScan's XMP by its namespace; anything else is Metashape's."""
     if b"<opencv_storage" in data[:4096]:
         return opencv.read(data, name, like, account)
     if b"capturingreality.com/ns/xcr" in data[:4096]:
@@ -311,7 +311,7 @@ def _read_xml(data: bytes, name: str, like: CameraPath | None, account: Account)
 
 
 def _matrix_shape(data: bytes) -> tuple[int, ...]:
-    """The shape to ask for of a .npy file of matrices: (F,3,4) where it announces that, else (F,4,4)."""
+    """The shape to require of a .npy file of matrices: (F,3,4) if its header has that, else (F,4,4)."""
     return (-1, 3, 4) if b", 3, 4)" in data[:256] else (-1, 4, 4)
 
 
@@ -336,9 +336,9 @@ def _read_npz(data: bytes, name: str, like: CameraPath | None, account: Account)
 
 
 def _read_txt(data: bytes, name: str, like: CameraPath | None, account: Account, convention: str) -> CameraPath:
-    """COLMAP by its name; TUM, RealEstate10K and rows of matrices by how many numbers a line holds."""
+    """COLMAP is detected by the file name; TUM, RealEstate10K and rows of matrices by the number of numbers per line."""
     if name.lower() == "cameras.txt":
-        raise InputError("cameras.txt holds lenses without places; zip it with images.txt.")
+        raise InputError("cameras.txt contains lenses without poses; zip it with images.txt.")
     if name.lower() == "images.txt":
         return colmap.read_images(data, name, like, account)
     text = text_of(data, name)

@@ -1,6 +1,6 @@
 """Accounts of files: records of which fields a reader used and which it ignored, so that nothing is dropped silently.
 
-A reader takes fields, members and rows through an `Account`, and says which of the others it knows to be without effect::
+A reader takes fields, members and rows through an `Account`, and lists the fields that are known to have no effect::
 
     account = Account("transforms.json")
     values = account.fields({"fl_x": 500.0, "aabb_scale": 4, "mood": "blue"}, idle=("aabb_scale",))
@@ -11,7 +11,7 @@ A reader takes fields, members and rows through an `Account`, and says which of 
     #  'transforms.json also holds aabb_scale, which changes nothing here.',
     #  'transforms.json also holds mood, which is not known and was not used.']
 
-What changes geometry, scale, time or colour and cannot be followed is refused with `refusal`.
+Fields that change geometry, scale, time or colour and are not supported are refused with `refusal`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import Any
 from camera.errors import InputError
 
 MOST_NAMED = 12
-"""Names of fields in one note; the others are counted."""
+"""Maximum number of field names in one note; the rest are counted."""
 
 
 class Fields(Mapping[str, Any]):
-    """The fields of one record; a field that is read counts as used. ``in`` and iterating read none."""
+    """The fields of one record; reading a field marks it as used. ``in`` and iteration mark none."""
 
     def __init__(self, values: Mapping[str, Any], used: set[str]) -> None:
         self._values, self._used = values, used
@@ -60,39 +60,39 @@ class _Stacked(Fields):
         super().__init__({key: None for layer in layers for key in layer}, set())
 
     def __getitem__(self, key: str) -> Any:
-        found = [layer[key] for layer in self._layers if key in layer]
-        if not found:
+        values = [layer[key] for layer in self._layers if key in layer]
+        if not values:
             raise KeyError(key)
-        return found[0]
+        return values[0]
 
 
 class Account:
-    """The account of one file; ``name``: the file's name for the user. Finally, ``notes`` says what was ignored."""
+    """The account of one file. ``name``: the file's name for the user. `notes` lists what was ignored."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._said: list[str] = []
+        self._sentences: list[str] = []
         self._used: dict[str, set[str]] = {}
-        self._held: dict[str, dict[str, None]] = {}
+        self._present: dict[str, dict[str, None]] = {}
         self._idle: dict[str, set[str]] = {}
 
     def fields(self, values: Mapping[str, Any], part: str = "", *, idle: Collection[str] = ()) -> Fields:
         """``values`` as `Fields`. ``part``: the kind of record, such as "frames"; records of one part are counted together.
 
-        ``idle``: fields that are understood and change nothing here.
+        ``idle``: fields that are understood but have no effect here.
         """
         used = self._used.setdefault(part, set())
-        self._held.setdefault(part, {}).update(dict.fromkeys(map(str, values)))
+        self._present.setdefault(part, {}).update(dict.fromkeys(map(str, values)))
         self._idle.setdefault(part, set()).update(idle)
         return Fields(values, used)
 
     def say(self, sentence: str) -> None:
         """Add the reader's own note, once."""
-        if sentence not in self._said:
-            self._said.append(sentence)
+        if sentence not in self._sentences:
+            self._sentences.append(sentence)
 
     def left_out(self, count: int, total: int, things: str, why: str) -> None:
-        """Say that ``count`` of ``total`` rows, frames or pictures are not used; nothing where there are none."""
+        """Note that ``count`` of ``total`` rows, frames or pictures are not used; no note for 0."""
         if count:
             verb = "is" if count == 1 else "are"
             self.say(f"{count} of {total} {things} of {self.name} {verb} left out: {why}.")
@@ -103,19 +103,19 @@ class Account:
             self.say(sentence)
 
     def notes(self) -> list[str]:
-        """One sentence each: the reader's notes, ignored fields without effect, and ignored fields that are unknown."""
+        """One sentence each: the reader's notes, ignored fields without effect, and unknown fields."""
         idle, unknown = [], []
-        for part, held in self._held.items():
-            for key in held:
+        for part, present in self._present.items():
+            for key in present:
                 if key not in self._used[part]:
                     (idle if key in self._idle[part] else unknown).append(f"{key} ({part})" if part else key)
-        left = [f"{self.name} also holds {_join_names(idle)}, which changes nothing here."] if idle else []
+        ignored = [f"{self.name} also holds {_join_names(idle)}, which changes nothing here."] if idle else []
         if unknown:
-            left.append(f"{self.name} also holds {_join_names(unknown)}, which is not known and was not used.")
-        return [*self._said, *left]
+            ignored.append(f"{self.name} also holds {_join_names(unknown)}, which is not known and was not used.")
+        return [*self._sentences, *ignored]
 
     def text(self) -> str:
-        """All notes as one line, empty where there is nothing to say."""
+        """All notes as one line; empty without notes."""
         return " ".join(self.notes())
 
 

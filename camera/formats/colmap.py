@@ -1,7 +1,7 @@
 """COLMAP models, text and binary: pixel centres at half-integers, images as camera-from-world poses, quaternions with w first.
 
-One file holds one model: a zip of ``cameras``, ``images`` and ``points3D``. ``images`` alone is read too, with a lens from
-elsewhere.
+One file contains one model: a zip of ``cameras``, ``images`` and ``points3D``. ``images`` alone is read too; its lens then comes
+from elsewhere.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ OTHER_MODELS: dict[int, str] = {
     5: "OPENCV_FISHEYE", 7: "FOV", 8: "SIMPLE_RADIAL_FISHEYE", 9: "RADIAL_FISHEYE", 10: "THIN_PRISM_FISHEYE",
     11: "RAD_TAN_THIN_PRISM_FISHEYE",
 }  # fmt: skip
-"""Wide-angle models, which a path cannot have."""
+"""Wide-angle models, which a path cannot represent."""
 IDLE_MEMBERS = ("points3D", "rigs", "frames", "project", "database")
-"""Files of a model that bear nothing on a path: the poses in ``images`` are those that rigs and frames give."""
+"""Files of a model that do not affect a path: the poses in ``images`` already include rigs and frames."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,22 +62,22 @@ class _Lens:
     width: int
     height: int
     intrinsics: NDArray[np.float64]  # (3,3), pixel centres at integers
-    bent: bool = False
+    distorted: bool = False
 
 
 def read_zip(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """The cameras of a zipped model, in the natural order of their picture names.
 
-    Of several models, the one with the most pictures is used, and a note says so.
+    If there are several models, the one with the most pictures is used and noted.
     """
     inside = unzip_members(data, name)
-    found = [model for model in models(inside) if model.cameras]
-    if not found:
+    candidates = [model for model in models(inside) if model.cameras]
+    if not candidates:
         got = ", ".join(path.rsplit("/", 1)[-1] for path in inside)
         raise InputError(
             f"{name} holds no COLMAP model; cameras and images, both .txt or both .bin, are expected in one folder, got {got[:200]}."
         )
-    chosen = largest(found, name, account)
+    chosen = largest(candidates, name, account)
     _say_members(inside, chosen, account)
     suffix = chosen.suffix
     lenses = {".bin": _cameras_bin, ".txt": _cameras_txt}[suffix](inside[chosen.cameras], f"cameras{suffix}")
@@ -86,7 +86,7 @@ def read_zip(data: bytes, name: str, like: CameraPath | None, account: Account) 
 
 @dataclass(frozen=True, eq=False)
 class ModelFiles:
-    """One model among files: its folder, its two files by their whole path, and the content of ``images``."""
+    """One model among files: its folder, its two files with their full paths, and the content of ``images``."""
 
     folder: str
     suffix: str
@@ -99,20 +99,20 @@ class ModelFiles:
 
 
 def models(files: Mapping[str, bytes]) -> list[ModelFiles]:
-    """The models in ``files``, one per folder; the binary one if a folder has both kinds. ``cameras`` is "" if that file is missing."""
+    """The models in ``files``, one per folder; the binary one if a folder has both. ``cameras`` is "" if that file is missing."""
     by_place = {(path.rpartition("/")[0], path.rpartition("/")[2].lower()): path for path in files}
-    found = []
+    result = []
     for folder in sorted({folder for folder, _ in by_place}, key=natural_key):
         kinds = [kind for kind in (".bin", ".txt") if (folder, f"images{kind}") in by_place]
         kinds.sort(key=lambda kind: (folder, f"cameras{kind}") not in by_place)
         for kind in kinds[:1]:
             images = by_place[folder, f"images{kind}"]
-            found.append(ModelFiles(folder, kind, images, by_place.get((folder, f"cameras{kind}"), ""), files[images]))
-    return found
+            result.append(ModelFiles(folder, kind, images, by_place.get((folder, f"cameras{kind}"), ""), files[images]))
+    return result
 
 
 def largest(found: Sequence[ModelFiles], name: str, account: Account) -> ModelFiles:
-    """The model with the most pictures, the first of equal ones. Adds a note if there was a choice."""
+    """The model with the most pictures; the first of several equal ones. Adds a note if there was a choice."""
     if len(found) == 1:
         return found[0]
     counts = [len(model.read()) for model in found]
@@ -135,7 +135,7 @@ def _say_members(inside: Mapping[str, bytes], chosen: ModelFiles, account: Accou
 
 
 def read_images(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """``images.txt`` or ``images.bin`` alone, with the lens and size of ``like``."""
+    """Read ``images.txt`` or ``images.bin`` alone, with the lens and size of ``like``."""
     images = images_of(data, name)
     _say_folders(images, account)
     account.say(f"{name} says no lens; that of the scene is taken.")
@@ -151,7 +151,7 @@ def write_txt(path: CameraPath, cloud: PointCloud | None = None) -> bytes:
 def txt_files(path: CameraPath, cloud: PointCloud | None = None) -> dict[str, bytes]:
     """``cameras.txt``, ``images.txt`` (pictures are named frame_00001.png and so on) and ``points3D.txt``.
 
-    The points of ``cloud`` are written as seen by no picture.
+    The points of ``cloud`` are written without tracks, i.e. as visible in no picture.
     """
     cameras = "".join(
         f"{i + 1} PINHOLE {w} {h} {fx!r} {fy!r} {cx!r} {cy!r}\n" for i, (w, h, fx, fy, cx, cy) in _lenses(path)
@@ -185,7 +185,7 @@ def write_bin(path: CameraPath) -> bytes:
 
 
 def images_txt(data: bytes, name: str) -> list[_Image]:
-    """Reads, per image, a line with pose and name and a line of points, which may be empty or missing, as some converters write it."""
+    """Read, per image, a line with pose and name and a line of points, which may be empty or missing (some converters omit it)."""
     images: list[_Image] = []
     points_next = False
     for index, line in enumerate(text_of(data, name).splitlines(), 1):
@@ -205,7 +205,7 @@ def images_txt(data: bytes, name: str) -> list[_Image]:
 
 
 def _are_points(line: str) -> bool:
-    """Whether a line holds triples X Y POINT3D_ID, and is not an image whose name is a number."""
+    """Whether a line consists of triples X Y POINT3D_ID, rather than an image whose name is a number."""
     words = line.split()
     try:
         values = [float(word) for word in words]
@@ -263,11 +263,11 @@ def _lens(model: str, width: float, height: float, values: NDArray, where: str) 
     doubled = model in ("PINHOLE", "OPENCV", "FULL_OPENCV")
     fx, fy = values[0], values[1 if doubled else 0]
     cx, cy = values[2:4] if doubled else values[1:3]
-    bent = values[4 if doubled else 3 :]
+    terms = values[4 if doubled else 3 :]
     for focal in (fx, fy):
         number(float(focal), f"the focal length of {where}", minimum=1e-3)
     across, down = size(float(width), float(height), where)
-    distorted = bool(np.abs(bent).max(initial=0) > 1e-9)
+    distorted = bool(np.abs(terms).max(initial=0) > 1e-9)
     return _Lens(across, down, integer_pixel_lens([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), distorted)
 
 
@@ -282,15 +282,15 @@ def _say_folders(images: list[_Image], account: Account) -> None:
 def _path(
     images: list[_Image], lenses: dict[int, _Lens], name: str, like: CameraPath | None, account: Account
 ) -> CameraPath:
-    lost = [image for image in images if image.camera not in lenses]
-    if lost:
+    unmatched = [image for image in images if image.camera not in lenses]
+    if unmatched:
         raise InputError(
-            f"Image {lost[0].name!r} of {name} uses camera {lost[0].camera}, which the model does not have."
+            f"Image {unmatched[0].name!r} of {name} uses camera {unmatched[0].camera}, which the model does not have."
         )
     used = [lenses[image.camera] for image in images]
-    if bent := sum(each.bent for each in used):
+    if count := sum(each.distorted for each in used):
         account.say(
-            f"The lens of {bent} of {len(used)} cameras of {name} is distorted; the path is shot without distortion."
+            f"The lens of {count} of {len(used)} cameras of {name} is distorted; the path is shot without distortion."
         )
     _say_folders(images, account)
     intrinsics, width, height = lens.fit_to_one_size(
@@ -313,7 +313,7 @@ def _sort_images(images: list[_Image], name: str) -> list[_Image]:
 
 
 class _Reader:
-    """Reads little-endian records; raises `InputError` if the file ends too early or announces more than it holds."""
+    """Reads little-endian records; raises `InputError` if the file is truncated or announces more than it contains."""
 
     def __init__(self, data: bytes, name: str) -> None:
         self.data, self.name, self.at = data, name, 0
@@ -327,7 +327,7 @@ class _Reader:
         return values
 
     def count(self, what: str, *, smallest: int) -> int:
-        """A number of records that follow, each at least ``smallest`` bytes long."""
+        """The number of following records, each at least ``smallest`` bytes long."""
         (announced,) = self.unpack("<Q")
         if announced * smallest > len(self.data) - self.at:
             raise InputError(
@@ -339,9 +339,9 @@ class _Reader:
         end = self.data.find(b"\0", self.at)
         if end < 0 or end - self.at > 4096:
             raise InputError(f"{self.name} has a picture name without an end (byte {self.at}); it is damaged.")
-        found = self.data[self.at : end].decode("utf-8", errors="replace")
+        text = self.data[self.at : end].decode("utf-8", errors="replace")
         self.at = end + 1
-        return found
+        return text
 
     def skip(self, size: int) -> None:
         self.at += size
@@ -351,7 +351,7 @@ class _Reader:
 
 
 def _lenses(path: CameraPath) -> list[tuple[int, tuple[int, int, float, float, float, float]]]:
-    """Index, and width, height, fx, fy, cx, cy: one camera, or one per frame where the lens changes."""
+    """Index, and width, height, fx, fy, cx, cy: one camera, or one per frame if the lens changes."""
     matrices = half_pixel_lens(lens.require_no_skew(path, "COLMAP").intrinsics)
     different = matrices[:1] if _constant(path) else matrices
     return [
@@ -361,7 +361,7 @@ def _lenses(path: CameraPath) -> list[tuple[int, tuple[int, int, float, float, f
 
 
 def _images(path: CameraPath) -> list[tuple[int, tuple[list[float], int, str]]]:
-    """Index, and seven pose numbers, the index of the camera, and the name."""
+    """Index, and seven pose numbers, the camera's index, and the name."""
     matrices = path.camera_from_world
     posed = np.concatenate([to_quaternion(matrices[:, :3, :3], order="wxyz"), matrices[:, :3, 3]], axis=1).tolist()
     constant = _constant(path)

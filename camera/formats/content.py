@@ -1,4 +1,4 @@
-"""The kind of a file by its content, for files without a meaningful name (uploads may be called "blob"), and members of zips."""
+"""The kind of a file from its content, for files without a meaningful name (uploads may be called "blob"), and members of zips."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import IO
 import numpy as np
 
 NAMELESS = ("", ".blob", ".tmp", ".file", ".download")
-"""Endings of names that say nothing."""
+"""Suffixes that say nothing about the content."""
 LOOKED_AT = 4096
 MOST_NPY_HEADER = 1 << 16
-"""Bytes; numpy itself reads headers of at most 10,000."""
+"""In bytes; numpy itself reads headers of at most 10,000."""
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"\x93NUMPY", ".npy"), (b"glTF", ".glb"), (b"\x76\x2f\x31\x01", ".exr"), (b"\x89PNG", ".png"), (b"\xff\xd8\xff", ".jpg"),
     (b"GIF8", ".gif"), (b"BM", ".bmp"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"), (b"\x1a\x45\xdf\xa3", ".webm"), (b"Pf\n", ".pfm"),
@@ -24,7 +24,7 @@ _BRANDS = {b"avif": ".avif", b"avis": ".avif", b"heic": ".heic", b"heix": ".heic
 
 
 def with_suffix(name: str, data: bytes) -> str:
-    """``name`` with the suffix of its content if it has none; unchanged if the content is unknown."""
+    """``name`` with the suffix of its content if it has none; unchanged if the content is not recognised."""
     return name if _has_suffix(name) else f"{name}{kind_of_bytes(data)}"
 
 
@@ -57,10 +57,10 @@ def kind_of_bytes(data: bytes) -> str:
 
 
 def read_member(archive: zipfile.ZipFile, member: str | zipfile.ZipInfo) -> bytes:
-    """Read one file of a zip; unpacks no more than the size that the zip announces, which the caller has checked.
+    """Read one file of a zip; unpacks at most the size that the zip announces, which the caller has checked.
 
-    `ZipFile.read` unpacks all there is at once and then cuts it, so half a megabyte that says it holds ten bytes takes a
-    gigabyte. Raises what `zipfile` does over a damaged member, one longer than announced included.
+    `ZipFile.read` unpacks everything and then cuts it, so half a megabyte that announces ten bytes can take a gigabyte. Raises
+    what `zipfile` raises for a damaged member, including one longer than announced.
     """
     entry = archive.getinfo(member) if isinstance(member, str) else member
     with archive.open(entry) as stream:
@@ -68,8 +68,8 @@ def read_member(archive: zipfile.ZipFile, member: str | zipfile.ZipInfo) -> byte
 
 
 def npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and type of the array in a .npy stream, of whose beginning `MOST_NPY_HEADER` bytes are read: the header says its
-    own length, up to 4 GB."""
+    """Shape and type of the array in a .npy stream. Reads at most `MOST_NPY_HEADER` bytes, because a header may announce a length of
+    up to 4 GB."""
     head = io.BytesIO(stream.read(MOST_NPY_HEADER))
     old = np.lib.format.read_magic(head) == (1, 0)
     read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
@@ -82,7 +82,7 @@ def _has_suffix(name: str) -> bool:
 
 
 def _kind_of_zip(source: Path | io.BytesIO) -> str:
-    """numpy's and torch's files are zips."""
+    """The kind of a zip: numpy's, torch's and USD's packages are zips too."""
     try:
         with zipfile.ZipFile(source) as archive:
             names = archive.namelist()
@@ -102,7 +102,7 @@ def _kind_of_text(head: bytes) -> str:
     try:
         text = head.decode("utf-8-sig").lstrip()
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # more than a letter cut in two
+        if error.start < len(head) - 4:  # not just a character cut in two at the end
             return ""
         text = head[: error.start].decode("utf-8-sig").lstrip()
     if "\0" in text or not text:
@@ -120,7 +120,7 @@ def _kind_of_text(head: bytes) -> str:
 
 
 def _is_chan(words: list[str]) -> bool:
-    """Whether a line is a frame number, position, three angles and perhaps a field of view. A TUM line ends with a unit quaternion instead."""
+    """Whether a line is a frame number, a position, three angles and perhaps a field of view. A TUM line ends with a unit quaternion instead."""
     if len(words) not in (7, 8) or not words[0].isdecimal():
         return False
     try:

@@ -1,7 +1,7 @@
 """GEN3C's files: the desktop client's camera path and exported cameras (JSON), and the npz of its scripts.
 
-All of them have OpenCV axes and pixel centres at integers. The client's files are world from camera with a vertical field of
-view in degrees, or none; the scripts' are camera from world.
+All use OpenCV axes and pixel centres at integers. The client's files have world-from-camera poses and a vertical field of view
+in degrees, or none; the scripts' have camera-from-world poses.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from camera.path import CameraPath, inverse
 from camera.rotation import from_quaternion, orthonormal, to_quaternion
 
 SIZE = (1280, 704)
-"""Width and height that GEN3C shoots in."""
+"""Width and height of GEN3C's output."""
 
 
 # --- the desktop client's camera path -------------------------------------------------------------------------------
 
 
 def read_gui_path(values: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Key frames, interpolated as the client does it: uniform B-splines of ``spline_order`` 0 to 3 between the time stamps.
+    """Key frames, interpolated as in the client: uniform B-splines of ``spline_order`` 0 to 3 between the time stamps.
 
-    Key 0 stands at time 0 and key i at the time stamp of key i-1. Size and rate are those of ``like``, or 1280x704 and 24.
+    Key 0 is at time 0 and key i at the time stamp of key i-1. Size and rate are those of ``like``, or 1280x704 and 24.
     """
     values = account.fields(values, idle=("time", "duration_seconds", "camera_path_keyframe"))
     keys = [
@@ -66,7 +66,7 @@ def read_gui_path(values: Mapping[str, Any], name: str, like: CameraPath | None,
 
 
 def write_gui_path(path: CameraPath) -> bytes:
-    """One key frame per frame with linear interpolation, so that the client plays exactly these cameras."""
+    """One key frame per frame, with linear interpolation, so that the client reproduces these cameras exactly."""
     lens.require_centred_square(path, "GEN3C's camera path")
     quaternions = to_quaternion(path.world_from_camera[:, :3, :3], order="xyzw")
     keys = [
@@ -78,11 +78,11 @@ def write_gui_path(path: CameraPath) -> bytes:
 
 
 _KEY_IDLE = ("scale", "slice", "aperture_size", "focus_z", "glow_mode", "glow_y_cutoff", "dof")
-"""Fields of a key frame that instant-ngp's client writes and that move no camera."""
+"""Fields of a key frame that instant-ngp's client writes and that do not affect the camera."""
 
 
 def _key(key: Any, where: str) -> NDArray[np.float64]:
-    """(9,): quaternion x y z w, place, field of view, time stamp."""
+    """(9,): quaternion x y z w, position, field of view, time stamp."""
     return np.concatenate([
         numbers(field(key, "R", where), (4,), f"'R' of {where}"),
         numbers(field(key, "T", where), (3,), f"'T' of {where}"),
@@ -99,7 +99,7 @@ def _stamps(stamps: NDArray) -> NDArray[np.float64]:
 
 
 def _spline(keys: NDArray, stamps: NDArray, order: int, loop: bool, fps: float, name: str) -> NDArray[np.float64]:
-    """Keys (K,8) drawn at every frame (F,8)."""
+    """Keys (K,8) sampled at every frame (F,8)."""
     if len(keys) == 1:
         return keys
     signs = np.cumprod(np.append(1, np.where((keys[1:, :4] * keys[:-1, :4]).sum(axis=1) < 0, -1, 1)))
@@ -118,7 +118,7 @@ def _spline(keys: NDArray, stamps: NDArray, order: int, loop: bool, fps: float, 
 
 
 def _weights(t: NDArray, order: int) -> NDArray[np.float64]:
-    """(F,4) weights of the keys around a stretch at its parts ``t`` (F,) in 0..1."""
+    """(F,4) weights of the four keys around an interval at ``t`` (F,) in 0..1."""
     zero, one = np.zeros_like(t), np.ones_like(t)
     if order == 0:
         return np.stack([zero, one, zero, zero], axis=1)
@@ -133,7 +133,7 @@ def _weights(t: NDArray, order: int) -> NDArray[np.float64]:
 
 
 def read_gui_cameras(values: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """``start`` of every camera, taken as world from camera; the lens is that of ``like``."""
+    """The ``start`` of every camera, read as world from camera; the lens is that of ``like``."""
     values = account.fields(values, idle=("duration_seconds", "spp", "quality", "shutter_fraction"))
     cameras = [
         account.fields(c, "cameras", idle=("end",)) if isinstance(c, Mapping) else c
@@ -175,8 +175,8 @@ def write_gui_cameras(path: CameraPath) -> bytes:
 def read_npz(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """The path of a multi-view file (``w2cs_all``, ``Ks_all`` or the last ``K_key_frames``) or of a clip's ``camera.npz``.
 
-    The size is that of the key frames' pictures, else ``resolution``, else that of ``like``, and a note says so; a lens alone does
-    not tell it. The rate is that of ``like``, or 24.
+    The size is that of the key frames' pictures, else ``resolution``, else that of ``like``, which is noted; a lens alone does not
+    determine it. The rate is that of ``like``, or 24.
     """
     shapes = account.fields(npz_shapes(data, name), idle=_NPZ_IDLE)
     several = "w2cs_all" in shapes
@@ -198,7 +198,7 @@ def read_npz(data: bytes, name: str, like: CameraPath | None, account: Account) 
 
 
 def write_npz(path: CameraPath) -> bytes:
-    """``w2c`` and ``intrinsics`` in float32, as in the ``camera.npz`` of a posed clip, and ``resolution`` besides."""
+    """``w2c`` and ``intrinsics`` in float32, as in the ``camera.npz`` of a posed clip, plus ``resolution``."""
     buffer = io.BytesIO()
     np.savez(
         buffer,

@@ -49,8 +49,8 @@ def require_one_lens(path: CameraPath, label: str) -> CameraPath:
 def fit_to_one_size(
     lenses: list[tuple[NDArray[np.float64], int, int]], account: Account
 ) -> tuple[NDArray[np.float64], int, int]:
-    """Intrinsics (F,3,3), width and height of lenses (matrix, width, height): all fitted to the first one's size by a
-    centred crop, as pictures of other sizes are, and a note says so."""
+    """Intrinsics (F,3,3), width and height of lenses (matrix, width, height), all fitted to the first one's size by a centred crop,
+    as their pictures are; this is noted."""
     _, width, height = lenses[0]
     others = [(w, h) for _, w, h in lenses if (w, h) != (width, height)]
     if others:
@@ -68,7 +68,7 @@ def fit_to_one_size(
 
 
 def lenses_from_fov(degrees: NDArray[np.float64], *, width: int, height: int, across: bool) -> NDArray[np.float64]:
-    """(F,3,3) of centred square-pixel lenses with fields of view (F,), horizontal where ``across``, else vertical."""
+    """(F,3,3): centred square-pixel intrinsics with fields of view (F,), horizontal if ``across``, else vertical."""
     if not ((degrees >= 0.1) & (degrees <= 179)).all():
         frame = int(np.argmax(~((degrees >= 0.1) & (degrees <= 179))))
         raise InputError(f"The field of view of camera {frame} should lie between 0.1 and 179 degrees.")
@@ -84,8 +84,8 @@ def lenses_from_fractions(
 ) -> tuple[NDArray[np.float64], int, int]:
     """Intrinsics (F,3,3), width and height of fx, fy, cx, cy (F,4) given as fractions of width and height.
 
-    Such a file knows its picture's shape (square pixels: width/height = fy/fx) but not its size: that is the size of
-    ``like`` where the shapes agree to 1 %, else the width of ``like``, or 1280.
+    Such a file determines its picture's aspect ratio (square pixels: width/height = fy/fx) but not its size: that is the size of
+    ``like`` if the ratios agree to 1 %, else the width of ``like``, or 1280.
     """
     if not (fractions[:, :2] > 1e-3).all():
         raise InputError(

@@ -19,20 +19,20 @@ from camera.formats.parsing import entries, field, like_or_refuse, natural_key, 
 from camera.path import CameraPath
 
 DISTORTION = ("k1", "k2", "p1", "p2", "k3", "k4")
-"""Terms of a lens, the first five in OpenCV's order."""
+"""Distortion coefficients, the first five in OpenCV's order."""
 WIDE_ANGLE = ("is_fisheye", "ftheta_p0", "latlong", "equirectangular")
-"""Fields with which instant-ngp marks non-perspective lenses."""
+"""Fields that mark non-perspective lenses in instant-ngp."""
 IDLE = (
     "aabb_scale", "aabb", "scale", "offset", "ply_file_path", "applied_transform", "applied_scale", "orientation_override",
     "train_filenames", "val_filenames", "test_filenames", "white_transparent", "black_transparent", "enable_depth_loading",
     "integer_depth_scale", "sharpness", "colmap_im_id", "depth_file_path", "mask_path", "up", "frames_count", "n_frames",
 )  # fmt: skip
-"""Fields of a data set that its writers are known to write and that bear nothing on where its cameras stand."""
+"""Known fields of data sets that do not affect the cameras."""
 
 
 @dataclass(frozen=True, eq=False)
 class PosedFrame:
-    """A frame of ``transforms.json``: ``world_from_camera`` (4,4) and ``matrix`` (3,3) in OpenCV's axes, ``distortion`` (6,)."""
+    """A frame of ``transforms.json``: ``world_from_camera`` (4,4) and ``matrix`` (3,3), OpenCV axes; ``distortion`` (6,)."""
 
     file_path: str
     world_from_camera: NDArray[np.float64]
@@ -45,7 +45,7 @@ class PosedFrame:
 def frames_of(values: dict[str, Any], name: str, like: CameraPath | None, account: Account) -> list[PosedFrame]:
     """The frames in the natural order of their file names; sizes come from ``like`` if the file has none.
 
-    Raises `InputError` for lenses that are no perspective ones.
+    Raises `InputError` for lenses that are not perspective.
     """
     shared = account.fields(values, idle=IDLE)
     frames = entries(shared, "frames", name)
@@ -54,8 +54,8 @@ def frames_of(values: dict[str, Any], name: str, like: CameraPath | None, accoun
         where = f"frame {index} of {name}"
         own = account.fields(frame, "frames", idle=IDLE) if isinstance(frame, Mapping) else frame
         matrix = pose(field(own, "transform_matrix", where), f"transform_matrix of {where}")
-        lens_matrix, width, height, bent = _lens(own.over(shared), where, like, account)
-        posed.append(PosedFrame(str(own.get("file_path", "")), matrix, lens_matrix, width, height, bent))
+        lens_matrix, width, height, distortion = _lens(own.over(shared), where, like, account)
+        posed.append(PosedFrame(str(own.get("file_path", "")), matrix, lens_matrix, width, height, distortion))
     in_our_axes = opencv_from_nerfstudio(np.stack([each.world_from_camera for each in posed]))
     posed = [replace(each, world_from_camera=matrix) for each, matrix in zip(posed, in_our_axes)]
     return sorted(posed, key=lambda each: natural_key(each.file_path))
@@ -64,10 +64,10 @@ def frames_of(values: dict[str, Any], name: str, like: CameraPath | None, accoun
 def read_transforms(values: dict[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """The cameras of `frames_of` as one path; notes report distortion and differing sizes. The rate comes from the file, else from ``like``."""
     posed = frames_of(values, name, like, account)
-    if bent := sum(bool(each.distortion.any()) for each in posed):
+    if count := sum(bool(each.distortion.any()) for each in posed):
         terms = [key for key, term in zip(DISTORTION, np.abs([each.distortion for each in posed]).max(axis=0)) if term]
         account.say(
-            f"The lens of {bent} of {len(posed)} cameras of {name} is distorted ({', '.join(terms)}); the path is shot without "
+            f"The lens of {count} of {len(posed)} cameras of {name} is distorted ({', '.join(terms)}); the path is shot without "
             "distortion."
         )
     given = account.fields({"fps": values["fps"]})["fps"] if "fps" in values else (like.fps if like else 24.0)
@@ -107,7 +107,7 @@ _PATH_IDLE = (
 
 
 def read_camera_path(values: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Rendered cameras of nerfstudio's viewer; ``fov`` is vertical. Where no rate is given it is frames over seconds."""
+    """Rendered cameras of nerfstudio's viewer; ``fov`` is vertical. Without ``fps`` the rate is that of ``like``, or 24."""
     values = account.fields(values, idle=_PATH_IDLE)
     if values.get("camera_type", "perspective") != "perspective":
         raise InputError(f"{name} has the camera type {values['camera_type']!r}; only 'perspective' can be followed.")
@@ -130,7 +130,7 @@ def read_camera_path(values: Mapping[str, Any], name: str, like: CameraPath | No
 
 
 def write_camera_path(path: CameraPath) -> bytes:
-    """Every frame is a rendered camera, and the first and last are key frames."""
+    """Write every frame as a rendered camera, and the first and last as key frames."""
     lens.require_centred_square(path, "A nerfstudio camera path")
     poses = nerfstudio_from_opencv(path.world_from_camera)
     aspect = path.width / path.height
@@ -158,8 +158,8 @@ def _lens(
 ) -> tuple[NDArray[np.float64], int, int, NDArray[np.float64]]:
     """Intrinsics (3,3), width, height and distortion (6,) of a frame; its own fields override those of the file.
 
-    As instant-ngp and nerfstudio read it: ``fl_x`` goes before ``camera_angle_x``, what is missing downwards is as across,
-    ``cx`` and ``cy`` count either way.
+    As in instant-ngp and nerfstudio: ``fl_x`` takes precedence over ``camera_angle_x``, missing vertical values equal the horizontal ones,
+    and ``cx`` and ``cy`` apply in both cases.
     """
     for key in WIDE_ANGLE:
         if values.get(key) not in (None, False):
@@ -169,7 +169,7 @@ def _lens(
         raise InputError(
             f"The camera model of {where} is {str(model)[:40]!r}; only perspective lenses can be followed."
         )
-    bent = np.array([number(values.get(key, 0), f"{key!r} of {where}") for key in DISTORTION])
+    distortion = np.array([number(values.get(key, 0), f"{key!r} of {where}") for key in DISTORTION])
     if "w" in values and "h" in values:
         width, height = size(values["w"], values["h"], where)
     else:
@@ -181,11 +181,11 @@ def _lens(
     fx, fy = fx or fy, fy or fx
     cx = number(values.get("cx", width / 2), f"'cx' of {where}")
     cy = number(values.get("cy", height / 2), f"'cy' of {where}")
-    return integer_pixel_lens([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), width, height, bent
+    return integer_pixel_lens([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), width, height, distortion
 
 
 def _focal(values: Fields, axis: str, side: int, where: str, account: Account) -> float | None:
-    """Focal length in pixels across ("x") or down ("y"), by ``fl_`` or the field of view in radians; None for neither."""
+    """Focal length in pixels across ("x") or down ("y"), from ``fl_`` or the field of view in radians; None without either."""
     key = f"camera_angle_{axis}"
     by_angle = None
     if key in values:

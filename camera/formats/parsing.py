@@ -35,7 +35,7 @@ def text_of(data: bytes, name: str) -> str:
 
 
 def json_object(data: bytes, name: str) -> dict[str, Any]:
-    """A JSON object, see `json_value`."""
+    """Parse a JSON object, see `json_value`."""
     values = json_value(data, name)
     if not isinstance(values, dict):
         raise InputError(f"{name} should hold a JSON object, got {json_kind(values)}.")
@@ -43,7 +43,7 @@ def json_object(data: bytes, name: str) -> dict[str, Any]:
 
 
 def json_value(data: bytes, name: str) -> Any:
-    """The value in a JSON file; NaN, Infinity and nesting deeper than `DEEPEST` are refused."""
+    """Parse a JSON file; NaN, Infinity and nesting deeper than `DEEPEST` are refused."""
     text = text_of(data, name)
     depth = 0
     for mark in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', text):
@@ -77,14 +77,14 @@ def field(values: Any, key: str, where: str) -> Any:
 
 def entries(values: Mapping[str, Any], key: str, where: str) -> list[Any]:
     """A list of 1 to `MOST_FRAMES` items."""
-    found = field(values, key, where)
-    if not isinstance(found, list) or not 1 <= len(found) <= MOST_FRAMES:
+    items = field(values, key, where)
+    if not isinstance(items, list) or not 1 <= len(items) <= MOST_FRAMES:
         raise InputError(f"{key!r} of {where} should be a list of 1 to {MOST_FRAMES} cameras.")
-    return found
+    return items
 
 
 def numbers(value: Any, shape: tuple[int, ...], where: str) -> NDArray[np.float64]:
-    """Nested lists as an array of ``shape`` (-1 takes any length); raises `InputError` that names ``where``."""
+    """Nested lists as an array of ``shape`` (-1 allows any length); raises `InputError` that names ``where``."""
     with reading(f"{where} should hold numbers only, in the shape {_words(shape)}."):
         array = np.array(value, dtype=np.float64)
     if array.ndim != len(shape) or any(want not in (-1, got) for want, got in zip(shape, array.shape)):
@@ -120,7 +120,7 @@ def line_numbers(line: str, counts: tuple[int, ...], where: str) -> NDArray[np.f
 
 
 def pose(value: Any, where: str) -> NDArray[np.float64]:
-    """(4,4) from 3x4, 4x4 or 12 or 16 numbers in rows, its rotation made exact; raises `InputError` that names ``where``."""
+    """(4,4) from 3x4, 4x4 or 12 or 16 numbers in rows, with the rotation orthonormalised; raises `InputError` that names ``where``."""
     flat = numbers(np.ravel(np.array(value, dtype=object)).tolist(), (-1,), where)
     if flat.size not in (12, 16):
         raise InputError(f"{where} should be a matrix of 3x4 or 4x4 numbers, got {flat.size}.")
@@ -159,13 +159,13 @@ def unzip_members(data: bytes, name: str) -> dict[str, bytes]:
 
 
 def npz_shapes(data: bytes, name: str) -> dict[str, tuple[int, ...]]:
-    """Shapes of the arrays in an npz, read from their headers alone."""
+    """Shapes of the arrays in an npz, from their headers alone."""
     shapes = {}
     with (
         reading(f"{name} is no readable npz file; write it again with numpy.savez."),
         zipfile.ZipFile(io.BytesIO(data)) as archive,
     ):
-        for member in archive.namelist()[:1000]:  # by name: of two with one name numpy reads the last
+        for member in archive.namelist()[:1000]:  # by name: if two have one name, numpy reads the last
             with archive.open(member) as stream:
                 shape, dtype = npy_header(stream)
             if dtype.hasobject or dtype.kind not in "fiub":
@@ -175,14 +175,14 @@ def npz_shapes(data: bytes, name: str) -> dict[str, tuple[int, ...]]:
 
 
 def npz_array(data: bytes, key: str, shape: tuple[int, ...], where: str) -> NDArray[np.float64]:
-    """One array of an npz whose shape was read with `npz_shapes`; it is checked before it is unpacked."""
-    found = npz_shapes(data, where).get(key)
-    if found is None:
+    """One array of an npz, checked with `npz_shapes` before it is unpacked."""
+    stored = npz_shapes(data, where).get(key)
+    if stored is None:
         raise InputError(f"{where} has no array {key!r}.")
-    if len(found) != len(shape) or any(want not in (-1, got) for want, got in zip(shape, found)):
-        raise InputError(f"{key} of {where} should have the shape {_words(shape)}, got {_words(found)}.")
-    if not 1 <= found[0] <= MOST_FRAMES:
-        raise InputError(f"{key} of {where} should hold 1 to {MOST_FRAMES} cameras, got {found[0]}.")
+    if len(stored) != len(shape) or any(want not in (-1, got) for want, got in zip(shape, stored)):
+        raise InputError(f"{key} of {where} should have the shape {_words(shape)}, got {_words(stored)}.")
+    if not 1 <= stored[0] <= MOST_FRAMES:
+        raise InputError(f"{key} of {where} should hold 1 to {MOST_FRAMES} cameras, got {stored[0]}.")
     with (
         reading(f"{key} of {where} is damaged; save the file again."),
         np.load(io.BytesIO(data), allow_pickle=False) as arrays,
@@ -191,7 +191,7 @@ def npz_array(data: bytes, key: str, shape: tuple[int, ...], where: str) -> NDAr
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:
-    """Sorts frame_9 before frame_10."""
+    """Sort key that puts frame_9 before frame_10."""
     return [(0, int(part[:18]), "") if part.isdigit() else (1, 0, part) for part in re.split(r"([0-9]+)", text)]
 
 

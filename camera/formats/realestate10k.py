@@ -19,13 +19,13 @@ from camera.path import CameraPath, inverse
 
 
 def read(text: str, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """The cameras, resampled by their time stamps, see `timing.by_time`."""
+    """The cameras, resampled by their time stamps; see `timing.by_time`."""
     stamps, path = read_rows(text, name, like, account)
     return by_time(path, np.array([float(stamp) for stamp in stamps]) / 1e6, account)
 
 
 def read_rows(text: str, name: str, like: CameraPath | None, account: Account) -> tuple[tuple[str, ...], CameraPath]:
-    """Time stamps as they are written and the cameras, a row each, in the file's order."""
+    """Time stamps as written in the file, and the cameras, one per row, in the file's order."""
     lines = rows(text)
     if len(lines) > 1 and len(lines[0][1].split()) == 1:  # the video's address
         lines = lines[1:]
@@ -42,9 +42,9 @@ def write(path: CameraPath) -> bytes:
 
 def path_of(values: NDArray[np.float64], name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """The path of rows (F,18), at the rate of ``like``, or 24. The two numbers after the lens are distortion k1 and k2."""
-    if bent := int((np.abs(values[:, 4:6]) > 1e-9).any(axis=1).sum()):
+    if count := int((np.abs(values[:, 4:6]) > 1e-9).any(axis=1).sum()):
         account.say(
-            f"The lens of {bent} of {len(values)} cameras of {name} is distorted; the path is shot without distortion."
+            f"The lens of {count} of {len(values)} cameras of {name} is distorted; the path is shot without distortion."
         )
     intrinsics, width, height = lens.lenses_from_fractions(values[:, :4], like)
     camera_from_world = np.stack([pose(row[6:], f"camera {frame} of {name}") for frame, row in enumerate(values)])

@@ -1,4 +1,4 @@
-"""Reshoot's own JSON: everything a `CameraPath` holds, exactly, with a version."""
+"""Reshoot's own JSON: everything a `CameraPath` contains, exactly, with a version."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from camera.path import CameraPath
 
 VERSION = 1
 FORMAT = "reshoot camera path"
-"""By which the file is known."""
+"""Identifies the file."""
 CONVENTION = "world from camera, OpenCV axes (x right, y down, z forward), pixels with centres at integers"
 
 
 def read(values: Mapping[str, Any], name: str, account: Account) -> CameraPath:
-    """Raise `InputError` for a newer version, and for anything a `CameraPath` cannot be."""
+    """Read the path; raises `InputError` for a newer version and for values that a `CameraPath` does not allow."""
     values = account.fields(values)
     if values.get("format", FORMAT) != FORMAT:
-        raise InputError(f"'format' of {name} is {str(values['format'])[:80]!r}; {FORMAT!r} is what can be read.")
+        raise InputError(f"'format' of {name} is {str(values['format'])[:80]!r}; only {FORMAT!r} can be read.")
     _check_convention(values, name)
     version = number(values.get("version", VERSION), f"'version' of {name}", minimum=1)
     if version > VERSION:
@@ -42,7 +42,7 @@ def read(values: Mapping[str, Any], name: str, account: Account) -> CameraPath:
 def _check_convention(values: Mapping[str, Any], name: str) -> None:
     if values.get("convention", CONVENTION) != CONVENTION:
         raise InputError(
-            f"'convention' of {name} is {str(values['convention'])[:80]!r}; {CONVENTION!r} is what can be read."
+            f"'convention' of {name} is {str(values['convention'])[:80]!r}; only {CONVENTION!r} can be read."
         )
 
 

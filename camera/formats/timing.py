@@ -12,15 +12,14 @@ from camera.path import CameraPath
 from camera.rotation import slerp
 
 UNEVEN = 0.2
-"""Steps that differ from the middle one by no more than this share of it count as even: writers round their stamps."""
+"""Steps within this fraction of the median step count as even, because writers round their time stamps."""
 
 
 def by_time(path: CameraPath, seconds: NDArray[np.float64], account: Account) -> CameraPath:
     """``path``, whose frames are at the times ``seconds`` (F,), resampled to even time steps.
 
-    The rate is one over the middle step; where the stamps say nothing (one frame, all alike) it stays that of ``path``.
-    Stamps with gaps are resampled by time: places and lenses along straight lines, rotations by slerp. What is done is
-    said in ``account``.
+    The rate is one over the median step; if the stamps give none (one frame, all equal) it stays that of ``path``.
+    Uneven stamps are resampled by time: positions and lenses linearly, rotations by slerp. Every change is noted in ``account``.
     """
     order = np.argsort(seconds, kind="stable")
     if (np.diff(seconds) < 0).any():

@@ -26,10 +26,10 @@ def rows(text: str) -> list[tuple[int, str]]:
 
 
 def read(text: str, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Lens and size are those of ``like``; the cameras are laid out by their time stamps, see `timing.by_time`.
+    """Read the cameras; lens and size are those of ``like``. They are resampled by their time stamps, see `timing.by_time`.
 
-    Stamps are seconds, as in TUM's data sets; nanoseconds, as ORB-SLAM3 writes them for EuRoC, or micro- or milliseconds; or the
-    numbers of frames, as MonST3R and others write them (whole numbers less than `FEWEST_MILLISECONDS` apart).
+    Stamps are seconds, as in TUM's data sets; nanoseconds, as in ORB-SLAM3's output for EuRoC, or micro- or milliseconds; or frame
+    numbers, as in MonST3R's output and others (whole numbers less than `FEWEST_MILLISECONDS` apart).
     """
     lines = rows(text)
     values = np.array([_row(line, f"Line {number} of {name}") for number, line in lines])
@@ -42,20 +42,20 @@ def read(text: str, name: str, like: CameraPath | None, account: Account) -> Cam
 
 
 def _row(line: str, where: str) -> NDArray[np.float64]:
-    """(8,): a time stamp, which may be larger than other numbers, and seven numbers."""
+    """(8,): a time stamp, which may exceed the limit for other numbers, and seven numbers."""
     words = line.split()
-    posed = line_numbers(" ".join(["0", *words[1:]]), (8,), where)
+    values = line_numbers(" ".join(["0", *words[1:]]), (8,), where)
     try:
         stamp = float(words[0])
     except ValueError:
         stamp = math.nan
     if not math.isfinite(stamp):
         raise InputError(f"The time stamp of {where} should be a number of seconds, got {words[0][:40]!r}.")
-    return np.array([stamp, *posed[1:]])
+    return np.array([stamp, *values[1:]])
 
 
 FEWEST_MILLISECONDS = 10
-"""Whole stamps at least so far apart are hardly seconds or numbers of frames."""
+"""Whole stamps at least this far apart are taken for milliseconds, not for seconds or frame numbers."""
 
 
 def _seconds(stamps: NDArray[np.float64], fps: float, account: Account) -> NDArray[np.float64]:

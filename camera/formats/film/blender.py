@@ -49,7 +49,7 @@ for frame, (matrix, focal, shift_x, shift_y) in enumerate(FRAMES, start=1):
 
 
 def write(path: CameraPath) -> bytes:
-    """Raise `InputError` for skewed lenses, and if the pixel aspect ratio changes along the path."""
+    """Write the script; raises `InputError` for skewed lenses, and if the pixel aspect ratio changes along the path."""
     lens.require_no_skew(path, "Blender")
     poses = blender_from_opencv(path.world_from_camera)
     fx, fy = path.intrinsics[:, 0, 0], path.intrinsics[:, 1, 1]

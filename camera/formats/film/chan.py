@@ -1,8 +1,8 @@
 """Nuke's ``.chan``: per line frame, tx ty tz, rx ry rz in degrees, and, for cameras, the vertical field of view in degrees.
 
-World from camera, x right, y up, z backward, y up in the world. Files hold no rotation order; Nuke's camera has ZXY by default,
-which turns about z first and about y last: R = Ry Rx Rz. The columns, y up and "#" before comments are as in Blender's add-on
-``io_anim_nuke_chan``, which asks for the order too.
+World from camera, x right, y up, z backward, y-up world. The files do not give the rotation order; Nuke's camera defaults to ZXY,
+which rotates about z first and about y last: R = Ry Rx Rz. The columns, y up and "#" before comments are as in Blender's add-on
+``io_anim_nuke_chan``, which also asks for the order.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from camera.path import CameraPath
 from camera.rotation import scipy_rotation
 
 ORDER = "YXZ"
-"""Intrinsic order of the angles: Nuke's ZXY applies the turn about z first, that about y last."""
+"""Intrinsic order of the angles: Nuke's ZXY rotates about z first and about y last."""
 
 
 def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Size and rate come from ``like``, as does the lens if a line has seven numbers; gaps between frames are filled."""
+    """Read the cameras; size and rate come from ``like``, as does the lens if a line has seven numbers. Missing frames are interpolated."""
     lines = rows(text_of(data, name))
     table = [line_numbers(line, (7, 8), f"Line {number} of {name}") for number, line in lines]
     if len({len(row) for row in table}) > 1:
@@ -45,7 +45,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
 
 
 def write(path: CameraPath) -> bytes:
-    """A line per frame, counted from 1, with the vertical field of view."""
+    """Write a line per frame, counted from 1, with the vertical field of view."""
     lens.require_centred_square(path, "Nuke's .chan")
     poses = y_up_from_opencv(path.world_from_camera)
     y, x, z = scipy_rotation().from_matrix(poses[:, :3, :3]).as_euler(ORDER, degrees=True).T

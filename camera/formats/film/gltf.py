@@ -1,7 +1,7 @@
 """Cameras of glTF 2.0 files (GLB, or glTF with embedded data): the first perspective camera, animated or static.
 
-World from camera, x right, y up, z backward, y up in the world; ``yfov`` in radians, ``aspectRatio``; nothing says the picture's
-size. Written is a GLB of one camera with a key per frame. Source: Khronos glTF 2.0 specification, sections 3.10 and 3.11.
+World from camera, x right, y up, z backward, y-up world; ``yfov`` in radians, ``aspectRatio``; the picture size is not in the file.
+`write` makes a GLB of one camera with a key per frame. Source: Khronos glTF 2.0 specification, sections 3.10 and 3.11.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from camera.path import CameraPath
 from camera.rotation import orthonormal, to_quaternion
 
 EVEN = 1e-3
-"""Steps between keys that differ by less than this share are one rate."""
+"""Relative difference within which steps between keys count as one rate."""
 
 
 def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """The size comes from ``like``; the rate from the keys, else from ``like``, else 24."""
+    """Read the camera; the size comes from ``like``, the rate from the keys, else from ``like``, else 24."""
     from camera.objects.glb import one_glb, open_glb
     from camera.objects.gltf import Gltf
 
@@ -36,7 +36,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
 
 
 def write(path: CameraPath) -> bytes:
-    """Raise `InputError` for lenses that zoom, are off the centre, or have pixels that are not square."""
+    """Write a GLB; raises `InputError` for lenses that zoom, are off-centre, or have non-square pixels."""
     from camera.objects.glb import pack_glb
 
     lens.require_one_lens(lens.require_centred_square(path, "glTF"), "glTF")
@@ -76,7 +76,7 @@ def write(path: CameraPath) -> bytes:
 def with_camera(scene: bytes, path: CameraPath, name: str = "scene.glb") -> bytes:
     """A GLB with the animated camera of ``path`` added to its content: the arrays, nodes and animation of `write`.
 
-    ``scene`` is in glTF's axes, as Reshoot's GLB files are. Raises `InputError` as `write` does.
+    ``scene`` has glTF's axes, as Reshoot's GLB files do. Raises `InputError` like `write`.
     """
     from camera.objects.glb import chunks, pack_glb
 
@@ -97,8 +97,8 @@ def with_camera(scene: bytes, path: CameraPath, name: str = "scene.glb") -> byte
             channel["target"]["node"] += at["nodes"]
     for key in (*at, "animations"):
         about[key] = [*about.get(key, []), *added[key]]
-    shown = about["scenes"][about.get("scene", 0)]
-    shown["nodes"] = [*shown.get("nodes", []), at["nodes"]]
+    root = about["scenes"][about.get("scene", 0)]
+    root["nodes"] = [*root.get("nodes", []), at["nodes"]]
     about["buffers"] = [{"byteLength": len(binary) + len(more)}]
     return pack_glb(about, binary + more)
 
@@ -106,14 +106,14 @@ def with_camera(scene: bytes, path: CameraPath, name: str = "scene.glb") -> byte
 def _camera_path(file: Any, like: CameraPath | None, account: Account) -> CameraPath:
     about, name = file.about, account.name
     nodes = about.get("nodes", [])
-    found = [number for number in file._worlds({}) if "camera" in nodes[number]]
-    if not found:
+    cameras = [number for number in file._worlds({}) if "camera" in nodes[number]]
+    if not cameras:
         raise InputError(
             f"{name} shows no camera in its scene; export the camera too, or give an object on the I2V3D tab."
         )
-    node = min(found)
-    if len(found) > 1:
-        account.say(f"{name} holds {len(found)} cameras; {_node_name(nodes, node)} is taken.")
+    node = min(cameras)
+    if len(cameras) > 1:
+        account.say(f"{name} holds {len(cameras)} cameras; {_node_name(nodes, node)} is taken.")
     fov = _fov(about["cameras"][nodes[node]["camera"]], name, like, account)
     animation = _animation(file, node, account)
     times, fps = _moments(file, animation, node, like, account)
@@ -130,7 +130,7 @@ def _camera_path(file: Any, like: CameraPath | None, account: Account) -> Camera
 
 
 def _fov(camera: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> float:
-    """Vertical, in degrees."""
+    """Vertical field of view in degrees."""
     if camera.get("type") != "perspective":
         raise refusal(
             f"The type {camera.get('type')!r} of the camera", name, "parallel rays", "give a perspective camera"
@@ -197,13 +197,13 @@ def _moments(
 
 
 def _ancestors(nodes: list[dict[str, Any]], node: int) -> set[int]:
-    """A node and its ancestors."""
+    """The node and its ancestors."""
     parents = {child: number for number, each in enumerate(nodes) for child in each.get("children", [])}
-    found = {node}
-    while node in parents and parents[node] not in found:
+    ancestors = {node}
+    while node in parents and parents[node] not in ancestors:
         node = parents[node]
-        found.add(node)
-    return found
+        ancestors.add(node)
+    return ancestors
 
 
 def _node_name(nodes: list[dict[str, Any]], node: int) -> str:
@@ -211,6 +211,6 @@ def _node_name(nodes: list[dict[str, Any]], node: int) -> str:
 
 
 def _continuous(quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Quaternions with signs chosen so that neighbours agree and no rotation takes the long way round."""
+    """Quaternions with signs chosen so that neighbours agree and every rotation takes the short way."""
     flips = np.where((quaternions[1:] * quaternions[:-1]).sum(axis=1) < 0, -1.0, 1.0)
     return quaternions * np.concatenate([[1.0], np.cumprod(flips)])[:, None]

@@ -1,8 +1,8 @@
 """Metashape's cameras as XML (File, Export Cameras): sensors with their lenses, cameras with 4x4 poses, a chunk's transform.
 
-World from camera with OpenCV axes, in the chunk's own units; ``chunk/transform`` (rotation, translation, scale) carries them to
-the chunk's coordinate system and is applied. Lens: ``f`` in pixels (``fx = f + b1``, skew ``b2``), ``cx cy`` from the picture's
-middle. Source: Agisoft Metashape user manual, appendix D "Camera models"; nerfstudio's ``metashape_utils.py`` agrees on matrices.
+World from camera with OpenCV axes, in the chunk's own units; ``chunk/transform`` (rotation, translation, scale), which maps to the
+chunk's coordinate system, is applied. Lens: ``f`` in pixels (``fx = f + b1``, skew ``b2``), ``cx cy`` from the picture's
+centre. Source: Agisoft Metashape user manual, appendix D "Camera models"; nerfstudio's ``metashape_utils.py`` agrees on matrices.
 """
 
 from __future__ import annotations
@@ -50,14 +50,16 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
         raise InputError(f"{name} should hold 1 to {MOST_FRAMES} cameras with a pose, got {len(posed)}.")
     poses = np.stack([_pose(camera, name) for camera in posed])
     used = {camera.get("sensor_id", ""): None for camera in posed}
-    made = {key: _lens(lenses.get(key), key, account) for key in used}
-    matrices, width, height = lens.fit_to_one_size([made[camera.get("sensor_id", "")] for camera in posed], account)
+    by_sensor = {key: _lens(lenses.get(key), key, account) for key in used}
+    matrices, width, height = lens.fit_to_one_size(
+        [by_sensor[camera.get("sensor_id", "")] for camera in posed], account
+    )
     placed = _apply_chunk_transform(poses, chunk, name, account)
     return CameraPath(placed, matrices, width, height, like.fps if like else 24.0)
 
 
 def write(path: CameraPath) -> bytes:
-    """One sensor; raises `InputError` for lenses that change from frame to frame."""
+    """Write one sensor; raises `InputError` for lenses that change from frame to frame."""
     lens.require_one_lens(path, "Metashape's XML")
     matrix = half_pixel_lens(path.intrinsics)[0]
     root = Element("document", version="2.0.0")
@@ -90,7 +92,7 @@ def tree_of(data: bytes, name: str) -> Element:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise InputError(f"{name} has a document type, which no camera file needs; export it again.")
     with reading(f"{name} is no valid XML; export it again."):
-        return ElementTree.fromstring(text)  # text: an encoding that the file declares could hide what is refused above
+        return ElementTree.fromstring(text)  # decoded text: a declared encoding could hide what is refused above
 
 
 def _pose(camera: Element, name: str) -> NDArray[np.float64]:
@@ -101,26 +103,26 @@ def _pose(camera: Element, name: str) -> NDArray[np.float64]:
 def _lens(sensor: Element | None, id: str, account: Account) -> tuple[NDArray[np.float64], int, int]:
     where = f"sensor {id!r} of {account.name}"
     if sensor is None:
-        raise InputError(f"There is no {where}, which cameras name; export them again.")
+        raise InputError(f"There is no {where}, but cameras refer to it; export them again.")
     kind = sensor.get("type", "frame")
     if kind != "frame":
         raise refusal(
             f"The type {kind!r}", where, "a lens that is no pinhole", "undistort the photos and export their cameras"
         )
-    found = sensor.findall("calibration")
-    if not found:
+    calibrations = sensor.findall("calibration")
+    if not calibrations:
         raise InputError(f"The {where} has no calibration; align the photos before exporting the cameras.")
-    best = next((each for each in found if each.get("class") == "adjusted"), found[0])
+    best = next((each for each in calibrations if each.get("class") == "adjusted"), calibrations[0])
     shape = best.find("resolution") if best.find("resolution") is not None else sensor.find("resolution")
     if shape is None:
-        raise InputError(f"The {where} says no resolution; export the cameras again.")
+        raise InputError(f"The {where} has no resolution; export the cameras again.")
     width, height = size(_number(shape.get("width"), where), _number(shape.get("height"), where), where)
     f, cx, cy, b1, b2 = (_number(best.findtext(key, "0"), f"{key} of {where}") for key in _LENS)
     number(f, f"f of {where}", minimum=1e-3)
-    bent = [key for key in _DISTORTION if _number(best.findtext(key, "0"), f"{key} of {where}")]
-    if bent:
+    terms = [key for key in _DISTORTION if _number(best.findtext(key, "0"), f"{key} of {where}")]
+    if terms:
         account.say(
-            f"The lens of {account.name} is distorted ({', '.join(bent)}); the path is that of a lens without distortion."
+            f"The lens of {account.name} is distorted ({', '.join(terms)}); the path is that of a lens without distortion."
         )
     matrix = np.array([[f + b1, b2, width / 2 + cx], [0, f, height / 2 + cy], [0, 0, 1]])
     return integer_pixel_lens(matrix), width, height
@@ -129,22 +131,22 @@ def _lens(sensor: Element | None, id: str, account: Account) -> tuple[NDArray[np
 def _apply_chunk_transform(
     poses: NDArray[np.float64], chunk: Element, name: str, account: Account
 ) -> NDArray[np.float64]:
-    """With the chunk's own rotation, scale and translation, where it has them."""
-    found = chunk.find("transform")
-    if found is None:
+    """Poses with the chunk's own rotation, scale and translation applied, as far as it has them."""
+    transform = chunk.find("transform")
+    if transform is None:
         return poses
     turn, shift, scale = np.eye(3), np.zeros(3), 1.0
-    if found.find("rotation") is not None:
-        turn = line_numbers(_text(found, "rotation"), (9,), f"the chunk's rotation of {name}").reshape(3, 3)
-    if found.find("translation") is not None:
-        shift = line_numbers(_text(found, "translation"), (3,), f"the chunk's translation of {name}")
-    if found.find("scale") is not None:
-        scale = number(_number(_text(found, "scale"), name), f"the chunk's scale of {name}", minimum=1e-9)
+    if transform.find("rotation") is not None:
+        turn = line_numbers(_text(transform, "rotation"), (9,), f"the chunk's rotation of {name}").reshape(3, 3)
+    if transform.find("translation") is not None:
+        shift = line_numbers(_text(transform, "translation"), (3,), f"the chunk's translation of {name}")
+    if transform.find("scale") is not None:
+        scale = number(_number(_text(transform, "scale"), name), f"the chunk's scale of {name}", minimum=1e-9)
     account.say(f"The chunk's transform of {name} is applied: its scale is {scale:.4g}.")
-    made = poses.copy()
-    made[:, :3, :3] = turn @ poses[:, :3, :3]
-    made[:, :3, 3] = scale * poses[:, :3, 3] @ turn.T + shift
-    return made
+    placed = poses.copy()
+    placed[:, :3, :3] = turn @ poses[:, :3, :3]
+    placed[:, :3, 3] = scale * poses[:, :3, 3] @ turn.T + shift
+    return placed
 
 
 def _text(element: Element, tag: str) -> str:

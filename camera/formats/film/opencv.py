@@ -1,8 +1,8 @@
-"""OpenCV's calibration files (YAML or XML of ``cv::FileStorage``): a lens, and the boards' poses where they were saved.
+"""OpenCV's calibration files (YAML or XML of ``cv::FileStorage``): a lens, and the boards' poses if they were saved.
 
 ``camera_matrix`` (3x3, pixels, centres at integers), ``image_width image_height``, ``distortion_coefficients``, and
-``extrinsic_parameters`` (N,6): rotation vector and translation, camera from board. Source: OpenCV, ``samples/cpp/calibration.cpp``
-and ``tutorial_code/calib3d/camera_calibration``, which write them.
+``extrinsic_parameters`` (N,6): rotation vector and translation, camera from board. Source: OpenCV's ``samples/cpp/calibration.cpp``
+and ``tutorial_code/calib3d/camera_calibration``, which write these files.
 """
 
 from __future__ import annotations
@@ -29,41 +29,41 @@ _IDLE = ("calibration_time", "nframes", "nrOfFrames", "nr_of_frames", "board_wid
 
 
 def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """A camera for every view of the board; without views, the cameras of ``like`` with this lens."""
+    """One camera per view of the board; without views, the cameras of ``like`` with this lens."""
     values = account.fields(_nodes(text_of(data, name), name), idle=_IDLE)
-    found = {part: next((key for key in keys if key in values), None) for part, keys in _NAMES.items()}
-    if found["camera_matrix"] is None:
+    keys_of = {part: next((key for key in keys if key in values), None) for part, keys in _NAMES.items()}
+    if keys_of["camera_matrix"] is None:
         raise InputError(
             f"{name} holds no camera_matrix; give OpenCV's calibration file, got {', '.join(values) or 'nothing'}."
         )
-    matrix = numbers(values[found["camera_matrix"]], (3, 3), f"{found['camera_matrix']} of {name}")
+    matrix = numbers(values[keys_of["camera_matrix"]], (3, 3), f"{keys_of['camera_matrix']} of {name}")
     number(float(matrix[0, 0]), f"the focal length of {name}", minimum=1e-3)
-    width, height = _size(values, found, name, like, account)
-    if found["distortion"] is not None and np.any(values[found["distortion"]]):
+    width, height = _size(values, keys_of, name, like, account)
+    if keys_of["distortion"] is not None and np.any(values[keys_of["distortion"]]):
         account.say(f"The lens of {name} is distorted; the path is that of a lens without distortion.")
-    if found["poses"] is None:
-        wanted = like_or_refuse(like, name, "places of its cameras")
-        account.say(f"{name} is a lens without places; the cameras stay where they are and take this lens.")
+    if keys_of["poses"] is None:
+        wanted = like_or_refuse(like, name, "poses of its cameras")
+        account.say(f"{name} has a lens but no poses; the cameras keep theirs and take this lens.")
         poses = wanted.world_from_camera
     else:
-        poses = _poses(values[found["poses"]], name)
+        poses = _poses(values[keys_of["poses"]], name)
     lenses = np.repeat(matrix[None], len(poses), axis=0)
     return CameraPath(poses, lenses, width, height, like.fps if like else 24.0)
 
 
 def _poses(value: Any, name: str) -> NDArray[np.float64]:
     rows = numbers(value, (-1, 6), f"extrinsic_parameters of {name}")
-    made = np.repeat(np.eye(4)[None], len(rows), axis=0)
-    made[:, :3, :3] = scipy_rotation().from_rotvec(rows[:, :3]).as_matrix()
-    made[:, :3, 3] = rows[:, 3:]
-    return inverse(made)
+    poses = np.repeat(np.eye(4)[None], len(rows), axis=0)
+    poses[:, :3, :3] = scipy_rotation().from_rotvec(rows[:, :3]).as_matrix()
+    poses[:, :3, 3] = rows[:, 3:]
+    return inverse(poses)
 
 
 def _size(
-    values: Any, found: dict[str, str | None], name: str, like: CameraPath | None, account: Account
+    values: Any, keys_of: dict[str, str | None], name: str, like: CameraPath | None, account: Account
 ) -> tuple[int, int]:
-    if found["width"] is not None and found["height"] is not None:
-        return size(values[found["width"]], values[found["height"]], name)
+    if keys_of["width"] is not None and keys_of["height"] is not None:
+        return size(values[keys_of["width"]], values[keys_of["height"]], name)
     wanted = like_or_refuse(like, name, "picture size (image_width, image_height)")
     account.say(
         f"{name} does not say the picture size of its lens; {wanted.width} x {wanted.height}, the scene's, is taken."
@@ -72,13 +72,13 @@ def _size(
 
 
 def _nodes(text: str, name: str) -> dict[str, Any]:
-    """Matrices, numbers and strings by name; other nodes have the value None."""
+    """Matrices, numbers and strings by name; other nodes become None."""
     import cv2
 
     try:
         storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
         if not storage.isOpened():
-            raise InputError(f"{name} is no file of OpenCV's; give the calibration that cv::FileStorage wrote.")
+            raise InputError(f"{name} is not an OpenCV file; give the calibration that cv::FileStorage wrote.")
         root = storage.root()
         names: list[str] = list(root.keys())
         return {key: _value(root.getNode(key)) for key in names}

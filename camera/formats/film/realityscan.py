@@ -1,8 +1,8 @@
 """RealityScan's (formerly RealityCapture's) cameras as CSV: "Internal/External camera parameters".
 
-Columns ``name x y alt heading pitch roll f px py k1 .. k4 t1 t2``. World with z up; degrees; the camera's axes are x right, y up,
-z backward, and all angles zero look straight down with the picture's top to the north (y): R = Rz(-heading) Rx(pitch) Ry(roll).
-``f px py`` are millimetres on a sensor whose longer side has 36. Source: Epic's "RealityCapture XMP camera math" and nerfstudio's
+Columns ``name x y alt heading pitch roll f px py k1 .. k4 t1 t2``. World z-up; degrees; camera axes x right, y up, z backward. At zero
+angles the camera looks straight down with the picture's top to the north (y): R = Rz(-heading) Rx(pitch) Ry(roll).
+``f px py`` are millimetres on a sensor with a longer side of 36 mm. Source: Epic's "RealityCapture XMP camera math" and nerfstudio's
 ``realitycapture_utils.py``, which call the scale of px and py unclear.
 """
 
@@ -51,10 +51,10 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
     account.say(
         f"{name} does not say the picture size of its lens; {wanted.width} x {wanted.height}, the scene's, is taken."
     )
-    bent = [key for key in _DISTORTION if key in values and values[key].any()]
-    if bent:
+    terms = [key for key in _DISTORTION if key in values and values[key].any()]
+    if terms:
         account.say(
-            f"The lens of {name} is distorted ({', '.join(bent)}); the path is that of a lens without distortion."
+            f"The lens of {name} is distorted ({', '.join(terms)}); the path is that of a lens without distortion."
         )
     poses = np.repeat(np.eye(4)[None], len(body), axis=0)
     angles = np.stack([-values["heading"], values["pitch"], values["roll"]], axis=1)
@@ -64,7 +64,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
 
 
 def write(path: CameraPath) -> bytes:
-    """Raise `InputError` for skewed lenses and pixels that are not square."""
+    """Write the table; raises `InputError` for skewed lenses and non-square pixels."""
     lens.require_square(path, "RealityScan's CSV")
     poses, unit = nerfstudio_from_opencv(path.world_from_camera), FULL_FRAME_MM / max(path.width, path.height)
     heading, pitch, roll = scipy_rotation().from_matrix(poses[:, :3, :3]).as_euler("ZXY", degrees=True).T
@@ -89,8 +89,8 @@ def _lenses(values: dict[str, NDArray[np.float64]], like: CameraPath) -> NDArray
     unit = max(like.width, like.height) / FULL_FRAME_MM
     if not (values["f"] > 1e-3).all():
         raise InputError(f"The focal length of camera {int(np.argmin(values['f']))} is not positive.")
-    made = np.repeat(np.eye(3)[None], len(values["f"]), axis=0)
-    made[:, 0, 0] = made[:, 1, 1] = values["f"] * unit
-    made[:, 0, 2] = (like.width - 1) / 2 + values.get("px", 0.0) * unit
-    made[:, 1, 2] = (like.height - 1) / 2 + values.get("py", 0.0) * unit
-    return made
+    matrices = np.repeat(np.eye(3)[None], len(values["f"]), axis=0)
+    matrices[:, 0, 0] = matrices[:, 1, 1] = values["f"] * unit
+    matrices[:, 0, 2] = (like.width - 1) / 2 + values.get("px", 0.0) * unit
+    matrices[:, 1, 2] = (like.height - 1) / 2 + values.get("py", 0.0) * unit
+    return matrices

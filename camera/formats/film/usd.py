@@ -1,8 +1,8 @@
 """Cameras of OpenUSD files (.usda, .usdc, .usd, .usdz): the first perspective camera, animated or static. Reading needs ``usd-core``.
 
-World from camera, x right, y up, z backward; matrices of row vectors; ``metersPerUnit`` (0.01 where it is not said) and ``upAxis`` are
-followed, so that lengths are metres and y points up. Focal length and apertures share a unit; offsets move the aperture. Source:
-OpenUSD, ``UsdGeomCamera`` and ``UsdGeomMetrics``. Written is text that needs no package.
+World from camera, x right, y up, z backward; matrices of row vectors. ``metersPerUnit`` (default 0.01) and ``upAxis`` are applied, so
+that lengths are metres and y points up. Focal length and apertures share a unit; offsets shift the aperture. Source: OpenUSD,
+``UsdGeomCamera`` and ``UsdGeomMetrics``. `write` makes text and needs no package.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _Y_FROM_Z_UP = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 
 
 def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """The size is that of ``like``; the rate that of the stage. Raises `InputError`, also where ``usd-core`` is missing."""
+    """Read the camera; the size is that of ``like``, the rate that of the stage. Raises `InputError`, also if ``usd-core`` is missing."""
     wanted = like_or_refuse(like, name, "picture size")
     try:
         _part("Usd")
@@ -52,9 +52,9 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
 
 
 def write(path: CameraPath) -> bytes:
-    """Text (usda) of one camera with a sample per frame, in metres, on a sensor 36 mm wide; raises `InputError` for non-square pixels.
+    """Write text (usda) of one camera with a sample per frame, in metres, on a sensor 36 mm wide; raises `InputError` for non-square pixels.
 
-    USD counts focal lengths and apertures in tenths of the scene's unit, here decimetres.
+    USD's focal lengths and apertures are in tenths of the scene's unit, here decimetres.
     """
     lens.require_square(path, "USD")
     across = FULL_FRAME_MM / 100
@@ -89,7 +89,7 @@ def _samples(values: Any) -> str:
 
 
 def _stage(file: Path, name: str) -> Any:
-    """Open the stage of a single file; refuses files that would load other files, wherever these are."""
+    """Open the stage of a single file; refuses files that would load other files."""
     layer = _part("Sdf").Layer.FindOrOpen(str(file))
     if layer is None:
         raise InputError(f"{name} is no whole USD file; export it again.")
@@ -103,13 +103,13 @@ def _stage(file: Path, name: str) -> Any:
 
 
 def _has_value_clips(layer: Any) -> bool:
-    """Whether any prim takes its samples from other files, which USD opens only when it needs a sample."""
+    """Whether any prim takes samples from other files (value clips), which USD opens only when it needs a sample."""
     Sdf = _part("Sdf")
     found: list[bool] = []
 
     def look(path: Any) -> None:
         if path.IsPrimPath() or path.IsPrimVariantSelectionPath():
-            prim = layer.GetPrimAtPath(path)  # none for a set of variants itself
+            prim = layer.GetPrimAtPath(path)  # None for a variant set itself
             found.append(bool(prim) and prim.HasInfo("clips"))
 
     layer.Traverse(Sdf.Path.absoluteRootPath, look)
@@ -144,7 +144,7 @@ def _say_attributes(prim: Any, account: Account) -> None:
 
 
 def _moments(stage: Any, prim: Any, camera: Any, account: Account) -> tuple[NDArray[np.float64], float]:
-    """Time codes of the frames, and the rate of the frames."""
+    """Time codes of the frames, and their rate."""
     UsdGeom = _part("UsdGeom")
     keys = {time for name in _LENS[:-1] for time in camera.GetPrim().GetAttribute(name).GetTimeSamples()}
     above = prim
@@ -167,13 +167,13 @@ def _moments(stage: Any, prim: Any, camera: Any, account: Account) -> tuple[NDAr
 
 
 def _to_metres(worlds: NDArray[np.float64], stage: Any, account: Account) -> NDArray[np.float64]:
-    """Poses (F,4,4) with y up and in metres, of matrices that may scale."""
+    """Poses (F,4,4), y-up and in metres, from matrices that may scale."""
     UsdGeom = _part("UsdGeom")
     unit = float(UsdGeom.GetStageMetersPerUnit(stage))
     if not UsdGeom.StageHasAuthoredMetersPerUnit(stage):
         account.say(f"{account.name} does not say its unit; USD's own, the centimetre, is taken.")
     elif unit != 1:
-        account.say(f"{account.name} counts in {unit:g} m; its path is in metres.")
+        account.say(f"{account.name} has a unit of {unit:g} m; its path is in metres.")
     scale = np.linalg.norm(worlds[:, :3, :3], axis=1)
     if np.abs(scale - 1).max() > 1e-3:
         account.say(
@@ -188,7 +188,7 @@ def _to_metres(worlds: NDArray[np.float64], stage: Any, account: Account) -> NDA
 
 
 def _lenses(rows: NDArray[np.float64], like: CameraPath, account: Account) -> NDArray[np.float64]:
-    """(F,3,3) of focal length, apertures and their offsets (F,5); square pixels, the horizontal aperture fills the width."""
+    """(F,3,3) from focal length, apertures and their offsets (F,5); square pixels, the horizontal aperture fills the width."""
     focal, across, down = rows[:, 0], rows[:, 1], rows[:, 2]
     if not ((focal > 0) & (across > 0)).all():
         raise InputError(f"The focal length and aperture of {account.name} should be above 0.")
@@ -199,8 +199,8 @@ def _lenses(rows: NDArray[np.float64], like: CameraPath, account: Account) -> ND
             "its horizontal field of view is kept."
         )
     per_unit = like.width / across
-    made = np.repeat(np.eye(3)[None], len(rows), axis=0)
-    made[:, 0, 0] = made[:, 1, 1] = focal * per_unit
-    made[:, 0, 2] = (like.width - 1) / 2 - rows[:, 3] * per_unit
-    made[:, 1, 2] = (like.height - 1) / 2 + rows[:, 4] * per_unit
-    return made
+    matrices = np.repeat(np.eye(3)[None], len(rows), axis=0)
+    matrices[:, 0, 0] = matrices[:, 1, 1] = focal * per_unit
+    matrices[:, 0, 2] = (like.width - 1) / 2 - rows[:, 3] * per_unit
+    matrices[:, 1, 2] = (like.height - 1) / 2 + rows[:, 4] * per_unit
+    return matrices

@@ -1,7 +1,7 @@
-"""RealityScan's (formerly RealityCapture's) XMP files, one for each picture, alone or in a zip.
+"""RealityScan's (formerly RealityCapture's) XMP files, one per picture, alone or in a zip.
 
-``xcr:Rotation``: 3x3 in rows, camera from world, x right, y down, z forward; ``xcr:Position``: the centre. ``FocalLength35mm`` counts on a
-longer side of 36 mm; ``PrincipalPointU`` and ``V`` are offsets from the middle, in longer sides. Each stands as an attribute or as an element. Source:
+``xcr:Rotation``: 3x3 in rows, camera from world, x right, y down, z forward; ``xcr:Position``: the centre. ``FocalLength35mm`` refers to a
+longer side of 36 mm; ``PrincipalPointU`` and ``V`` are offsets from the centre, in longer sides. Each is an attribute or an element. Source:
 Epic's "XMP alignment" pages and sample, and public converters (AliceVision's, nerfstudio's forum), which agree.
 """
 
@@ -28,18 +28,18 @@ _IDLE = ("Version", "PosePrior", "CalibrationPrior", "CalibrationGroup", "Distor
 
 
 def is_xmp(files: Mapping[str, bytes]) -> bool:
-    """Whether ``files`` (contents by name) hold such cameras."""
+    """Whether ``files`` (contents by name) contain such cameras."""
     return any(name.lower().endswith(".xmp") for name in files)
 
 
 def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """One file, which is one frame."""
+    """Read one file as a path of one frame."""
     called = name if name.lower().endswith(".xmp") else f"{name}.xmp"
     return read_files({called: data}, name, like, account)
 
 
 def read_files(files: Mapping[str, bytes], name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Cameras in the natural order of the files' names; picture size and rate are those of ``like``. Those without a pose are counted."""
+    """Cameras in the natural order of the file names; picture size and rate are those of ``like``. A note counts those without a pose."""
     wanted = like_or_refuse(like, name, "picture size")
     named = sorted((each for each in files if each.lower().endswith(".xmp")), key=natural_key)
     account.fields(dict.fromkeys(files), "files").use(*named)
@@ -57,7 +57,7 @@ def read_files(files: Mapping[str, bytes], name: str, like: CameraPath | None, a
 
 
 def write(path: CameraPath) -> bytes:
-    """A zip of one file for each frame; raises `InputError` for skewed lenses and pixels that are not square."""
+    """Write a zip with one file per frame; raises `InputError` for skewed lenses and non-square pixels."""
     lens.require_square(path, "RealityScan's XMP")
     side = max(path.width, path.height)
     middle = np.array([path.width - 1, path.height - 1]) / 2
@@ -84,11 +84,11 @@ def write(path: CameraPath) -> bytes:
 
 def _fields(data: bytes, name: str) -> dict[str, str]:
     """The fields in RealityScan's own namespace, by their names without the namespace."""
-    found: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for element in tree_of(data, name).iter():
         pairs = [(element.tag, element.text or ""), *element.attrib.items()]
-        found |= {key.rpartition("}")[2]: text for key, text in pairs if key.startswith(f"{{{_SPACE}}}")}
-    return found
+        fields |= {key.rpartition("}")[2]: text for key, text in pairs if key.startswith(f"{{{_SPACE}}}")}
+    return fields
 
 
 def _camera(
@@ -101,11 +101,11 @@ def _camera(
     matrix = pose(np.concatenate([turn, -(turn @ centre)[:, None]], axis=1), where)
     if (kind := fields.get("Coordinates", "absolute")) != "absolute":
         account.say(f"The places of {account.name} are {kind[:20]!r}, and are read as they are.")
-    bent = line_numbers(
+    terms = line_numbers(
         fields.get("DistortionCoeficients") or "0", (1, 2, 3, 4, 5, 6), f"DistortionCoeficients of {where}"
     )
     fields.use("DistortionModel")
-    if np.abs(bent).max() > 1e-9:
+    if np.abs(terms).max() > 1e-9:
         account.say(
             f"The lens of {account.name} is distorted (DistortionCoeficients); the path is that of a lens without distortion."
         )

@@ -1,10 +1,10 @@
 """Arrays of poses: MegaSaM's, ViPE's and Vista4D's npz; LingBot-World's and SpatialVID's ``poses.npy`` and ``intrinsics.npy``.
 
-OpenCV axes; world from camera but for SpatialVID. Vista4D: ``cam_c2w`` (T,4,4) and ``intrinsics`` (T,3,3) in pixels, no size
+OpenCV axes; world from camera except for SpatialVID. Vista4D: ``cam_c2w`` (T,4,4) and ``intrinsics`` (T,3,3) in pixels, no size
 (Eyeline-Labs/Vista4D, ``save_cameras``). SpatialVID: ``poses.npy`` (T,7), translation and quaternion xyzw, camera from world, and
-``intrinsics.npy`` (T,4), fx fy cx cy as fractions (NJU-3DV/SpatialVID, ``utils/c2w.py``). MegaSaM (``sgd_cvd_hr.npz``): ``cam_c2w`` (T,4,4), ``intrinsic`` (3,3) in pixels of
-``images`` (T,H,W,3). ViPE (``pose/NAME.npz``): ``data`` (T,4,4) and ``inds`` (T,), the frames that have a pose. LingBot-World:
-poses (T,4,4) and ``fx fy cx cy`` (T,4) in pixels; the size of the picture stands in neither.
+``intrinsics.npy`` (T,4), fx fy cx cy as fractions (NJU-3DV/SpatialVID, ``utils/c2w.py``). MegaSaM (``sgd_cvd_hr.npz``): ``cam_c2w``
+(T,4,4), ``intrinsic`` (3,3) in pixels of ``images`` (T,H,W,3). ViPE (``pose/NAME.npz``): ``data`` (T,4,4) and ``inds`` (T,), the frames
+that have a pose. LingBot-World: poses (T,4,4) and ``fx fy cx cy`` (T,4) in pixels, no size.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from camera.rotation import from_quaternion, orthonormal
 
 
 def read_megasam(data: bytes, name: str, shapes: Fields, like: CameraPath | None, account: Account) -> CameraPath:
-    """The size comes from its pictures, else from its depth, else from ``like``."""
+    """Read the cameras; the size comes from the file's pictures, else from its depth, else from ``like``."""
     account.fields(shapes, idle=("images", "depths", "depth", "motion_prob", "tstamps"))
     poses = rigid(npz_array(data, "cam_c2w", (-1, 4, 4), name), name)
     matrix = npz_array(data, "intrinsic", (3, 3), name)
     shapes.use("cam_c2w", "intrinsic")
-    seen = shapes.get("images", shapes.get("depths", ()))
-    if len(seen) >= 3:
-        width, height = size(seen[2], seen[1], name)
+    shape = shapes.get("images", shapes.get("depths", ()))
+    if len(shape) >= 3:
+        width, height = size(shape[2], shape[1], name)
     else:
         wanted = like_or_refuse(like, name, "picture size (its images or depths)")
         width, height = wanted.width, wanted.height
@@ -44,7 +44,7 @@ def read_megasam(data: bytes, name: str, shapes: Fields, like: CameraPath | None
 
 
 def read_vipe(data: bytes, name: str, shapes: Fields, like: CameraPath | None, account: Account) -> CameraPath:
-    """Frames without a pose are filled in by time. Lens, size and rate are those of ``like``."""
+    """Read the cameras; frames without a pose are interpolated. Lens, size and rate are those of ``like``."""
     poses = rigid(npz_array(data, "data", (-1, 4, 4), name), name)
     frames = npz_array(data, "inds", (len(poses),), name)
     shapes.use("data", "inds")
@@ -55,7 +55,7 @@ def read_vipe(data: bytes, name: str, shapes: Fields, like: CameraPath | None, a
 
 
 def read_vista4d(data: bytes, name: str, shapes: Fields, like: CameraPath | None, account: Account) -> CameraPath:
-    """Size and rate come from ``like``, as does the lens if the file has none."""
+    """Read the cameras; size and rate come from ``like``, as does the lens if the file has none."""
     account.fields(shapes, idle=("cam_c2w_fsff", "intrinsics_fsff"))
     shapes["cam_c2w"]
     poses = rigid(npz_array(data, "cam_c2w", (-1, 4, 4), name), name)
@@ -64,10 +64,10 @@ def read_vista4d(data: bytes, name: str, shapes: Fields, like: CameraPath | None
         account.say(f"{name} says no lens; that of the scene is taken.")
         return CameraPath(poses, resample_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
     one = len(shapes["intrinsics"]) == 2
-    found = npz_array(data, "intrinsics", (3, 3) if one else (len(poses), 3, 3), name)
-    _check_middle(found.reshape(-1, 3, 3)[:, :2, 2], wanted, name)
+    matrices = npz_array(data, "intrinsics", (3, 3) if one else (len(poses), 3, 3), name)
+    _check_middle(matrices.reshape(-1, 3, 3)[:, :2, 2], wanted, name)
     account.say(_size_note(name, wanted))
-    lenses = np.repeat(found[None], len(poses), axis=0) if one else found
+    lenses = np.repeat(matrices[None], len(poses), axis=0) if one else matrices
     return CameraPath(poses, integer_pixel_lens(lenses), wanted.width, wanted.height, wanted.fps)
 
 
@@ -78,7 +78,7 @@ def write_vista4d(path: CameraPath) -> bytes:
 
 
 def read_spatialvid(rows: NDArray[np.float64], name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """``rows`` (T,7) of a ``poses.npy``. Lens, size and rate are those of ``like``."""
+    """Read ``rows`` (T,7) of a ``poses.npy``. Lens, size and rate are those of ``like``."""
     account.say(f"{name} holds rows of 7 numbers and is read as SpatialVID's: camera from world, quaternion xyzw.")
     account.say(f"{name} says no lens; that of the scene is taken.")
     wanted = like_or_refuse(like, name, "lens")
@@ -87,14 +87,14 @@ def read_spatialvid(rows: NDArray[np.float64], name: str, like: CameraPath | Non
 
 
 def _poses_from_quaternions(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    made = np.repeat(np.eye(4)[None], len(rows), axis=0)
-    made[:, :3, :3] = from_quaternion(rows[:, 3:], order="xyzw")
-    made[:, :3, 3] = rows[:, :3]
-    return inverse(made)
+    poses = np.repeat(np.eye(4)[None], len(rows), axis=0)
+    poses[:, :3, :3] = from_quaternion(rows[:, 3:], order="xyzw")
+    poses[:, :3, 3] = rows[:, :3]
+    return inverse(poses)
 
 
 def _check_middle(middles: NDArray[np.float64], wanted: CameraPath, name: str) -> None:
-    """Raise `InputError` for lenses whose principal points (T,2) lie far from the middle of the scene's picture."""
+    """Raise `InputError` if principal points (T,2) are far from the centre of the scene's picture."""
     if (np.abs(middles / [wanted.width, wanted.height] - 0.5) > 0.25).any():
         raise InputError(
             f"The lenses of {name} point at {middles[0, 0]:.4g}, {middles[0, 1]:.4g}, far from the middle of the scene's {wanted.width} x "
@@ -107,7 +107,7 @@ def _size_note(name: str, wanted: CameraPath) -> str:
 
 
 def read_npy_pair(files: Mapping[str, bytes], name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """``poses.npy`` and ``intrinsics.npy`` of a zip, at any depth; the size is that of ``like``."""
+    """Read ``poses.npy`` and ``intrinsics.npy`` from a zip, at any depth; the size is that of ``like``."""
     inside = account.fields({path.rsplit("/", 1)[-1]: data for path, data in files.items()})
     of_spatialvid = array_shape(inside["poses.npy"], "poses.npy")[1:] == (7,)
     if of_spatialvid:
@@ -170,7 +170,7 @@ def npy_array(data: bytes, shape: tuple[int, ...], name: str) -> NDArray[np.floa
 
 
 def rigid(matrices: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-    """Poses (F,4,4) with exact rotations; raises `InputError` for scaled, mirrored or transposed ones."""
+    """Poses (F,4,4) with orthonormalised rotations; raises `InputError` for scaled, mirrored or transposed ones."""
     if np.abs(matrices[:, 3] - [0, 0, 0, 1]).max() > 1e-4:
         raise InputError(f"The last row of every pose of {name} should be 0 0 0 1; the matrices may be transposed.")
     matrices = matrices.copy()

@@ -16,7 +16,7 @@ from camera.path import CameraPath
 
 
 def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Read tensors only and unpickle nothing else. The rate comes from ``like``, or is 24."""
+    """Read the cameras, unpickling nothing but tensors. The rate comes from ``like``, or is 24."""
     import torch
 
     _check_container(data, name)
@@ -44,7 +44,7 @@ def write(path: CameraPath) -> bytes:
 
 
 def _check_container(data: bytes, name: str) -> None:
-    """A zip, as torch has saved since version 1.6, of bounded size."""
+    """Require a zip of bounded size, as torch saves since version 1.6."""
     with (
         reading(f"{name} is no file of torch.save (version 1.6 or later); save it again."),
         zipfile.ZipFile(io.BytesIO(data)) as archive,

@@ -1,7 +1,7 @@
 """FantasyWorld's camera JSON: ``cameras_interp``, a list of 4x4 matrices, and ``focal_length`` in pixels.
 
-World from camera, OpenCV axes; the principal point is the picture's middle, the size is not in the file; without a focal length
-upstream takes 500 (Fantasy-AMAP/fantasy-world, ``utils.py``, ``cameras_json_to_camera_list``).
+World from camera, OpenCV axes; the principal point is the picture's centre, the size is not in the file; without a focal length
+upstream uses 500 (Fantasy-AMAP/fantasy-world, ``utils.py``, ``cameras_json_to_camera_list``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FOCAL_PX = 500.0
 
 
 def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Picture size and rate are those of ``like``."""
+    """Read the cameras; picture size and rate are those of ``like``."""
     fields = account.fields(values)
     matrices = entries(fields, "cameras_interp", name)
     poses = np.stack([pose(each, f"camera {index} of {name}") for index, each in enumerate(matrices)])
@@ -40,7 +40,7 @@ def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account:
 
 
 def write(path: CameraPath) -> bytes:
-    """Raise `InputError` for lenses that zoom, are off the centre, or have pixels that are not square."""
+    """Write the JSON; raises `InputError` for lenses that zoom, are off-centre, or have non-square pixels."""
     lens.require_one_lens(lens.require_centred_square(path, "FantasyWorld's JSON"), "FantasyWorld's JSON")
     values = {"focal_length": float(path.intrinsics[0, 0, 0]), "cameras_interp": path.world_from_camera.tolist()}
     return json.dumps(values).encode()

@@ -1,7 +1,7 @@
-"""I2V3D's ``save_camera_infos.json``: per camera its place, a point ahead and a point above that, and one field of view.
+"""I2V3D's ``save_camera_infos.json``: per camera its position, a point ahead and a point above that, and one field of view.
 
-The world stands on the first camera with x left, y up, z forward. ``start_pos`` is the camera's centre, ``end_pos`` lies
-ahead by 0.05 focal lengths in picture heights, ``up_pos`` lies 0.025 above ``end_pos``; ``fov`` is horizontal, in degrees.
+The world frame is at the first camera with x left, y up, z forward. ``start_pos`` is the camera's centre, ``end_pos`` is 0.05 focal
+lengths (in picture heights) ahead, ``up_pos`` is 0.025 above ``end_pos``; ``fov`` is horizontal, in degrees.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from camera.formats.parsing import entries, field, number, numbers
 from camera.path import CameraPath
 
 FLIP = np.diag([-1.0, -1.0, 1.0])
-"""Between x right, y down and x left, y up."""
+"""Converts between x right, y down and x left, y up."""
 
 SIZE = (512, 288)
-"""Width and height of the pictures that upstream's files were made from."""
+"""Width and height of the pictures of upstream's files."""
 
 
 def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """The size is that of ``like``, or 512x288; pixels are square."""
+    """Read the cameras; the size is that of ``like``, or 512x288; pixels are square."""
     values = account.fields(values)
     frames = len(entries(values, "start_pos", name))
     start, end, up = (numbers(field(values, key, name), (frames, 3), f"{key!r} of {name}") for key in _KEYS)
@@ -36,7 +36,7 @@ def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account:
     lengths = np.linalg.norm(forward, axis=1) * np.linalg.norm(above, axis=1)
     flat = np.linalg.norm(right, axis=1) <= 1e-6 * lengths
     if flat.any() or not (lengths > 0).all():
-        raise InputError(f"Camera {int(np.argmax(flat))} of {name} has no direction: its three points lie on one line.")
+        raise InputError(f"Camera {int(np.argmax(flat))} of {name} has no direction: its three points are on one line.")
     poses = np.repeat(np.eye(4)[None], frames, axis=0)
     axes = [right, np.cross(forward, right), forward]
     poses[:, :3, :3] = FLIP @ np.stack([axis / np.linalg.norm(axis, axis=1, keepdims=True) for axis in axes], axis=-1)
@@ -47,7 +47,7 @@ def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account:
 
 
 def write(path: CameraPath) -> bytes:
-    """The first camera becomes the world. Raises `InputError` for a path that zooms."""
+    """Write the cameras relative to the first one. Raises `InputError` for a path that zooms."""
     path = lens.require_centred_square(
         lens.require_one_lens(path, "I2V3D's camera JSON"), "I2V3D's camera JSON"
     ).relative_to_first()

@@ -144,7 +144,7 @@ def test_keys_move_in_time_past_others_or_with_all_that_follow(move):
     copies = edits.copy_keys(move, [1, 3], 4.5)
     assert [key.time for key in copies.keys] == [0, 1, 2, 3, 4, 4.5, 6.5] and copies.seconds == 6.5
     same(copies.keys[-1].camera, move.keys[3].camera)
-    with pytest.raises(InputError, match="already stands"):
+    with pytest.raises(InputError, match="already at"):
         edits.add_key(move, move.keys[1])
     with pytest.raises(InputError, match="at least one key"):
         edits.delete_keys(move, range(5))
@@ -193,7 +193,7 @@ def test_a_saved_key_that_is_wrong_is_refused_in_words(move):
 
 
 def test_constant_speed_refuses_what_it_would_ignore(move):
-    with pytest.raises(InputError, match="no holds"):
+    with pytest.raises(InputError, match="own holds"):
         replace(edits.hold_key(move, 1, 0.5), constant_speed=True)
 
 

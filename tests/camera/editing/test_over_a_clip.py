@@ -117,11 +117,11 @@ def test_ends_are_the_clips_own_by_choice(one, follows):
     alone = edits.delete_keys(free, [0])
     same(path_of(alone, frames=FRAMES).sliced(slice(0, 1)), beside(0, 0.5, pan=8, zoom=2))
     assert overridden_stretches(alone) == [(0.0, 4.0)]
-    with pytest.raises(InputError, match="first frame is to be the clip's own"):
+    with pytest.raises(InputError, match="first frame is set to be the clip's own"):
         edits.overwrite_key(follows, 0, beside(0, 0.1))
     at_start = edits.overwrite_key(replace(follows, same_first=False), 0, beside(0, 0.1))
     assert not at_start.keys[0].follows
-    with pytest.raises(InputError, match="last frame is to be the clip's own"):
+    with pytest.raises(InputError, match="last frame is set to be the clip's own"):
         edits.add_key(follows, Key(beside(40, 0.1), 4.0))
 
 
@@ -135,8 +135,8 @@ def test_a_key_that_follows_keeps_following_when_it_is_moved(one):
 
 def test_the_whole_runs_as_the_clip_does(one):
     for change, words in (
-        ({"loop": True}, "without loop"), ({"easing": "ease"}, "without loop"), ({"speed": ((0, 1), (1, 1))}, "without loop"),
-        ({"seconds": 5.0}, "as long as the clip, 4 s"), ({"source": CLIP.resized(160, 90)}, "one size"),
+        ({"loop": True}, "own loop"), ({"easing": "ease"}, "own loop"), ({"speed": ((0, 1), (1, 1))}, "own loop"),
+        ({"seconds": 5.0}, "as long as the clip, 4 s"), ({"source": CLIP.resized(160, 90)}, "same picture size"),
         ({"source": None}, "only in a move that has one"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=words):
@@ -168,7 +168,7 @@ def test_messages_edit_it_and_undoing_has_a_name(one):
     told = describe_move(followed.move, origin=frame(0))
     assert told["over_clip"] and told["overridden"] == [(0.0, 3.0)] and told["keys"][2]["follows"]
     for asked, words in (
-        ({"do": "append", "camera": write_camera(frame(3))}, "go to a frame"), ({"do": "loop", "loop": True}, "without loop"),
+        ({"do": "append", "camera": write_camera(frame(3))}, "go to a frame"), ({"do": "loop", "loop": True}, "own loop"),
         ({"do": "ends"}, "same_first or same_last"), ({"do": "retime", "seconds": 9}, "as long as the clip"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=words):

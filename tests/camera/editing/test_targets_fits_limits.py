@@ -57,7 +57,7 @@ def test_a_target_is_kept_where_it_is_wanted_at_the_size_it_had():
     np.testing.assert_allclose(np.linalg.norm(kept.centres - TARGET, axis=1), np.linalg.norm(TARGET), rtol=1e-9)
     with pytest.raises(InputError, match="behind the camera"):
         targets.keep_framed(walk(), TARGET - [0, 0, 2.6])
-    with pytest.raises(InputError, match="stands at the target"):
+    with pytest.raises(InputError, match="is at the target"):
         targets.look_at_target(walk(), walk().centres[4])
 
 

@@ -71,7 +71,7 @@ def test_senseless_turns_are_refused():
         navigation(made, [Turn(0, 10, "jump")])
     with pytest.raises(InputError, match="2 frames or more"):
         navigation(made, [Turn(5, 30, "W")])
-    with pytest.raises(InputError, match="its length"):
+    with pytest.raises(InputError, match="needs a length"):
         turns_of(made, [30], ["W"])
 
 

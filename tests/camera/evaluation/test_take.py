@@ -103,7 +103,7 @@ def test_a_roll_is_told_with_its_side():
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(InputError, match="2 placed frames"):
         compare_paths(chosen(orbit(), [0]), orbit(), frames=[0])
-    with pytest.raises(InputError, match="37 cameras came with 3"):
+    with pytest.raises(InputError, match="37 cameras with 3"):
         compare_paths(orbit(), orbit(), frames=[0, 1, 2])
     with pytest.raises(InputError, match="ascend"):
         compare_paths(chosen(orbit(), [0, 1]), orbit(), frames=[1, 0])

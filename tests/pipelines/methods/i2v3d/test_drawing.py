@@ -106,7 +106,7 @@ def test_auto_takes_what_a_trial_found_clearly_faster_and_says_it(monkeypatch, o
 
 
 def test_little_is_drawn_plainly_without_a_trial(monkeypatch):
-    monkeypatch.setattr(renderer, "refusal", lambda: pytest.fail("OpenGL was begun"))
+    monkeypatch.setattr(renderer, "refusal", lambda: pytest.fail("OpenGL was opened"))
     assert choose_renderer(AUTO, ENOUGH_PIXELS - 1) == (PLAIN, "Objects were drawn by the plain renderer.")
 
 
