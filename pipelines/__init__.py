@@ -1,7 +1,7 @@
-"""Everything with weights: one folder per method, and what they share.
+"""Everything with weights: one folder per method, and the code they share.
 
-The public face: `open_picture`, `rehearse` and `shoot`; `NAMES` and `method` (records, cheap to import: no torch); `Shot`,
-`generate` and `forecast` for callers that frame a shot themselves.
+Public functions: `open_picture`, `rehearse` and `shoot`; `NAMES` and `method` (records, cheap to import: no torch); `Shot`,
+`generate` and `forecast` for callers that fit scene and path to a method's frame themselves.
 """
 
 from camera._moved import install

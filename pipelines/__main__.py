@@ -57,8 +57,8 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _run_all(given: argparse.Namespace) -> int:
-    """Every shot of a list, in its order, as many at once as there are replicas; one that is refused is told, the others
-    are shot. Those that an earlier run finished are not shot again."""
+    """Shoot a list in order, as many shots at once as there are replicas. A refused shot is reported and the rest
+    continue; shots finished by an earlier run are skipped."""
     from pipelines.cli.batch import in_order, shots_of
     from pipelines.options import RunOptions
     from pipelines.runtime.pool.together import parallel_shots
@@ -124,7 +124,7 @@ def _shoot_and_save(given: argparse.Namespace, shot: Shot, moves: Moves | None) 
 
 
 def _save_result(out: Path, shot: Shot, clip: Clip, *, begun: VideoPrefix | None, **of_record: Any) -> SavedResult:
-    """The files of a result, under the name of ``out``; ``of_record``: see `pipelines.results.record.record`."""
+    """Save the files of a result under the name ``out``; ``of_record``: see `pipelines.results.record.record`."""
     from pipelines.results.embedded_scene import scene_to_embed
     from pipelines.results.record import record, save
 
@@ -133,7 +133,7 @@ def _save_result(out: Path, shot: Shot, clip: Clip, *, begun: VideoPrefix | None
 
 
 def _going_on(video: Path, shot: Shot) -> Shot:
-    """The shot one chunk longer than the result ``video``, going on from it."""
+    """The shot that continues the result ``video`` by one chunk."""
     from pipelines.methods.gen3c.continuation import continue_shot, read_shot
 
     clip, made = read_shot(video)
@@ -148,7 +148,7 @@ def _preview(given: argparse.Namespace) -> int:
     from pipelines.rehearsal import rehearse
 
     if given.inpaint and given.holes != "completed":
-        raise InputError(f"--inpaint paints what --holes completed invents; with --holes {given.holes} leave it out.")
+        raise InputError(f"--inpaint works only with --holes completed; leave it out with --holes {given.holes}.")
     with tempfile.TemporaryDirectory(prefix="reshoot-") as folder:
         shot, moves = shot_of(method(given.name), given, Path(folder))
     given.out.parent.mkdir(parents=True, exist_ok=True)

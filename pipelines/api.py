@@ -99,9 +99,10 @@ def open_splats(
 ) -> Scene:
     """A file of Gaussian splats (3DGS or compressed .ply, .splat, SPZ, SOG, glTF) as a still scene.
 
-    Methods see it as one picture with depth, rendered from ``camera``'s first frame, from the origin or from in front of the
-    scene; rehearsals draw the splats. ``up``: the file's up axis ("y-down", "y-up", "z-up", "z-down"), "auto" for the
-    convention of its format. ``fov_degrees``: horizontal, if no camera is given. Raises `InputError` for other files.
+    Methods receive it as one picture with depth, rendered from ``camera``'s first frame, or without ``camera`` from the
+    origin or from in front of the scene; rehearsals draw the splats. ``up``: the file's up axis ("y-down", "y-up", "z-up",
+    "z-down"), "auto" for the convention of its format. ``fov_degrees``: horizontal, if no camera is given. Raises
+    `InputError` for other files.
     """
     from pipelines.splats import scene
 
@@ -167,7 +168,8 @@ def rehearse(
     """Prepare a rehearsal of ``path`` over the 3D cache of ``scene``; runs on any CPU, without weights. Call `Rehearsal.save`.
 
     ``side``: pixels of the longer side, at most the path's own. ``holes``: "filled" from the background, "remembered" from
-    what stands still at other times of a clip, "shown" in a signal colour, or "map". ``aperture``, ``focus``, ``shutter``: depth of field and motion blur, see `pipelines.project.look.Look`.
+    static parts at other times of a clip, "shown" in a signal colour, or "map". ``aperture``, ``focus``, ``shutter``: depth
+    of field and motion blur, see `pipelines.project.look.Look`.
     """
     scale = min(1.0, side / max(path.width, path.height))
     width, height = (max(16, round(length * scale)) for length in (path.width, path.height))
@@ -202,7 +204,7 @@ class Result:
 
         file = Path(file)
         if file.suffix.lower() != ".mp4":
-            raise InputError(f"A shot is saved as mp4; give a name that ends in .mp4 in place of {file.name!r}.")
+            raise InputError(f"A shot is saved as mp4; use a name that ends in .mp4 instead of {file.name!r}.")
         carries = scene_to_embed(self.clip, self.shot.scene, goes_on=self.shot.method.goes_on is not None)
         return save(file.parent, file.stem, self.clip, record(self.shot, report=self.report), carries=carries)
 
@@ -221,7 +223,7 @@ class Shooter:
         return last
 
     def steps(self, name: str, scene: Scene, path: CameraPath, **wishes: Any) -> Iterator[Progress | Result]:
-        """The same, step by step: yields `Progress`, and a `Result` for every clip; each replaces the previous one.
+        """Like calling it, step by step: yields `Progress`, and a `Result` for every clip; each replaces the previous one.
 
         Closing the iterator cancels after the step in progress.
         """
@@ -247,8 +249,8 @@ class Shooter:
         after: Result | None = None,
         **wishes: Any,
     ) -> Shot:
-        """Prepare the shot in the method's frame: scene and path are fitted to ``size`` (width, height in pixels), by default the
-        method's own, by ``fit`` ("crop", "pad", "stretch"). The path keeps its number of frames; errors say which numbers a method takes.
+        """Prepare the shot: fit scene and path to ``size`` (width, height in pixels; by default the method's own) by ``fit``
+        ("crop", "pad", "stretch"). The path keeps its number of frames; errors list the numbers that a method accepts.
 
         ``wishes``: settings of the method by name (seed, steps, prompt ...) and options of a run (weights, memory ...).
         ``after``: a result that the path begins with. Raises `InputError` for an unknown method or setting.

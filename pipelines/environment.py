@@ -29,5 +29,5 @@ def cache_folder(variable: str, name: str = "") -> Path:
 
 
 def on_zerogpu() -> bool:
-    """Whether this process is a Space on ZeroGPU (what the spaces package reads too)."""
+    """Whether this process is a Space on ZeroGPU; reads the same variable as the spaces package."""
     return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")

@@ -101,7 +101,7 @@ class Method:
     title: str
     summary: str
     camera_use: str
-    """One line: how the camera enters this method, and what of a path it cannot follow."""
+    """One line: how the camera enters this method, and which parts of a path it cannot follow."""
     nominal: bool
     """Whether the drawn path is only nominal: the method does not receive the poses."""
     paper: str
@@ -126,10 +126,9 @@ class Method:
     blank: Callable[[], Scene] | None = None
     """The scene of a run without a picture; None if the method always needs one."""
     rendered: tuple[str, ...] = ()
-    """Names of companion videos that are renders of the scene and not network output, and of such values of the setting
-    ``make``."""
+    """Companion videos, and values of the setting ``make``, that are renders of the scene rather than network output."""
     trained_moves: TrainedMoves | None = None
-    """None if it is not published."""
+    """None if not published."""
     projects: str = ""
     """Dotted module with ``read_project``, ``new_project`` and ``with_kept`` if scenes can contain objects and are saved as projects."""
 
@@ -138,7 +137,7 @@ class Method:
         if after is None:
             return
         if self.goes_on is None:
-            raise InputError(f"{self.title} cannot go on from a finished video; shoot the whole path in one go.")
+            raise InputError(f"{self.title} cannot continue a finished video; shoot the whole path in one go.")
         self.goes_on(after, path, settings)
 
 
@@ -146,7 +145,7 @@ class Method:
 class Progress:
     """One step of a running job. ``preview`` is an early frame (H,W,3) uint8 where there is one.
 
-    ``seconds_left``: until the phase ends; the runtime fills it in, pipelines leave it.
+    ``seconds_left``: until the phase ends; set by the runtime, not by pipelines.
     """
 
     phase: str

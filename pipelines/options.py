@@ -16,7 +16,7 @@ MODES: tuple[str, ...] = (*EXACT, FP8, INT8)
 STEP_CACHES: tuple[str, ...] = ("none", "first block", "TaylorSeer", "MagCache")
 ATTENTION: tuple[str, ...] = ("default", "native", "_native_cudnn", "flash", "_flash_3", "sage", "xformers")
 MOST_GPUS = 8
-"""Of one shot."""
+"""Most GPUs of one shot."""
 
 
 @dataclass(frozen=True, kw_only=True)

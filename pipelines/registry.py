@@ -35,7 +35,7 @@ def _find_folders() -> list[str]:
 
 @cache
 def _find_entry_points() -> dict[str, EntryPoint]:
-    """Entry points of other packages by name, without loading them; logs and skips names that are taken or invalid."""
+    """Entry points of other packages by name, without loading them; logs and skips duplicate or invalid names."""
     taken, found = set(_find_folders()), {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         if not _NAME.fullmatch(entry.name) or entry.name in taken:
@@ -49,7 +49,7 @@ def _find_entry_points() -> dict[str, EntryPoint]:
 NAMES: tuple[str, ...] = (*_find_folders(), *_find_entry_points())
 """All methods, in the order in which they are listed."""
 ALSO: tuple[str, ...] = NAMES[len(FIVE) :]
-"""Those beside the five."""
+"""The methods beside the five."""
 
 
 @cache
@@ -74,11 +74,11 @@ def records(names: Iterable[str] = NAMES) -> list[Method]:
 
 
 def _load_record(entry: EntryPoint) -> Method:
-    """The record that an entry point names; whatever importing it raises becomes one sentence."""
+    """Load the record of an entry point; any error while importing it becomes an `InputError` of one sentence."""
     try:
         found: Any = entry.load()
     except Exception as error:
         raise InputError(f"The method {entry.name} ({entry.value}) cannot be loaded: {error}") from error
     if not isinstance(found, Method) or found.name != entry.name:
-        raise InputError(f"The method {entry.name} ({entry.value}) cannot be loaded: that is no record of this name.")
+        raise InputError(f"The method {entry.name} ({entry.value}) cannot be loaded: it is no record with this name.")
     return found

@@ -54,7 +54,7 @@ class Rehearsal:
             text += " The path leaves the scene behind: shorten the move or aim back at the subject."
         if self.completed:
             maker = "by your model" if self.completed == "model" else "from patches of the picture"
-            text += f" What is new was invented once for all frames, {maker}."
+            text += f" The new parts were invented once for all frames, {maker}."
         return f"{text} {self.look}".rstrip()
 
 
@@ -69,14 +69,14 @@ def rehearse(
     exposure: Exposure | None = None,
     moving: NDArray[np.bool_] | None = None,
 ) -> Iterator[Progress | Rehearsal]:
-    """Render ``path`` into ``video``, yielding progress and, last, the `Rehearsal`; closing it cancels, no file stays.
+    """Render ``path`` into ``video``, yielding progress and, last, the `Rehearsal`; closing it cancels and leaves no file.
 
     ``holes``: "filled" from the background side in every frame, "completed" once for all frames by a second layer,
     "remembered" from static parts at other times of a clip (`camera.completion.remember`) with the rest filled, "shown" in
     a signal colour, or "map": white where the scene shows nothing. ``inpaint``: the user's own model for the colours of the
     second layer. ``moving`` (F,H,W) in the frame of ``scene``: True on moving parts in addition to the detected ones, for
     "remembered". ``exposure``: depth of field and motion blur, not for a map. Concurrent rehearsals take turns, see
-    `pipelines.turns`; those of one folder belong to one visitor.
+    `pipelines.turns`; rehearsals in one folder belong to one visitor.
     """
     steps = _rehearse_steps(scene, path, video, renderer, holes, inpaint, None if holes == "map" else exposure, moving)
     yield from TURNS.shared(video.parent, steps)
@@ -100,7 +100,7 @@ def _rehearse_steps(
     if holes == "remembered":
         from camera.completion.remember import standing_parts
 
-        yield Progress("Finding what stands still", 0, 1)
+        yield Progress("Finding static parts", 0, 1)
         behind += standing_parts(scene, moving)
     with mp4_writer(video, path.fps, speed="preview") as write:
         images = render_all(
@@ -125,9 +125,7 @@ def _completing(
 ) -> Iterator[Progress]:
     """Append the parts of the second layer to ``behind``."""
     if isinstance(scene, SelfRenderedScene):
-        raise InputError(
-            f"A second layer is made of pictures, and {scene.name} is {scene.source}; have its holes filled."
-        )
+        raise InputError(f"A second layer needs pictures, and {scene.name} is {scene.source}; use filled holes.")
     from camera.completion.complete import MOST_PARTS, parts
 
     for number, part in enumerate(parts(scene, path, inpaint=inpaint)):
@@ -162,7 +160,7 @@ class Viewfinder:
     ) -> tuple[NDArray[np.uint8], float]:
         """Picture (h,w,3) of a path of one frame, with holes in a signal colour, and the share of holes.
 
-        ``frame``: the time, as a frame of the whole path, at which moving parts of the scene are shown.
+        ``frame``: frame of the whole path; sets the time at which moving parts of the scene are shown.
         """
         small = camera.resized(self.path.width, self.path.height)
         frame = min(max(frame, 0), len(self.path) - 1)

@@ -1,8 +1,8 @@
 """Fair scheduling of many visitors' work on one CPU: a visitor with many requests does not delay the others.
 
-Fair queueing (Demers, Keshav, Shenker, "Analysis and Simulation of a Fair Queueing Algorithm", SIGCOMM 1989): the next turn is
-that of the visitor who has had least, and one who comes new has had as much as the least of those who are there. A turn
-ends after a while, between two steps, where someone else waits.
+Fair queueing (Demers, Keshav, Shenker, "Analysis and Simulation of a Fair Queueing Algorithm", SIGCOMM 1989): the next turn
+goes to the visitor with the least service so far; a new visitor starts with the smallest service of those present. A turn
+ends after `TURN_SECONDS`, between two steps, if someone else waits.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LOOK_SECONDS = 0.5
 
 @dataclass(eq=False)
 class _Ticket:
-    """``began``: when its turn began; what it has had of it is counted when it ends."""
+    """``began``: start of its current turn, whose duration is added to the visitor's service at the end."""
 
     visitor: Hashable
     begun: bool = False
@@ -42,13 +42,13 @@ class Turns:
         self._waiting: list[_Ticket] = []
         self._running: list[_Ticket] = []
         self._had: dict[Hashable, float] = {}
-        """Seconds that each visitor who is here has had."""
+        """Seconds of service of every visitor who is present."""
 
     def shared(self, visitor: Hashable, steps: Generator[T, None, None]) -> Generator[T | Progress, None, None]:
         """The items of ``steps``, computed in turns with other visitors' work; turns change after a `Progress`.
 
-        While it waits, a `Progress` says how many are before it, or again what was last; closing it closes ``steps`` and gives
-        the turn on.
+        While it waits, it yields a `Progress` with the number of visitors ahead, or the last `Progress` again. Closing it closes
+        ``steps`` and ends the turn.
         """
         ticket = _Ticket(visitor)
         self._arrive(ticket)
@@ -74,7 +74,7 @@ class Turns:
             yield last or Progress("Waiting for other rehearsals", 0, 1, note=words)
 
     def _before(self, ticket: _Ticket) -> int | None:
-        """How many have their turn before the ticket, after a while; None when it has its turn now."""
+        """How many have their turn before the ticket, after waiting up to `_LOOK_SECONDS`; None when it has its turn now."""
         with self._change:
             if not self._is_next(ticket):
                 self._change.wait(_LOOK_SECONDS)
@@ -83,7 +83,7 @@ class Turns:
             self._waiting.remove(ticket)
             self._running.append(ticket)
             ticket.begun, ticket.began = True, time.monotonic()
-            self._change.notify_all()  # there may be room for another one
+            self._change.notify_all()  # another one may start now
             return None
 
     def _is_next(self, ticket: _Ticket) -> bool:
@@ -96,7 +96,7 @@ class Turns:
         return alone and (ticket.begun or begun < self.most_begun)
 
     def _order(self) -> list[_Ticket]:
-        """Waiting callers, the next one first: those that may continue, then those with the least work done, then in order of arrival."""
+        """Waiting callers in order: first those with started work that may continue, then by least service, then by arrival."""
         return sorted(self._waiting, key=lambda each: (not self._may_begin(each), self._had[each.visitor]))
 
     def _is_over(self, ticket: _Ticket) -> bool:

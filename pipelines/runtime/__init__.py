@@ -1,4 +1,4 @@
 """The runtime that all methods share: weights, memory, speed, one GPU job at a time, ZeroGPU.
 
-`options` imports no torch; `job.run` is the one way to run a method on this machine, `zerogpu` the one on a ZeroGPU Space.
+`pipelines.options` imports no torch; `runner.Runtime.run` runs a method on this machine, `zerogpu.run` on a ZeroGPU Space.
 """

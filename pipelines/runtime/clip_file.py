@@ -1,4 +1,4 @@
-"""A complete clip as one lossless npz file, which the processes and machines of a pool send back."""
+"""A complete clip as one lossless npz file, in which the processes and machines of a pool return it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipelines.runtime.progress_clock import Phase, Report
 
 
 def clip_bytes(clip: Clip, scene: Scene) -> bytes:
-    """Pack ``clip``, shot from ``scene``, for `clip_of_bytes`; frames stay identical to the bit."""
+    """Pack ``clip``, shot from ``scene``, for `clip_of_bytes`; frames stay bit-identical."""
     arrays, facts = clip_arrays(clip, scene)
     head = {"clip": facts, "notes": list(clip.notes), "files": list(clip.files)}
     files = {f"file{number}": np.frombuffer(file, np.uint8) for number, file in enumerate(clip.files.values())}
@@ -27,7 +27,7 @@ def clip_bytes(clip: Clip, scene: Scene) -> bytes:
 
 
 def clip_of_bytes(file: bytes, scene: Scene) -> Clip:
-    """Unpack what `clip_bytes` wrote; ``scene`` is the scene that it was shot from."""
+    """Unpack a file of `clip_bytes`; ``scene`` is the scene that the clip was shot from."""
     with np.load(io.BytesIO(file), allow_pickle=False) as arrays:
         head = json.loads(str(arrays["head"]))
         files = {name: arrays[f"file{number}"].tobytes() for number, name in enumerate(head["files"])}

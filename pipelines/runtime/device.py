@@ -43,7 +43,7 @@ class Device:
         return psutil.virtual_memory().total
 
     def free_bytes(self) -> int:
-        """Bytes that a new job could use, including those that torch holds in reserve."""
+        """Bytes that a new job could use, including memory that torch has cached."""
         if self.is_gpu:
             free, _ = torch.cuda.mem_get_info(self.torch)
             return free + torch.cuda.memory_reserved(self.torch) - torch.cuda.memory_allocated(self.torch)
@@ -106,7 +106,7 @@ def _best() -> str:
 
 
 def _cgroup_room() -> int:
-    """Bytes that a container's limit leaves; a very large number where there is none."""
+    """Bytes left under a container's memory limit; a very large number if there is no limit."""
     try:
         limit = int((_CGROUP / "memory.max").read_text())
         return max(0, limit - int((_CGROUP / "memory.current").read_text()))

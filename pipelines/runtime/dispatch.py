@@ -27,9 +27,9 @@ def generate(
     """Shoot: yields `Progress`, one or more `Clip` (each replaces the one before), and last a `Report`.
 
     Runs in a sibling Space that has the method, on ZeroGPU, on the pool of ``RESHOOT_RAY``, on several GPUs of this machine if
-    the options say so, or on its own device. ``headers`` of the visitor's request charge their own quota in a sibling;
-    ``visitor`` names their kind of account, see `pipelines.runtime.forecast.QUOTAS`. Closing the generator cancels.
-    If the options correct turns, requests another path, see `pipelines.results.responses`. Raises `InputError`.
+    the options say so, or on this machine's device. ``headers`` of the visitor's request let a sibling charge the visitor's
+    quota; ``visitor`` names their kind of account, see `pipelines.runtime.forecast.QUOTAS`. Closing the generator cancels.
+    If the options correct turns, it requests a corrected path, see `pipelines.results.responses`. Raises `InputError`.
     """
     if shot.options.correct_turns:
         from pipelines.results.responses import generate_corrected

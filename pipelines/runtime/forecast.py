@@ -55,8 +55,8 @@ _SAFETY, _START_SECONDS = 1.3, 15.0
 class Forecast:
     """The forecast shown beside the button before a run.
 
-    ``seconds`` on the reference GPU; ``gigabytes`` of the chosen ``mode``; ``words`` one or two sentences;
-    ``refusal`` says what cannot fit and what would, empty when the run may start.
+    ``seconds`` on the reference GPU; ``gigabytes`` of the chosen ``mode``; ``words``: one or two sentences for the user;
+    ``refusal``: why the run does not fit and what would fit, empty if it may start.
     """
 
     seconds: float
@@ -65,7 +65,7 @@ class Forecast:
     words: str
     refusal: str = ""
     weights_gigabytes: float = 0.0
-    """Main memory that loading may take: all that the fastest mode holds on a GPU."""
+    """Main memory needed for loading: the weights that the fastest mode holds on a GPU."""
 
 
 # --- memory ---------------------------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ def choose(needs: Mapping[str, float], free: float, requested: str = AUTO) -> Ch
     """The memory mode for a run that needs ``needs`` gigabytes per mode, on a device with ``free`` gigabytes.
 
     ``requested`` is used if it fits; "auto" is the fastest mode that fits and does not change the picture, 8 bits only if no
-    other mode fits. Raises `InputError` naming what was needed, what is free, and the mode that would fit, if any.
+    other mode fits. Raises `InputError` with the gigabytes needed, those free, and a mode that would fit, if any.
     """
     fitting = [mode for mode in MODES if mode in needs and needs[mode] * HEADROOM <= free]
     if requested != AUTO:
@@ -154,7 +154,7 @@ def check_quota(asked: float, visitor: str, *, size: str = LARGE) -> None:
     if cost > quota.seconds:
         raise InputError(
             f"This run needs {cost} s of ZeroGPU quota and {visitor} has at most {quota.seconds} s a day; "
-            "take fewer steps, fewer frames or a smaller size, or log in with a larger quota."
+            "use fewer steps, fewer frames or a smaller size, or log in with a larger quota."
         )
 
 
@@ -166,7 +166,7 @@ def in_words(seconds: float) -> str:
 
 
 def forecast(shot: Shot, *, free: float, on_gpu: bool) -> Forecast:
-    """Forecast of a run on a device with ``free`` gigabytes; reports, rather than raises, if the run does not fit."""
+    """Forecast of a run on a device with ``free`` gigabytes; if the run does not fit, sets ``refusal`` instead of raising."""
     options = shot.options
     if options.weights == "tiny":
         return Forecast(TINY_SECONDS, TINY_GIGABYTES, FULL, "Tiny random networks: seconds, and noise for a picture.")
@@ -191,7 +191,7 @@ def forecast_zerogpu(shot: Shot) -> Forecast:
     asked = zerogpu_seconds(shot, size=size)
     refusal = told.refusal
     if not refusal and quota_seconds(asked, size=size) > QUOTAS[-1].seconds:
-        refusal = quota_words(asked, size=size) + " Take fewer steps, fewer frames or a smaller size."
+        refusal = quota_words(asked, size=size) + " Use fewer steps, fewer frames or a smaller size."
     words = refusal or f"{told.words} {quota_words(asked, size=size)}"
     return replace(told, seconds=float(asked), words=words, refusal=refusal)
 
@@ -205,12 +205,12 @@ def zerogpu_size() -> str:
 
 
 def _on_processor(seconds: float, needs: Mapping[str, float], free: float) -> Forecast:
-    """Without a GPU networks are float32: twice the gigabytes of the records, all of it in main memory."""
+    """Forecast without a GPU: networks are float32, so they need twice the records' gigabytes, all in main memory."""
     need = 2 * needs.get(FULL, max(needs.values()))
     if need * HEADROOM > free:
         refusal = (
             f"There is no GPU, and the processor would need about {need:.0f} GB of main memory, {free:.0f} GB are free; "
-            "use a GPU, or tiny weights to try everything but the picture."
+            "use a GPU, or try everything but the picture quality with tiny weights."
         )
         return Forecast(seconds, need, FULL, refusal, refusal)
     words = "There is no GPU: expect hours rather than minutes on the CPU."

@@ -36,8 +36,8 @@ DAMAGED_RESULT = "The result of the other Space is damaged or of another version
 
 
 def write_job(file: File, shot: Shot, *, files: bool = False) -> File:
-    """A shot as one npz file: arrays, and a JSON text for the rest. Raises `InputError` where a setting names a file,
-    unless ``files`` says that whoever reads the job sees the same disk."""
+    """Write a shot as one npz file: arrays, and JSON for the rest. Raises `InputError` if a setting names a file,
+    unless ``files`` says that the reader of the job shares this machine's disk."""
     if not files:
         _check_no_files(shot.settings)
     path = shot.path
@@ -57,9 +57,9 @@ def write_job(file: File, shot: Shot, *, files: bool = False) -> File:
 
 
 def read_job(file: str | Path | IO[bytes], *, files: bool = False) -> Shot:
-    """Read what `write_job` wrote; raises `InputError` for anything else, and for jobs that would not fit into memory.
+    """Read a file of `write_job`; raises `InputError` for anything else, and for jobs that would not fit into memory.
 
-    ``files``: the job comes from ourselves and may name files.
+    ``files``: the job comes from this app and may name files.
     """
     with reading("The job file is damaged or of another version; update both Spaces."):
         with zipfile.ZipFile(file) as archive:
@@ -75,14 +75,14 @@ def read_job(file: str | Path | IO[bytes], *, files: bool = False) -> Shot:
         method = registry.method(head["method"])
         settings, options = method.settings.of(head["settings"]), RunOptions.of(head["options"])
         if not files:
-            _check_no_files(settings)  # who sends a job must not have files of this Space read by naming them
+            _check_no_files(settings)  # a foreign job must not make this Space read its own files
         return Shot(method, scene, path, settings, options, after)  # type: ignore[arg-type]
 
 
 # --- who sends it ----------------------------------------------------------------------------------------------------
 
 SECRET_VARIABLE = "RESHOOT_SECRET"
-"""Environment variable: one secret that a hub Space and its siblings share. Without it a Space shoots for no other."""
+"""Environment variable: the secret shared by a hub Space and its siblings. Without it a Space shoots for no other."""
 PROOF_SECONDS = 3600
 _PROOF = struct.Struct(">Q32s")
 
@@ -99,13 +99,15 @@ def sign(file: Path) -> Path:
 def check_sender(file: str | Path) -> None:
     """Raise `InputError` unless the job was signed with this Space's secret (HMAC, SHA-256) within the last hour."""
     if not os.environ.get(SECRET_VARIABLE):
-        raise InputError(f"This Space does not shoot for other Spaces: set the same {SECRET_VARIABLE} here and there.")
+        raise InputError(
+            f"This Space does not shoot for other Spaces: set {SECRET_VARIABLE} to the same value in both."
+        )
     data = Path(file).read_bytes()
     if len(data) > _PROOF.size:
         made, seal = _PROOF.unpack(data[-_PROOF.size :])
         if hmac.compare_digest(seal, _seal(data[: -_PROOF.size], made)) and abs(time.time() - made) <= PROOF_SECONDS:
             return
-    raise InputError(f"This job does not come from a Space that holds this one's {SECRET_VARIABLE}, or it is too old.")
+    raise InputError(f"This job was not signed with this Space's {SECRET_VARIABLE}, or it is too old.")
 
 
 def _seal(data: bytes, made: int) -> bytes:
@@ -118,14 +120,14 @@ def _check_no_files(settings: Settings) -> None:
         if getattr(settings, name):
             label = settings.controls()[name].label
             raise InputError(
-                f"{label}: own files do not travel to another Space; use this method's own Space for them."
+                f"{label}: files on your computer cannot be sent to another Space; use this method's own Space for them."
             )
 
 
 def read_result(file: str | Path) -> tuple[Clip, Report | None]:
-    """The clip and report in a file from `serve`; its frames have been through mp4 compression.
+    """Read the clip and report in a file from `serve`; the clip's frames have been through mp4 compression.
 
-    Raises `InputError` for a damaged file and for one that unpacks to more than an upload may.
+    Raises `InputError` for a damaged file, or one that unpacks to more than an upload may.
     """
     file = Path(file)
     with tempfile.TemporaryDirectory(prefix="reshoot-job-") as folder, reading(DAMAGED_RESULT):

@@ -101,7 +101,7 @@ def _run_in_int8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.
 
 
 def storage_mode(network: nn.Module) -> str | None:
-    """The 8-bit memory mode in which a network's weights are stored; None if they are unchanged."""
+    """The 8-bit memory mode in which a network's weights are stored; None for full precision."""
     for parameter in network.parameters():
         if parameter.dtype == torch.float8_e4m3fn:
             return FP8
@@ -111,7 +111,7 @@ def storage_mode(network: nn.Module) -> str | None:
 
 
 def _precise_patterns(network: nn.Module) -> tuple[str, ...]:
-    """Name patterns that are not cast. Those kept in float32 are among them: T5 reads the type of its ``wo`` too early."""
+    """Name patterns of layers that are not cast, including those that stay in float32: T5 reads the dtype of ``wo`` too early."""
     own = tuple(getattr(network, "_skip_layerwise_casting_patterns", None) or ())
     return DEFAULT_SKIP_MODULES_PATTERN + own + tuple(getattr(network, "_keep_in_fp32_modules", None) or ())
 
@@ -122,7 +122,7 @@ def _precise_patterns(network: nn.Module) -> tuple[str, ...]:
 class _Stage:
     """Keeps the networks of one step on the device; entering a step moves the others off.
 
-    ``together``: sets of component names that work in the same step and stay side by side.
+    ``together``: sets of component names that work in the same step and are on the device together.
     """
 
     def __init__(self, parts: dict[str, nn.Module], together: Sequence[Sequence[str]], device: torch.device) -> None:
@@ -141,7 +141,7 @@ class _Stage:
 
 
 class _Entrance(ModelHook):
-    """Moves a network to the device before it computes, and its inputs with it."""
+    """Moves a network and its inputs to the device before it computes."""
 
     def __init__(self, stage: _Stage, name: str) -> None:
         self.stage, self.name = stage, name
@@ -168,9 +168,9 @@ def _hooks_off(parts: dict[str, nn.Module]) -> None:
 
 
 def _run_in_groups(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
-    """Load large networks layer by layer; the next layer is copied while one computes if the device has streams.
+    """Load large networks layer by layer; if the device has streams, the next layer is copied while one computes.
 
-    The hooks learn the order of layers in the first pass, so they are made anew for every run.
+    The hooks learn the layer order in the first pass, so they are created anew for every run.
     """
     for network in parts.values():
         if weight_bytes(network) < RESIDENT_BYTES:

@@ -13,7 +13,7 @@ from pipelines.options import RunOptions
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of a run; ``steps`` is how many the pipeline counted, 0 when it counted none."""
+    """One phase of a run; ``steps``: number of steps that the pipeline reported, 0 if it reported none."""
 
     name: str
     seconds: float
@@ -27,9 +27,9 @@ class Phase:
 
 @dataclass(frozen=True)
 class Report:
-    """The report of a run: what was chosen and why, and the time and memory it took.
+    """The report of a run: what was chosen and why, and the time and memory used.
 
-    ``revisions``: the commit of every repository whose weights were read, "local folder" for those from one.
+    ``revisions``: the commit of every repository whose weights were read, or "local folder".
     """
 
     method: str
@@ -78,8 +78,8 @@ class Meter(Protocol):
 class Clock:
     """Follows the `Progress` of one run.
 
-    The time before a `Progress` belongs to its phase, since pipelines report after each step; a step 0 announces a phase,
-    so the time before it belongs to the one before.
+    The time before a `Progress` belongs to its phase, since pipelines report after each step. A step 0 announces a phase, so
+    the time before it belongs to the previous phase.
     """
 
     def __init__(self, device: Meter) -> None:

@@ -17,7 +17,7 @@ from pipelines.runtime.progress_clock import Report
 from pipelines.shot import Shot
 
 SIBLINGS_VARIABLE = "RESHOOT_SIBLINGS"
-"""Environment variable: ``gen3c=owner/space,genxd=https://...``, which Space or address shoots which method."""
+"""Environment variable: ``gen3c=owner/space,genxd=https://...``, the Space or address of each method."""
 
 ENDPOINT = "/run_job"
 """API name under which a Space offers `pipelines.runtime.serve.serve`."""
@@ -34,7 +34,7 @@ def siblings() -> dict[str, str]:
 def run(place: str, shot: Shot, *, headers: Mapping[str, str] | None = None) -> Iterator[Progress | Clip | Report]:
     """Like `pipelines.generate`, in the Space ``place``; closing the generator cancels there too.
 
-    ``headers`` of the visitor's own request: their ``x-ip-token`` goes along, so that their quota pays, not this Space's.
+    ``headers`` of the visitor's own request: their ``x-ip-token`` is passed on, so that the visitor's quota is charged.
     """
     from gradio_client import Client, handle_file
     from gradio_client.exceptions import AppError
@@ -62,7 +62,7 @@ def run(place: str, shot: Shot, *, headers: Mapping[str, str] | None = None) -> 
                         yield report
         except (InputError, GeneratorExit):
             raise
-        except AppError as error:  # in the words of that Space
+        except AppError as error:  # an error raised by that Space
             raise InputError(f"The Space {place} stopped responding ({error}); try again.") from error
         except Exception as error:
             raise InputError(
@@ -73,7 +73,7 @@ def run(place: str, shot: Shot, *, headers: Mapping[str, str] | None = None) -> 
 
 
 def _restore_beginning(clip: Clip, after: Clip | None) -> Clip:
-    """The frames that were sent are taken back as they were, since those that return have been through an mp4."""
+    """Replace the frames that were sent by their originals, since the returned ones have been through an mp4."""
     if after is None:
         return clip
     return replace(clip, frames=np.concatenate([after.frames, clip.frames[len(after.frames) :]]))

@@ -33,7 +33,7 @@ _WAIT_SECONDS = 0.5
 
 @dataclass
 class LoadedPipeline:
-    """A pipeline in memory, and the weights it was loaded from and may load more from."""
+    """A pipeline in memory, and the weights that it was loaded from and loads further networks from."""
 
     pipeline: Pipeline
     weights: Weights
@@ -42,7 +42,7 @@ class LoadedPipeline:
 class Runtime:
     """One device and the pipelines loaded for it; `run` may be called from any number of threads.
 
-    ``device``: by default the GPU, or the processor. Jobs run one after another in the order they came.
+    ``device``: by default the GPU, or the CPU if there is none. Jobs run one after another in order of arrival.
     """
 
     def __init__(self, device: Device | None = None) -> None:
@@ -59,9 +59,9 @@ class Runtime:
 
         ``around``: a context in which the placed pipeline runs. ``through``: a generator function that processes everything
         the pipeline yields, in the computing thread; it may raise `pipelines.weights.hub.Cancelled`.
-        Closing the generator cancels after the current step and lets the next job begin. Raises `InputError` for
-        shots that the method can't shoot or that don't fit, weights that aren't available, and lack of memory; after any
-        error the device is free and the next run works.
+        Closing the generator cancels after the current step and starts the next job. Raises `InputError` for shots that the
+        method does not support or that do not fit, for missing weights, and for lack of memory; after any error the device is
+        free and the next run works.
         """
         shot.check()
         forecast = self.forecast(shot)
@@ -73,8 +73,8 @@ class Runtime:
     def exclusive(self, job: Callable[[], Iterator[T]], *, gigabytes: float = 0.0) -> Iterator[Progress | T]:
         """Run ``job()`` as one job of the queue (a training or a reconstruction) and yield its items; yields `Progress` while it waits.
 
-        Least recently used pipelines leave first until ``gigabytes`` are free on the device. Closing the generator closes
-        the job's and lets the next one begin.
+        Evicts least recently used pipelines until ``gigabytes`` are free on the device. Closing the generator closes the job's
+        generator and starts the next job.
         """
         ticket = object()
         try:
@@ -96,7 +96,7 @@ class Runtime:
 
     @property
     def waiting(self) -> int:
-        """Jobs that run or wait."""
+        """Number of running and waiting jobs."""
         return len(self._queue)
 
     # one job at a time
@@ -131,7 +131,7 @@ class Runtime:
         announce: Callable[[Progress], None] = lambda progress: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> LoadedPipeline:
-        """The method's pipeline, loaded now if it is not; becomes the most recently used.
+        """The method's pipeline, loaded if necessary; becomes the most recently used.
 
         ``announce`` is called for downloads and loading, and ``cancelled`` is polled, until the next call for the same method.
         """
@@ -166,7 +166,7 @@ class Runtime:
             self.device.tidy()
 
     def _forget_8_bits(self, wanted: str) -> None:
-        """Drop every pipeline with a network that is not stored as ``wanted``, so that it is loaded anew: 8-bit storage can't be
+        """Drop every pipeline with a network that is not stored as ``wanted``, so that it is loaded anew: 8-bit storage cannot be
         undone, and networks may be shared."""
         others = {stored for stored in (FP8, INT8) if stored != wanted}
         cast = [
@@ -245,7 +245,7 @@ class _Run:
 
 
 def _shrink(shot: Shot, side: int) -> Shot:
-    """The shot at a longer side of about ``side`` pixels, in multiples of 32, for tiny networks."""
+    """The shot with a longer side of about ``side`` pixels, in multiples of 32, for tiny networks."""
     path = shot.path
     scale = side / max(path.width, path.height)
     if scale >= 1:

@@ -20,10 +20,10 @@ from pipelines.runtime.progress_clock import Report
 
 
 def serve(job: str) -> Iterator[tuple[dict, str | None]]:
-    """Shoot a job file for another Space: yields progress as plain values, and last the file with the result, which is
-    there until the generator goes on.
+    """Shoot a job file for another Space: yields progress as plain values, and last the file with the result, which exists
+    until the generator continues.
 
-    An `InputError` is yielded as ``{"refused": sentence}``, since an error's text does not always survive the way.
+    An `InputError` is yielded as ``{"refused": sentence}``, since error texts are not always transmitted.
     """
     try:
         check_sender(job)
@@ -65,7 +65,7 @@ def _pack(folder: Path, clip: Clip, made: Record) -> Path:
 
 
 def _progress_values(progress: Progress) -> dict[str, Any]:
-    """Without the preview picture: it would cost more than the step."""
+    """Progress as plain values, without the preview picture: it would cost more than the step."""
     values = asdict(progress)
     del values["preview"]
     return values

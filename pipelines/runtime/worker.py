@@ -25,10 +25,10 @@ def in_worker_thread(
     failed: Callable[[BaseException], BaseException],
     name: str,
 ) -> Iterator[Any]:
-    """Yield what ``work(tell, cancelled)`` reports, with the remaining seconds in `Progress`; closing it cancels and waits for the end.
+    """Yield the items that ``work(tell, cancelled)`` reports, with the remaining seconds in `Progress`; closing it cancels and waits for the end.
 
-    Once closed, ``tell`` raises `Cancelled` and ``cancelled`` is true. An error is raised here as what ``failed`` makes of
-    it, in the thread, and the device is tidied in any case.
+    After closing, ``tell`` raises `Cancelled` and ``cancelled`` is true. ``failed`` converts an error, in the worker thread;
+    the result is raised here. The device's memory is freed in any case.
     """
     cancelled, out = threading.Event(), SimpleQueue()
 
@@ -43,7 +43,7 @@ def in_worker_thread(
             work(tell, cancelled.is_set)
         except Cancelled:
             pass
-        except BaseException as error:  # everything goes to the caller's thread
+        except BaseException as error:  # raised in the caller's thread
             _empty_frames(error)
             failure = failed(error)
         clock.device.tidy()
@@ -81,7 +81,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _empty_frames(error: BaseException) -> None:
-    """Empties the frames that hold tensors, of the error and of those it came from, so that nothing outlives the work."""
+    """Clear the stack frames of the error and its causes, so that no tensor outlives the work."""
     seen: BaseException | None = error
     while seen is not None:
         traceback.clear_frames(seen.__traceback__)

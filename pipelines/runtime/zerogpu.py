@@ -1,8 +1,8 @@
 """ZeroGPU: one decorated generator, plain values in and out. The only file that imports `spaces`.
 
-On a Space this module is imported first of all, before anything that could start CUDA, and `preload` is called on the main
-thread before the page is launched: what is on "cuda" then is what a worker process finds there. The worker is forked for
-the first visitor and kept for the next ones; what it loads itself it keeps, and the main process never sees.
+On a Space this module is imported first, before anything that could initialise CUDA, and `preload` is called on the main
+thread before the page is launched: worker processes find on "cuda" what was there at that time. The worker is forked for
+the first visitor and kept for the next ones; weights that it loads itself stay in it, invisible to the main process.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Failure:
-    """An error as a value: ZeroGPU would show only its class name and throw the warm worker away."""
+    """An error as a value: ZeroGPU would show only its class name and discard the warm worker."""
 
     sentence: str
 
@@ -41,7 +41,7 @@ def seconds(shot: Shot) -> int:
 
 @spaces.GPU(duration=seconds, size=SIZE)
 def shoot(shot: Shot) -> Iterator[Progress | Clip | Report | Failure]:
-    """One run in the worker process."""
+    """Run one shot in the worker process."""
     from pipelines.runtime.runner import default
 
     try:
@@ -55,7 +55,7 @@ def shoot(shot: Shot) -> Iterator[Progress | Clip | Report | Failure]:
 def run(shot: Shot, *, visitor: str = "") -> Iterator[Progress | Clip | Report]:
     """Like `pipelines.generate`, on ZeroGPU. ``visitor``: one of the names in `estimates.QUOTAS` where it is known.
 
-    Refuses with `InputError`, before asking for a GPU, what the method can't shoot or the visitor's quota can't pay.
+    Raises `InputError`, before asking for a GPU, if the method does not support the shot or the visitor's quota is too small.
     """
     shot.check()
     forecast.check_quota(seconds(shot), visitor or forecast.QUOTAS[-1].visitor, size=SIZE)
@@ -74,7 +74,7 @@ def run(shot: Shot, *, visitor: str = "") -> Iterator[Progress | Clip | Report]:
 
 
 def preload(names: Sequence[str], options: RunOptions) -> None:
-    """Load methods and put their networks on the GPU-to-be; on the main thread, before the page is launched."""
+    """Load methods and move their networks to the future GPU; on the main thread, before the page is launched."""
     from pipelines.runtime.memory import networks
     from pipelines.runtime.runner import default
 

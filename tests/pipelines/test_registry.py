@@ -54,7 +54,7 @@ def test_a_method_of_another_package_is_offered_and_a_broken_one_is_said(tmp_pat
     names, other, broken, *listed = done.stdout.splitlines()
     assert "('gen3c', 'genxd', 'dimensionx', 'i2v3d', 'dualcamctrl')" in names and "['GEN3C', 'Toy']" in names
     assert "('broken', 'other', 'toy')" in names
-    assert "no record of this name" in other and "no_such_package" in broken
+    assert "no record with this name" in other and "no_such_package" in broken
     assert listed.index("Also:") > listed.index("dualcamctrl: DualCamCtrl") and "toy: Toy" in listed
     assert "'gen3c' of toy_method:TOY is left out" in done.stderr and "The method broken" in done.stderr
 

@@ -19,15 +19,15 @@ from pipelines.runtime.acceleration import compiled_blocks, magcache
 from pipelines.runtime.memory import networks
 
 _LAYERS_OF_BLOCKS = r"(.*\.)?\w*blocks\.\d+\.(\w+\.)?(attn\d?|ffn?)"
-"""Attention and feed-forward layers, of a block or of its branches. The library's own default names fit only layers called exactly ``attn``."""
+"""Attention and feed-forward layers of a block or of its branches. diffusers' default names match only layers called exactly ``attn``."""
 
 
 @contextmanager
 def accelerate(pipeline: Pipeline, options: RunOptions, *, steps: int, method: str = "") -> Iterator[None]:
     """Apply the speed options to ``pipeline`` for one run of ``steps`` steps; raises `InputError` if a network does not support them.
 
-    Attention and compilation concern every network that knows them, the step cache those that denoise (that have
-    ``enable_cache``). ``method``: under its name the ratios that MagCache needs were kept.
+    Attention kernels and compilation apply to every network that supports them, the step cache to the denoisers (networks
+    with ``enable_cache``). ``method``: MagCache's ratios are saved under its name.
     """
     parts = list(networks(pipeline).values())
     with ExitStack() as undo:
@@ -63,11 +63,13 @@ def _cache(parts: list[nn.Module], options: RunOptions, steps: int, method: str,
         try:
             network.enable_cache(config)
         except ValueError as error:
-            raise InputError(f"Step cache {options.cache} does not know this method's network; choose none.") from error
+            raise InputError(
+                f"Step cache {options.cache} does not support this method's network; choose none."
+            ) from error
         undo.callback(network.disable_cache)
         if not any(getattr(part, "_diffusers_hook", None) and part._diffusers_hook.hooks for part in network.modules()):
             raise InputError(
-                f"Step cache {options.cache} finds no layer of this method's network to act on; choose none."
+                f"Step cache {options.cache} finds no layer to cache in this method's network; choose none."
             )
 
 
@@ -83,7 +85,7 @@ def _cache_config(network: Any, options: RunOptions, steps: int, method: str) ->
 
 
 def _compile(parts: list[nn.Module], method: str, undo: ExitStack) -> None:
-    """Now, or on ZeroGPU, where that is impossible, with what was compiled ahead."""
+    """Compile blocks now, or on ZeroGPU, where compiling is impossible, use packages compiled ahead of time."""
     able: list[Any] = [network for network in parts if getattr(network, "_repeated_blocks", None)]
     if not able:
         raise InputError("This method's networks declare no repeated blocks to compile; switch Compile blocks off.")

@@ -1,7 +1,7 @@
 """Blocks compiled ahead of time for ZeroGPU, where nothing can be compiled while a visitor waits.
 
-`compile_blocks` watches one run and writes a package for every kind of repeated block; `use_packages` lets the blocks compute with them.
-A package fits one torch version, one kind of device and one size of input, and holds no weights: those stay the network's.
+`compile_blocks` records one run and writes a package for every kind of repeated block; `use_packages` runs blocks through them.
+A package fits one torch version, one kind of device and one input size, and contains no weights: the network keeps those.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def folder_of(method: str) -> Path:
 
 @contextmanager
 def compile_blocks(pipeline: Pipeline, folder: Path, made: list[Path]) -> Iterator[None]:
-    """While the block runs ``pipeline`` once, notes what its repeated blocks are given; then compiles one block of every kind
-    into ``folder`` and lists the packages in ``made``. Raises `InputError` where there are no repeated blocks."""
+    """Record the inputs of repeated blocks while the ``with`` block runs ``pipeline`` once; then compile one block of every
+    kind into ``folder`` and append the packages to ``made``. Raises `InputError` if there are no repeated blocks."""
     calls: dict[str, tuple[nn.Module, tuple, dict]] = {}
     with ExitStack() as undo:
         for block in _all_blocks(pipeline):
@@ -77,7 +77,7 @@ def use_packages(blocks: list[nn.Module], method: str) -> Iterator[None]:
                 )
             if storage_mode(block) or any("forward" in vars(part) for part in block.modules()):
                 raise InputError(
-                    "Compiled blocks go with no step cache, group offload or 8 bits; choose those or Compile blocks."
+                    "Compiled blocks do not work with a step cache, group offload or 8 bits; switch those or Compile blocks off."
                 )
             block.forward = _Compiled(block, package)  # type: ignore[method-assign]
             undo.callback(delattr, block, "forward")
@@ -137,7 +137,7 @@ def _describe_leaf(leaf: Any) -> str:
 
 
 class _Compiled:
-    """Stands in for a block's ``forward``; the package is opened at the first call, in the process that computes."""
+    """Replaces a block's ``forward``; opens the package at the first call, in the process that computes."""
 
     _open: dict[Path, tuple[Fit, Any]] = {}  # noqa: RUF012  one per process: blocks of one kind share the code
 
@@ -162,10 +162,10 @@ class _Compiled:
 
 
 def _misfit(fit: Fit, now: Fit) -> str:
-    """The conditions that a package was compiled for, and those of the call."""
+    """An error text with the conditions that a package was compiled for and those of the call."""
     pairs = [(fit.torch, now.torch), (fit.device, now.device), *zip(fit.inputs, now.inputs)]
     made, came = next(((a, b) for a, b in pairs if a != b), (f"{len(fit.inputs)} inputs", f"{len(now.inputs)}"))
     return (
-        f"The blocks were compiled ahead for {made}, this run has {came}; take the frames and size they were compiled for, "
+        f"The blocks were compiled ahead for {made}, this run has {came}; use the frames and size they were compiled for, "
         "compile again, or switch Compile blocks off."
     )

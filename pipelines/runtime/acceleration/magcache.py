@@ -1,7 +1,7 @@
 """MagCache's ratios: how much less each step changes the picture than the previous one. Measured once per network, then saved.
 
-A step whose ratios stay near 1 may take over the change of the step before (arXiv 2506.09045). The ratios are particular to
-a network and its weights, so `measure_ratios` watches one run that skips nothing, and `save_ratios` writes them where `read_ratios` finds them.
+A step whose ratio stays near 1 may reuse the residual of the step before (arXiv 2506.09045). The ratios are specific to a
+network and its weights, so `measure_ratios` records one run without skipping, and `save_ratios` writes the file that `read_ratios` reads.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FOLDER_VARIABLE = "RESHOOT_CALIBRATION"
 """Environment variable: the folder of measured ratios, by default ``~/.cache/reshoot``."""
 
 _ENDLESS = 1 << 30
-"""More steps than any run has: at the end of its steps the hook would print its ratios and forget them."""
+"""More steps than any run has: after its last step the hook would print its ratios and delete them."""
 
 
 @dataclass
@@ -40,7 +40,7 @@ class MeasuredRatios:
 
 @contextmanager
 def measure_ratios(pipeline: Pipeline, measured: MeasuredRatios) -> Iterator[None]:
-    """Measure the networks of ``pipeline`` that denoise while the block runs once through ``measured.steps`` steps.
+    """Measure the denoisers of ``pipeline`` while the ``with`` block runs it once with ``measured.steps`` steps.
 
     Raises `InputError` where there is no such network.
     """
@@ -57,7 +57,7 @@ def measure_ratios(pipeline: Pipeline, measured: MeasuredRatios) -> Iterator[Non
             if seen := _read_ratios(network):
                 measured.ratios[signature(network)] = _per_step(seen, measured.steps)
     if not measured.ratios:
-        raise InputError("No network of this method denoised in blocks that MagCache knows; choose first block.")
+        raise InputError("No network of this method denoised in blocks that MagCache supports; choose first block.")
 
 
 def signature(network: nn.Module) -> str:
@@ -99,7 +99,7 @@ def _read(file: Path) -> dict[str, list[float]]:
 
 
 def _read_ratios(network: nn.Module) -> list[list[float]]:
-    """Ratios of every pass (with words, without) in the order of steps, as diffusers' hook on the last block noted them."""
+    """Ratios of every pass (conditional, unconditional) in step order, as recorded by diffusers' hook on the last block."""
     managers: dict[int, StateManager] = {}
     for part in network.modules():
         registry: HookRegistry | None = getattr(part, "_diffusers_hook", None)
@@ -112,7 +112,7 @@ def _read_ratios(network: nn.Module) -> list[list[float]]:
 
 
 def _per_step(seen: list[list[float]], steps: int) -> list[float]:
-    """One ratio per step: the mean over passes, and over the parts of a video shot one after another."""
+    """One ratio per step: the mean over passes, and over the chunks of a long video."""
     parts = [passed[at : at + steps] for passed in seen for at in range(0, len(passed) - steps + 1, steps)]
     if not parts:
         raise InputError(f"The run took fewer than its {steps} steps; calibrate with the method's default settings.")

@@ -14,9 +14,7 @@ def metrics(status: Status) -> bytes:
     try:
         from prometheus_client import CollectorRegistry, generate_latest
     except ImportError as error:
-        raise InputError(
-            "/metrics needs the package prometheus_client, which is in requirements-extras.txt."
-        ) from error
+        raise InputError("/metrics needs the package prometheus_client; install requirements-extras.txt.") from error
     registry = CollectorRegistry()
     registry.register(_Collector(status))
     return generate_latest(registry)
@@ -32,31 +30,29 @@ class _Collector:
         from prometheus_client.core import GaugeMetricFamily as Gauge
 
         now = self.status
-        yield Gauge("reshoot_nodes", "Machines that are there.", now.nodes)
+        yield Gauge("reshoot_nodes", "Machines in the pool.", now.nodes)
         if now.gpus is not None:
             yield Gauge("reshoot_gpus", "GPUs of all machines.", now.gpus)
             yield Gauge("reshoot_gpus_free", "GPUs that no replica or shot holds.", now.gpus_free)
         queues = now.queues
-        yield _family(Gauge, "reshoot_shots_running", "Shots that run.", {q.name: q.running for q in queues})
-        yield _family(Gauge, "reshoot_shots_waiting", "Shots that wait in line.", {q.name: q.waiting for q in queues})
+        yield _family(Gauge, "reshoot_shots_running", "Running shots.", {q.name: q.running for q in queues})
+        yield _family(Gauge, "reshoot_shots_waiting", "Waiting shots.", {q.name: q.waiting for q in queues})
         yield _family(
             Counter,
             "reshoot_shots_refused",
-            "Shots refused since no place was left.",
+            "Shots refused because the queue was full.",
             {q.name: q.refused for q in queues},
         )
         yield _family(
             Counter, "reshoot_replicas_lost", "Replicas that died during a shot.", {q.name: q.lost for q in queues}
         )
         pooled = {q.name: q.replicas for q in queues if q.replicas is not None}
-        yield _family(Gauge, "reshoot_replicas", "Replicas that run.", pooled)
-        yield _family(
-            Counter, "reshoot_shots_done", "Shots that came to their end.", {d.method: d.total for d in now.done}
-        )
+        yield _family(Gauge, "reshoot_replicas", "Running replicas.", pooled)
+        yield _family(Counter, "reshoot_shots_done", "Finished shots.", {d.method: d.total for d in now.done})
         yield _family(
             Gauge, "reshoot_loaded", "1 for methods whose weights are in memory.", dict.fromkeys(now.loaded, 1)
         )
-        placed = Gauge("reshoot_replicas_on_machine", "Replicas that run, by machine.", labels=["queue", "machine"])
+        placed = Gauge("reshoot_replicas_on_machine", "Running replicas by machine.", labels=["queue", "machine"])
         for name, machines in now.places.items():
             for machine, count in machines.items():
                 placed.add_metric([name, machine], count)

@@ -40,8 +40,8 @@ class FinishedShots:
 
 @dataclass(frozen=True)
 class Status:
-    """``gpus_free`` are not held by a replica; both are None before a device was asked for. ``loaded``: methods whose weights
-    are in memory; ``places``: their replicas by address of the machine, in a pool."""
+    """``gpus_free`` are not held by a replica; both GPU counts are None until a device was requested. ``loaded``: methods
+    whose weights are in memory; ``places``: their replicas by machine address, in a pool."""
 
     device: str
     nodes: int
@@ -54,12 +54,12 @@ class Status:
 
 
 UNUSED = Status("this computer", 1, None, None, (Queue(ALL, 0, 0),), (), ())
-"""Before anything was shot."""
+"""The status before the first shot."""
 
 
 def status() -> Status:
-    """Status of the pool if the environment sets one, else of this process's device, which this call does not create: torch would
-    come with it. Raises `InputError` for a pool that cannot be reached."""
+    """Status of the pool if the environment sets one, else of this process's device. Does not create the device, because that
+    would import torch. Raises `InputError` for a pool that cannot be reached."""
     from pipelines.runtime.pool.settings import pool_settings
 
     if settings := pool_settings():
@@ -119,7 +119,7 @@ def _gpus(all_of_them: float, free: float) -> str:
 def in_words(status: Status) -> list[str]:
     """One line each for the machine, every queue, the finished shots and the loaded methods."""
     machines = "1 machine" if status.nodes == 1 else f"{status.nodes} machines"
-    gpus = "GPUs are counted with the first shot" if status.gpus is None else _gpus(status.gpus, status.gpus_free or 0)
+    gpus = "GPUs are counted at the first shot" if status.gpus is None else _gpus(status.gpus, status.gpus_free or 0)
     lines = [f"{status.device}: {machines}, {gpus}"]
     for queue in status.queues:
         words = f"{queue.name}: {queue.running} running, {queue.waiting} waiting"
@@ -132,6 +132,6 @@ def in_words(status: Status) -> list[str]:
 
 
 def _placed(name: str, machines: Mapping[str, int]) -> str:
-    """A method, and where it is loaded how often."""
+    """A method, with its number of replicas per machine."""
     where = [f"{count} on {machine}" for machine, count in sorted(machines.items())]
     return f"{name} ({', '.join(where)})" if where else name

@@ -1,9 +1,8 @@
-"""Attention of diffusers' blocks with the same numbers, for tokens that are split between processes.
+"""Attention processors equal to those of diffusers' blocks, for tokens that are split between processes.
 
-Without ``_parallel_config`` a processor is accepted by `enable_parallelism` all the same, and every process attends to its own
-tokens only. With it, heads are exchanged for tokens (Ulysses). Where heads do not divide, ``gathered`` gathers keys and
-values, which is what diffusers' ring sends too; but its ring needs kernels that return the logarithm of the sum, and this
-works with any.
+`enable_parallelism` also accepts a processor without ``_parallel_config``, but then every process attends to its own tokens
+only. With it, heads are exchanged for tokens (Ulysses). If the heads do not divide evenly, ``gathered`` gathers keys and
+values; diffusers' ring sends as much, but needs kernels that return the log-sum-exp, and this works with any kernel.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ apply_rotary_emb: Any = embeddings.apply_rotary_emb
 
 
 class SplitAttention:
-    """``gathered``: gathers the keys or values (B,N,heads,width) of all processes for a sequence of a call, given by its number."""
+    """``gathered``: gathers the keys or values (B,N,heads,width) of all processes; its number identifies the sequence within a call."""
 
     _attention_backend: Any = None
     _parallel_config: Any = None
@@ -29,7 +28,7 @@ class SplitAttention:
     def attended(
         self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, *, whole: bool = False
     ) -> Tensor:
-        """(B,N,heads,width); ``whole``: every process has all keys and values."""
+        """(B,N,heads,width): the attention output; ``whole``: every process has all keys and values."""
         parallel = None if whole or self.gathered is not None else self._parallel_config
         attended: Any = dispatch_attention_fn(
             query, key, value, attn_mask=mask, backend=self._attention_backend, parallel_config=parallel
@@ -38,7 +37,7 @@ class SplitAttention:
 
 
 class CosmosAttention(SplitAttention):
-    """Self-attention, and cross-attention to text that every process has whole. As diffusers' CosmosAttnProcessor2_0."""
+    """Self-attention, and cross-attention to unsplit text. As diffusers' CosmosAttnProcessor2_0."""
 
     def __call__(
         self,
@@ -94,7 +93,7 @@ class CogVideoXAttention(SplitAttention):
 
 
 class WanSelfAttention(SplitAttention):
-    """Self-attention. As diffusers' WanAttnProcessor of blocks without picture tokens."""
+    """Self-attention. As diffusers' WanAttnProcessor for blocks without image tokens."""
 
     def __call__(
         self,
@@ -116,7 +115,7 @@ class WanSelfAttention(SplitAttention):
 
 
 def _rotate(tokens: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
-    """Rotary embedding of (B,N,heads,width), pairs of neighbours; angles (1,N,1,width)."""
+    """Rotary embedding of (B,N,heads,width), pairs of adjacent channels; angles (1,N,1,width)."""
     first, second = tokens.unflatten(-1, (-1, 2)).unbind(-1)
     cosine, sine = cosines[..., 0::2], sines[..., 1::2]
     turned = torch.stack([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
@@ -124,7 +123,7 @@ def _rotate(tokens: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
 
 
 def _project(attn: Attention, queries: Tensor, others: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(B,heads,N,width) each."""
+    """Queries, keys and values, (B,heads,N,width) each."""
     parts = (
         cast(nn.Linear, attn.to_q)(queries),
         cast(nn.Linear, attn.to_k)(others),

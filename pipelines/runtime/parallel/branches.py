@@ -1,7 +1,7 @@
 """Runs the two guidance branches on two GPUs: each computes one of them, and only their outputs are exchanged.
 
-Far less is sent than where both share the tokens of each branch (megabytes instead of gigabytes per step, see
-``python -m bench context_parallel``), so two GPUs take this way whenever a step has two branches.
+This sends far less than splitting the tokens of each branch (megabytes instead of gigabytes per step, see
+``python -m bench context_parallel``), so two GPUs do this whenever a step has two branches.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipelines.runtime.parallel.exchange import Group, gather_shares
 
 
 def run_each(network: nn.Module, calls: Sequence[Callable[[], Tensor]]) -> list[Tensor]:
-    """The outputs, of one shape, of ``calls`` of ``network``: computed one after another, or one per process."""
+    """Outputs, all of one shape, of ``calls`` of ``network``: computed one after another, or one per process."""
     beside: _Beside | None = getattr(network, "beside", None)
     if beside is None or len(calls) != beside.group.size:
         return [call() for call in calls]
@@ -24,7 +24,7 @@ def run_each(network: nn.Module, calls: Sequence[Callable[[], Tensor]]) -> list[
 
 
 def run_rows(network: nn.Module, count: int, call: Callable[[slice], Tensor]) -> Tensor:
-    """(count,...): ``call`` for all rows of a batch together, or for one row per process."""
+    """(count,...): the output of ``call`` for all rows of a batch together, or for one row per process."""
     beside: _Beside | None = getattr(network, "beside", None)
     if beside is None or count != beside.group.size:
         return call(slice(0, count))
@@ -33,7 +33,7 @@ def run_rows(network: nn.Module, count: int, call: Callable[[slice], Tensor]) ->
 
 
 class _Beside:
-    """A network that is split (within ``enter()``) but for calls that are branches."""
+    """A network that is split (within ``enter()``) except for calls that are branches."""
 
     def __init__(self, network: Any, enter: Callable[[], AbstractContextManager[Any]], group: Group) -> None:
         self.group = group
@@ -42,15 +42,15 @@ class _Beside:
         self._network, self._forward = network, network.forward
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """In place of the network's: splits it first where the call is no branch."""
+        """Replaces the network's forward: splits it first unless the call is a branch."""
         if self._is_split or self._is_branch:
             return self._forward(*args, **kwargs)
         self._inside.enter_context(self._enter())
         self._is_split = True
-        return self._network(*args, **kwargs)  # from its hooks on, which may have been added just now
+        return self._network(*args, **kwargs)  # through its hooks, which may have just been added
 
     def own(self, call: Callable[[], Tensor]) -> Tensor:
-        """Everybody's answers, (processes,...), this one's being of ``call``."""
+        """(processes,...): the outputs of all processes; this one computes ``call``."""
         self.end()
         self._is_branch = True
         try:
@@ -66,7 +66,7 @@ class _Beside:
 
 @contextmanager
 def side_by_side(network: Any, enter: Callable[[], AbstractContextManager[Any]], group: Group) -> Iterator[None]:
-    """A context in which `run_each` and `run_rows` distribute branches over processes; every other call is split as within ``enter()``."""
+    """A context in which `run_each` and `run_rows` distribute branches over processes; all other calls are split as within ``enter()``."""
     before = network.__dict__.get("forward")
     beside = network.beside = _Beside(network, enter, group)
     network.forward = beside.forward

@@ -24,7 +24,7 @@ class Group:
 
 
 def shares(length: int, ranks: int) -> list[int]:
-    """How many of ``length`` items each of ``ranks`` gets: as equal as possible, with the remainder on the first ranks."""
+    """Number of items of each of ``ranks``, of ``length`` items: as equal as possible, with the remainder on the first ranks."""
     return [length // ranks + (rank < length % ranks) for rank in range(ranks)]
 
 
@@ -47,7 +47,7 @@ def gather_shares(tensor: Tensor, dim: int, length: int, group: Group) -> Tensor
 
 
 def join_pieces(tensor: Tensor, dim: int, sizes: list[int], group: Group) -> Tensor:
-    """Like `gather_shares`, of pieces that are ``sizes`` long along ``dim``, by rank."""
+    """Like `gather_shares`, for pieces of lengths ``sizes`` along ``dim``, in rank order."""
     piece = tensor.movedim(dim, 0).contiguous()
     padded = piece.new_zeros(max(sizes), *piece.shape[1:])
     padded[: len(piece)] = piece
@@ -59,7 +59,7 @@ def join_pieces(tensor: Tensor, dim: int, sizes: list[int], group: Group) -> Ten
 
 
 def all_to_all(tensor: Tensor, *, split: int, gather: int, length: int, group: Group) -> Tensor:
-    """From a share along ``gather``, whole along ``split``, to the whole along ``gather`` (``length``), a share along ``split``."""
+    """From a share along ``gather`` and all of ``split``, to all of ``gather`` (``length`` long) and a share along ``split``."""
     theirs = [part.contiguous() for part in tensor.split(shares(tensor.shape[split], group.size), dim=split)]
     incoming = []
     for size in shares(length, group.size):
@@ -81,7 +81,7 @@ def all_to_all(tensor: Tensor, *, split: int, gather: int, length: int, group: G
 def add_neighbours(tensor: Tensor, dim: int, edge: int, group: Group) -> tuple[Tensor, int]:
     """``tensor`` padded along ``dim`` with the last ``edge`` entries of the previous process and the first of the next one.
 
-    Also how many were put before.
+    Also returns the number of entries put before.
     """
     before, after = group.rank > 0, group.rank < group.size - 1
     ends = {-1: tensor.narrow(dim, 0, edge), 1: tensor.narrow(dim, tensor.shape[dim] - edge, edge)}

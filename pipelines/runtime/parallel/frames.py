@@ -1,9 +1,9 @@
-"""Video UNets of Stable Video Diffusion's kind, their frames split between processes.
+"""Splits the frames of video UNets like Stable Video Diffusion's between processes.
 
-Convolutions and attention within a frame stay where the frame is. Layers along time work on single pixels: for them frames
-are swapped for pixels (each process then holds all frames of its share of pixels) and back. Only their group norms see all
-pixels; mean and variance are combined from everybody's. Attention over all pixels of all frames (GenXD's across views)
-keeps its queries and gathers keys and values.
+Convolutions and attention within a frame run in the frame's process. Layers along time work on single pixels: for them
+frames are exchanged for pixels (each process then holds all frames of its share of pixels) and back. Only their group norms
+use all pixels; mean and variance are combined from all processes. Attention over all pixels of all frames (GenXD's across
+views) keeps its queries and gathers keys and values.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ACROSS = "multiview_transformer_blocks"
 
 @dataclass
 class _Run:
-    """The frames of the present call."""
+    """The frames of the current call."""
 
     group: Group
     frames: int = 0
@@ -141,7 +141,7 @@ def _offset_numbers(run: _Run) -> Wrapped:
 class GatheredKeys:
     """Attention of a process's own queries to the keys and values of all processes: exact with any kernel and any number of heads or tokens.
 
-    diffusers' ring gathers them too, but needs kernels that return the logarithm of the sum, which a processor's do not.
+    diffusers' ring sends them too, but needs kernels that return the log-sum-exp, which CPU kernels do not.
     """
 
     run: _Run

@@ -33,7 +33,7 @@ def norm_of_all(norm: nn.GroupNorm, group: Group) -> Wrapped:
 
 
 def _combine_moments(mean: Tensor, variance: Tensor, count: int, group: Group) -> tuple[Tensor, Tensor]:
-    """Mean and variance (B,G) of everybody's values from those of each, weighted with their ``count``."""
+    """Mean and variance (B,G) over all processes from those of each, weighted by their ``count``."""
     told = torch.stack([mean, variance, torch.full_like(mean, count)])
     all_told = told.new_empty(group.size * 3, *mean.shape)
     dist.all_gather_into_tensor(all_told, told)

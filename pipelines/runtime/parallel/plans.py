@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 Lengths = Callable[..., tuple[int, ...]]
-"""Of a network's arguments, how many tokens each sequence has that is split."""
+"""Function of a network's arguments: the number of tokens of each split sequence."""
 
 
 @dataclass(frozen=True)
 class TokenPlan:
-    """How a transformer's tokens are split: diffusers' plan, the ``lengths`` of a call's sequences, attention heads.
+    """How a transformer's tokens are split: diffusers' plan, the ``lengths`` of a call's sequences, the number of attention heads.
 
-    ``branches``: whether a step's two branches of guidance go through `pipelines.runtime.parallel.branches`.
+    ``branches``: whether the two guidance branches of a step use `pipelines.runtime.parallel.branches`.
     """
 
     modules: Mapping[str, Any]
@@ -27,7 +27,7 @@ class TokenPlan:
 class FramePlan:
     """How a UNet's frames are split: ``inputs`` names arguments and the axis of their frames; the first is positional.
 
-    ``gather``: whether the output (B,F,...) becomes whole again, False where another split network takes it. ``branches``: as of `TokenPlan`.
+    ``gather``: whether the output (B,F,...) is gathered; False if another split network takes it. ``branches``: see `TokenPlan`.
     """
 
     inputs: Mapping[str, int]

@@ -57,7 +57,7 @@ def join(address: str, rank: int, ranks: int, *, gpu: int) -> Device:
         torch.cuda.set_device(gpu)
     else:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // ranks))
-        # a machine without accelerator counts none, and diffusers divides by the count
+        # a machine without accelerator reports zero devices, and diffusers divides by that number
         torch.accelerator.device_count = lambda: ranks
     backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
     dist.init_process_group(backend, init_method=f"tcp://{address}", rank=rank, world_size=ranks)
@@ -84,4 +84,4 @@ def _print_event(kind: str, value: Any) -> None:
 if __name__ == "__main__":
     main(Path(sys.argv[1]), *map(int, sys.argv[2:5]))
     sys.stdout.flush()
-    os._exit(0)  # gloo's threads may outlive the group and abort an ordinary end of the process
+    os._exit(0)  # gloo's threads may outlive the group and abort a normal exit

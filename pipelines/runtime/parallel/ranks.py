@@ -22,11 +22,11 @@ from pipelines.runtime.progress_clock import Report
 from pipelines.shot import Shot
 
 _BY_LOCAL_DECISION = "first block"
-"""This step cache decides by a process's own tokens; where two decide differently, both would wait for ever."""
+"""This step cache decides from a process's own tokens; if two processes decide differently, both wait forever."""
 
 
 def run(shot: Shot) -> Iterator[Progress | Clip | Report]:
-    """Like `pipelines.generate`, on as many GPUs of this machine as the options say (processes, where it has none).
+    """Like `pipelines.generate`, on the number of this machine's GPUs in the options (CPU processes, if it has no GPU).
 
     Closing the generator ends all processes at once. Raises `InputError`.
     """
@@ -51,7 +51,7 @@ def run(shot: Shot) -> Iterator[Progress | Clip | Report]:
 
 
 def check(shot: Shot) -> None:
-    """Raise `InputError` for shots that cannot run on the requested GPUs, wherever they are."""
+    """Raise `InputError` for shots that cannot run on the requested GPUs, on this machine or in a pool."""
     if shot.options.gpus > 1 and shot.options.cache == _BY_LOCAL_DECISION:
         raise InputError(f"Step cache {_BY_LOCAL_DECISION} does not run on several GPUs; choose TaylorSeer or none.")
 
@@ -61,7 +61,7 @@ def _check_here(gpus: int) -> None:
 
     here = torch.cuda.device_count()
     if here and here < gpus:
-        raise InputError(f"This machine has {here} GPUs, fewer than the {gpus} asked for.")
+        raise InputError(f"This machine has {here} GPUs, fewer than the {gpus} requested.")
 
 
 def _start_process(folder: Path, rank: int, ranks: int, port: int) -> subprocess.Popen:
@@ -72,7 +72,7 @@ def _start_process(folder: Path, rank: int, ranks: int, port: int) -> subprocess
 
 
 def _watch(processes: list[subprocess.Popen]) -> None:
-    """If one process fails, stop the others, which would wait for it forever."""
+    """If one process fails, stop the others, which would otherwise wait for it forever."""
     waiting = list(processes)
     while waiting:
         for process in list(waiting):
@@ -104,7 +104,7 @@ def _listen(first: subprocess.Popen, folder: Path, shot: Shot) -> Iterator[Progr
         else:
             yield _progress(value, folder)
     if not done:
-        raise InputError(f"A process of this shot over several GPUs ended too early: {_last_words(folder)}")
+        raise InputError(f"A process of this shot over several GPUs ended early: {_last_words(folder)}")
 
 
 def _progress(value: dict[str, Any], folder: Path) -> Progress:

@@ -1,7 +1,7 @@
-"""Decoders of pictures and videos, the rows of every frame split between processes.
+"""Splits the rows of every frame between processes in image and video decoders.
 
-Convolutions get the neighbours' next rows, group norms combine everybody's mean and variance, attention gathers all rows and
-keeps its own; everything else works on single pixels. Tiles and chunks of frames that a decoder is given are split alike.
+Convolutions get the adjacent rows of their neighbours, group norms combine mean and variance of all processes, attention
+gathers all rows and keeps its own; everything else works on single pixels. Tiles and chunks of frames are split in the same way.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ATTENTION = (Attention, CosmosCausalAttention, WanAttentionBlock)
 
 @dataclass
 class _Call:
-    """The latents' rows by process in the present call; one process alone where there are fewer rows than processes."""
+    """The latents' rows by process in the current call; one process decodes alone if there are fewer rows than processes."""
 
     group: Group
     rows: list[int] = field(default_factory=list)
@@ -120,7 +120,7 @@ def _attend_all_rows(call: _Call) -> Wrapped:
 
 
 def _extend_rows(edge: int, call: _Call) -> Wrapped:
-    """A cache of earlier frames that the convolution made itself has the neighbours' rows already; others get them too."""
+    """The convolution's own cache of earlier frames already has the neighbours' rows; a foreign cache gets them too."""
 
     def of(forward: Callable[..., Any]) -> Callable[..., Any]:
         def convolve(x: Tensor, *args: Any, **kwargs: Any) -> Any:

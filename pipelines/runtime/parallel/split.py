@@ -1,4 +1,4 @@
-"""Splitting the denoisers of a pipeline between the processes of a group, for the length of one run."""
+"""Splits the denoisers of a pipeline between the processes of a group for one run."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from pipelines.runtime.parallel.plans import FramePlan, Plan, TokenPlan
 from pipelines.runtime.parallel.rows import split_rows
 
 BRANCHES = 2
-"""Of guidance, with and without the condition: as many GPUs compute them side by side."""
+"""Branches of guidance, with and without the condition; two GPUs compute them side by side."""
 
 
 def plan_of(network: nn.Module) -> Plan | None:
-    """How ``network`` is split; None for one that every process computes whole."""
+    """How ``network`` is split; None if every process computes all of it."""
     return getattr(network, "parallel_plan", None)
 
 
 @contextmanager
 def split(networks: dict[str, nn.Module], group: Group) -> Iterator[None]:
     """A context in which every network with a plan computes this process's share, and decoders compute their share of the rows;
-    the others compute all of it.
+    other networks compute everything in every process.
 
     Raises `InputError` where no network can be split.
     """
@@ -52,8 +52,8 @@ def split(networks: dict[str, nn.Module], group: Group) -> Iterator[None]:
 
 @contextmanager
 def split_tokens(network: Any, plan: TokenPlan, group: Group) -> Iterator[None]:
-    """A context in which a transformer's sequence is split: by Ulysses (all heads of some tokens become some heads of all tokens), or
-    by gathering keys and values where heads do not divide. Raises `InputError` for a kernel that cannot be split."""
+    """A context in which a transformer's sequence is split: by Ulysses (all heads of some tokens become some heads of all tokens), or,
+    if the heads do not divide evenly, by gathering keys and values. Raises `InputError` for a kernel that cannot be split."""
     ring = not ulysses_fits(plan.heads, group.size)
     degrees: dict[str, Any] = (
         {"ring_degree": group.size, "ring_anything": True}
@@ -90,7 +90,7 @@ def split_tokens(network: Any, plan: TokenPlan, group: Group) -> Iterator[None]:
 
 def _lengths_of_call(plan: TokenPlan, config: Any, group: Group) -> Any:
     def note(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        """Sequences that divide need no talk about their lengths before every exchange."""
+        """Note the lengths, unless the sequences divide evenly: those need no exchange of lengths."""
         config.lengths = plan.lengths(*args, **kwargs)
         if config.ulysses_degree > 1:
             config.ulysses_anything = any(n % group.size for n in config.lengths)
@@ -99,7 +99,7 @@ def _lengths_of_call(plan: TokenPlan, config: Any, group: Group) -> Any:
 
 
 def _gather(dim: int, config: Any, group: Group) -> Any:
-    """Instead of diffusers' own gathering, which asks of the backend to take shares of several lengths: Gloo does not."""
+    """Replaces diffusers' gathering, which needs a backend that gathers shares of different lengths; Gloo does not."""
 
     def whole(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
         return gather_shares(output, dim, config.lengths[0], group)

@@ -10,7 +10,7 @@ Wrapped = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def wrap(module: Any, wrapped: Wrapped, undo: ExitStack) -> None:
-    """Put ``wrapped(forward)`` in place of the module's ``forward`` until ``undo``."""
+    """Replace the module's ``forward`` by ``wrapped(forward)`` until ``undo``."""
     before = module.__dict__.get("forward")
     module.forward = wrapped(module.forward)
 

@@ -19,22 +19,22 @@ from pipelines.runtime.pool.settings import AUTO, PoolSettings
 _ENVIRONMENT = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on loopback only
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_AUTO_CONNECT": "0",  # else threads that Serve left behind join whatever cluster is near
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # otherwise threads left by Serve join any nearby cluster
 }
 for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
 _TOKEN_WORDS = (
-    "The Ray cluster at {} asks for a token: run `ray get-auth-token` on its first machine and set RAY_AUTH_TOKEN here "
-    "to what it prints."
+    "The Ray cluster at {} requires a token: run `ray get-auth-token` on its first machine and set RAY_AUTH_TOKEN here "
+    "to its output."
 )
 PREFIX = "reshoot-"
-"""Serve applications are called this and the method's name."""
+"""Prefix of Serve application names; the method's name follows."""
 _IDLE_SECONDS = 300.0
 _lock = threading.Lock()
 _ours: list[str] = []
-"""Deployments that this process made, longest unused first."""
+"""Deployments made by this process, least recently used first."""
 _handles: dict[str, Any] = {}
-"""Handles by name: asking Serve's controller for one takes time between two shots."""
+"""Handles by name: requesting one from Serve's controller takes time between two shots."""
 
 
 class NoAnswer(InputError):
@@ -46,8 +46,8 @@ class TokenRequired(InputError):
 
 
 def connect(settings: PoolSettings) -> None:
-    """Start Ray here, or join it: one attempt, since another is another process's. Raises `InputError` where it cannot be,
-    `NoAnswer` and `TokenRequired` among them."""
+    """Start Ray here, or join it, in one attempt; another attempt needs another process. Raises `InputError`, including
+    `NoAnswer` and `TokenRequired`, if that fails."""
     if settings.address != AUTO:
         os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "10")  # attempts to connect, by default 20
     try:
@@ -90,7 +90,7 @@ def facts() -> Facts:
 
 
 def deployment(name: str, most: int, needs: Needs, *, shoot: str = SHOOT, cpus: float = 1.0) -> Any:
-    """A handle on the replicas of ``name``, at most ``most``, deployed now if they are not."""
+    """A handle of the replicas of ``name``, at most ``most``; deploys them first if necessary."""
     from ray import serve
 
     with _lock:
@@ -106,9 +106,9 @@ def deployment(name: str, most: int, needs: Needs, *, shoot: str = SHOOT, cpus: 
 
 
 def application(name: str, *, most: int, needs: Needs, shoot: str = SHOOT, cpus: float = 1.0) -> Any:
-    """The Serve application of a method: at most ``most`` replicas with what they need and ``cpus`` cores per process.
+    """The Serve application of a method: at most ``most`` replicas with their ``needs`` and ``cpus`` cores per process.
 
-    They come when asked for and leave after five idle minutes, so that methods share the GPUs.
+    They start on demand and stop after five idle minutes, so that methods share the GPUs.
     """
     from ray import serve
     from ray.serve.config import RequestRouterConfig
@@ -144,8 +144,8 @@ def application(name: str, *, most: int, needs: Needs, shoot: str = SHOOT, cpus:
 
 
 def make_room(name: str, needs: Needs, busy: set[str]) -> list[str]:
-    """Where no GPU is free for one more replica of ``name``, what this process deployed before and is not ``busy`` leaves,
-    longest unused first; returns the names of those that left."""
+    """If no GPU is free for one more replica of ``name``, remove deployments of this process that are not ``busy``, least
+    recently used first; returns the removed names."""
     import ray
     from ray import serve
 
@@ -186,9 +186,7 @@ def _running_replicas() -> dict[str, dict[str, int]]:
     import ray
     from ray.serve.schema import ReplicaState, ServeInstanceDetails  # pyright: ignore[reportPrivateImportUsage]
 
-    controller: Any = ray.get_actor(
-        "SERVE_CONTROLLER_ACTOR", namespace="serve"
-    )  # whom Ray's dashboard asks for the same
+    controller: Any = ray.get_actor("SERVE_CONTROLLER_ACTOR", namespace="serve")  # Ray's dashboard uses the same source
     details = ray.get(controller.get_serve_instance_details.remote())
     applications = ServeInstanceDetails.model_validate(details).applications
     with _lock:

@@ -28,8 +28,8 @@ _TELL_SECONDS = 0.5
 
 
 class Pool:
-    """The replicas of one cluster, and a line for each method. ``shoot``: see `Replica`; tests and the benchmark put another, and
-    another ``link``."""
+    """The replicas of one cluster, and a line for each method. ``shoot``: see `Replica`; tests and the benchmark replace it
+    and ``link``."""
 
     def __init__(
         self, settings: PoolSettings, *, shoot: str = SHOOT, cpus: float = 1.0, link: Link | None = None
@@ -44,7 +44,7 @@ class Pool:
         return self._link.facts() if wait else self._link.facts_now()
 
     def close(self) -> None:
-        """Leaves the cluster; one that was started here ends."""
+        """Leave the cluster; a cluster that was started here is shut down."""
         self._link.close()
 
     def at_once(self, gpus: int = 1) -> int:
@@ -53,7 +53,7 @@ class Pool:
         return replicas(self.settings, _usual(facts, gpus), facts)
 
     def line(self, name: str, needs: Needs | None = None) -> Line:
-        """The line of a method, and of a number of GPUs per shot."""
+        """The line for a method and a number of GPUs per shot."""
         needs = needs or _usual(self.facts())
         name = needs.line(name)
         if name not in self.lines:
@@ -63,7 +63,7 @@ class Pool:
         return self.lines[name]
 
     def run(self, shot: Shot) -> Iterator[Progress | Clip | Report]:
-        """Like `pipelines.generate`. Raises `InputError` for what cannot be shot, a full line, and a second loss."""
+        """Like `pipelines.generate`. Raises `InputError` for an invalid shot, a full line, and after a second loss."""
         shot.check()
         check_shared(shot)
         file = io.BytesIO()

@@ -1,7 +1,7 @@
 """Ray's driver, a separate process that the page starts: ``python -m pipelines.runtime.pool.driver FD SETTINGS``.
 
-Ray ends the process that is connected to it in some restarts of a cluster, and its own processes sometimes do not come up where
-one had a cluster before. Both happen to this process alone; `pipelines.runtime.pool.link` starts another.
+In some restarts of a cluster Ray ends the process that is connected to it, and Ray sometimes fails to start in a process
+that was connected before. Both affect only this process; `pipelines.runtime.pool.link` starts another.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _KINDS = {cluster.NoAnswer: "absent", cluster.TokenRequired: "token"}
 
 
 class Driver:
-    """Answers the requests on ``connection``, each in a thread, until the other end closes."""
+    """Answers each request on ``connection`` in its own thread, until the other end closes."""
 
     def __init__(self, connection: Connection, settings: PoolSettings) -> None:
         self._connection, self._settings = connection, settings
         self._sending, self._lock = threading.Lock(), threading.Lock()
         self._shots: dict[int, Any] = {}
-        """Streams by number; None before the replica was asked, absent once cancelled or ended."""
+        """Streams by number; None before the replica was called, absent once cancelled or ended."""
 
     def serve(self) -> None:
         try:
@@ -47,7 +47,7 @@ class Driver:
         cluster.leave()
 
     def _answer(self, number: int, kind: str, value: Any, payload: bytes) -> bool:
-        """False where the driver is to leave."""
+        """Answer one request; returns False if the driver should exit."""
         if kind == "cancel":
             self._cancel(value)
         elif kind == "facts":
@@ -88,7 +88,7 @@ class Driver:
         yield from stream
 
     def _cancel(self, number: int) -> None:
-        """Cancel a shot whose iterator waits in another thread, or that has not begun; does nothing if it has ended."""
+        """Cancel a shot whose iterator waits in another thread, or that has not started; does nothing if it has ended."""
         with self._lock:
             stream = self._shots.pop(number, None)
         if stream is not None:

@@ -25,19 +25,19 @@ class Line:
 
     @property
     def length(self) -> int:
-        """Shots that run or wait."""
+        """Number of running and waiting shots."""
         return len(self._tickets)
 
     @contextmanager
     def place(self) -> Iterator[object]:
-        """A place in line until the end of the block; raises `InputError` where none is left."""
+        """A place in line until the end of the ``with`` block; raises `InputError` if the line is full."""
         ticket = object()
         with self._turn:
             if len(self._tickets) >= self.places:
                 self.refused += 1
                 raise InputError(
                     f"All {self.places} places for {self.name} are taken, you would be number {len(self._tickets) + 1}; "
-                    "try again when some are done."
+                    "try again when some have finished."
                 )
             self._tickets.append(ticket)
         try:
@@ -48,13 +48,13 @@ class Line:
                 self._turn.notify_all()
 
     def wait(self, ticket: object) -> Iterator[Progress]:
-        """`Progress` with the place in line until it is this one's turn."""
+        """Yield `Progress` with the place in line until it is this ticket's turn."""
         while (before := self._before(ticket)) > 0:
             jobs = "1 job" if before == 1 else f"{before} jobs"
             yield Progress("Waiting for the device", 0, 1, note=f"{jobs} before this one")
 
     def _before(self, ticket: object) -> int:
-        """How many must end first; waits a moment where there are some."""
+        """Number of shots that must end first; waits briefly if there are any."""
         with self._turn:
             if self._tickets.index(ticket) >= self.at_once:
                 self._turn.wait(_WAIT_SECONDS)

@@ -28,12 +28,12 @@ DRIVER = "pipelines.runtime.pool.driver"
 RESTART_SECONDS = 300.0
 """How long a cluster may take to come back before its shots fail."""
 JOIN_SECONDS = 60.0
-"""How long one driver may take to join before it is ended and another is started."""
+"""How long one driver may take to join before it is stopped and another is started."""
 START_SECONDS = 180.0
-"""The same where it starts Ray here."""
+"""The same limit for a driver that starts Ray here."""
 TOKEN = {"RAY_AUTH_MODE": "token"}
-"""What the environment of a driver says where the cluster asks for a token. `ray start` makes it ask wherever someone's
-`ray.init` left one, and joining by address offers none unless told to."""
+"""A driver's environment for a cluster that requires a token. `ray start` requires one on every machine where a `ray.init`
+has left one, and joining by address sends none without this setting."""
 _ANSWER_SECONDS = 20.0
 _WATCH_SECONDS = 5.0
 _LEAVE_SECONDS = 15.0
@@ -46,7 +46,7 @@ class ConnectionLost(Exception):
 
 
 class Link:
-    """Starts the driver, a module of Python, and talks with it. Raises `InputError` where the cluster cannot be joined."""
+    """Starts the driver, a Python module, and exchanges messages with it. Raises `InputError` if the cluster cannot be joined."""
 
     def __init__(
         self,
@@ -67,19 +67,19 @@ class Link:
         self._start()
 
     def facts(self) -> Facts:
-        """The cluster's resources; if the cluster was lost, waits until it is joined again. Raises `InputError` if it does not come back."""
+        """The cluster's resources; if the cluster was lost, waits until it is joined again. Raises `InputError` if that fails."""
         return self.renewal().result()
 
     def facts_now(self) -> Facts:
-        """The cluster's resources; if the cluster was lost, raises `InputError` and begins to rejoin it."""
+        """The cluster's resources; if the cluster was lost, raises `InputError` and starts to rejoin it."""
         found = None if self.is_restarting else self._asked_facts()
         if found is None:
             self.renewal()
-            raise InputError(f"The Ray cluster at {self._settings.address} does not answer; it is waited for.")
+            raise InputError(f"The Ray cluster at {self._settings.address} does not answer; waiting for it.")
         return found
 
     def shoot(self, asked: dict[str, Any], job: bytes) -> Iterator[Event]:
-        """Events of a replica for a job's file; closing cancels it after its step. Raises `ConnectionLost`."""
+        """Events of a replica for the bytes of a job file; closing cancels the shot after its current step. Raises `ConnectionLost`."""
         process = self._process
         number, answers = process.ask("shoot", asked, job)
         ended = False
@@ -100,7 +100,7 @@ class Link:
             raise RuntimeError(value)
 
     def _next(self, answers: SimpleQueue) -> tuple[str, Any, bytes]:
-        """The next answer; looks now and then whether the cluster is there, since Ray notices late that it is not."""
+        """The next answer; checks regularly that the cluster is alive, since Ray notices a loss late."""
         while True:
             try:
                 return answers.get(timeout=_WATCH_SECONDS)
@@ -108,10 +108,10 @@ class Link:
                 self.renewal()
 
     def renewal(self) -> Future[Facts]:
-        """What the cluster has; where it does not answer, a thread waits until it does again and joins it by a new driver.
+        """The cluster's resources as a future; if the cluster does not answer, a thread waits for it and joins it with a new driver.
 
-        All who ask meanwhile get the same one; `is_restarting` is true once it is known that the cluster does not answer. Its
-        error is an `InputError`, after `RESTART_SECONDS`.
+        Concurrent callers share one future; `is_restarting` is true once the cluster is known not to answer. The future's error
+        is an `InputError`, after `RESTART_SECONDS`.
         """
         with self._lock:
             if self._renewal is None or self._renewal.done():
@@ -120,7 +120,7 @@ class Link:
             return self._renewal
 
     def close(self) -> None:
-        """Leaves the cluster; one that was started here ends."""
+        """Leave the cluster; a cluster that was started here is shut down."""
         self._closed.set()
         self._process.close()
 
@@ -128,7 +128,7 @@ class Link:
         try:
             if (found := self._asked_facts()) is None:
                 self.is_restarting = True
-                _log.warning("the Ray cluster at %s does not answer; it is waited for", self._settings.address)
+                _log.warning("the Ray cluster at %s does not answer; waiting for it", self._settings.address)
                 self._process.end()
                 found = self._join_again()
             self.is_restarting = False
@@ -147,7 +147,7 @@ class Link:
         return self._process.facts()
 
     def _start(self) -> None:
-        """Start a driver that joins the cluster; Ray's own processes do not always come up, so a second one is tried."""
+        """Start a driver that joins the cluster; tries a second one, because Ray's own processes sometimes fail to start."""
         for is_last in (False, True):
             kind, words = self._try_driver()
             if kind == "ready":
@@ -156,10 +156,12 @@ class Link:
                 raise InputError(words)
             if not is_last:
                 _log.warning("Ray did not start; trying once more")
-        raise InputError("Ray did not start, twice; the log says why. Start the app again, or unset RESHOOT_RAY.")
+        raise InputError(
+            "Ray did not start, twice; see the log for the reason. Start the app again, or unset RESHOOT_RAY."
+        )
 
     def _join_again(self) -> Facts:
-        """Start drivers until one has joined the cluster; what it says of it."""
+        """Start drivers until one has joined the cluster; returns the cluster's resources."""
         end, address = time.monotonic() + self._restart_seconds, self._settings.address
         while time.monotonic() < end and not self._closed.is_set():
             if address == AUTO or _listens(address):
@@ -169,14 +171,14 @@ class Link:
                 self._process.end()
                 if kind == "refused":
                     raise InputError(words)
-                _log.warning("the Ray cluster at %s was not joined (%s); it is tried again", address, words or kind)
+                _log.warning("the Ray cluster at %s was not joined (%s); trying again", address, words or kind)
             self._closed.wait(_PAUSE_SECONDS)
         seconds = f"{self._restart_seconds:g} seconds"
         raise InputError(f"The Ray cluster at {address} is gone and did not come back in {seconds}; try again later.")
 
     def _try_driver(self) -> tuple[str, str]:
-        """A new driver, how it fared and why: "ready", or it has ended: "refused" for good, "absent" where no cluster
-        answered, "lost" where Ray ended it or took too long."""
+        """Start a driver; returns its state and the reason: "ready", or ended as "refused" (permanently), "absent" (no cluster
+        answered) or "lost" (Ray ended it, or it took too long)."""
         while True:
             self._process = process = _Process(self._driver, self._settings, token=self._wants_token)
             kind, words = process.begin(self._join_seconds)
@@ -188,7 +190,7 @@ class Link:
 
 
 class _Process:
-    """One driver, and who waits for which of its answers."""
+    """One driver, and the queues of its pending requests."""
 
     def __init__(self, module: str, settings: PoolSettings, *, token: bool) -> None:
         self._connection, theirs = Pipe()
@@ -206,7 +208,7 @@ class _Process:
         threading.Thread(target=self._read, daemon=True, name="ray driver").start()
 
     def begin(self, seconds: float) -> tuple[str, str]:
-        """The driver's first message within ``seconds``, and its reason; "lost" if it ends or sends nothing."""
+        """Wait ``seconds`` for the driver's first message: its kind and reason; "lost" if it ends or sends nothing."""
         try:
             kind, words, _ = self._ready.get(timeout=seconds)
         except Empty:
@@ -214,7 +216,7 @@ class _Process:
         return kind, words or ""
 
     def ask(self, kind: str, value: Any = None, payload: bytes = b"") -> tuple[int, SimpleQueue]:
-        """The number of a request, and where its answers come: kind, value and bytes; "lost" where the driver is gone."""
+        """Send a request; returns its number and the queue of its answers: kind, value and bytes; "lost" if the driver has ended."""
         number, answers = next(self._numbers), SimpleQueue()
         with self._lock:
             self._waiting[number] = answers
@@ -234,7 +236,7 @@ class _Process:
         return Facts(**value) if kind == "facts" else None
 
     def send(self, kind: str, value: Any = None) -> None:
-        """Send a request; does nothing if the driver is gone."""
+        """Send a request; does nothing if the driver has ended."""
         self._sent(pack(0, kind, value))
 
     def forget(self, number: int) -> None:
@@ -276,7 +278,7 @@ class _Process:
 
 
 def _listens(address: str) -> bool:
-    """Whether anybody does at HOST:PORT; true where that cannot be said."""
+    """Whether a process listens at HOST:PORT; True if that cannot be determined."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not host or not port.isdigit():
         return True

@@ -10,7 +10,7 @@ import numpy as np
 from pipelines.runtime.pool.replica import Event
 
 READY = 0
-"""The number of the driver's first message: whether Ray was joined."""
+"""Number of the driver's first message, which says whether Ray was joined."""
 
 
 def pack(number: int, kind: str, value: Any = None, payload: bytes = b"") -> bytes:

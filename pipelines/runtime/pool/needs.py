@@ -1,5 +1,4 @@
-"""What a replica needs, from the shot that asks for it and its method's record, what the cluster has, and how many it has room
-for."""
+"""Resources that a replica needs, resources of the cluster, and how many replicas fit."""
 
 from __future__ import annotations
 
@@ -12,8 +11,8 @@ from pipelines.shot import Shot
 
 @dataclass(frozen=True)
 class Facts:
-    """What the cluster has: machines, GPUs, those that are free, bytes of memory of all machines and of the largest one, and
-    replicas that run, by method and address of their machine."""
+    """Resources of the cluster: machines, GPUs, free GPUs, memory in bytes of all machines and of the largest one, and
+    running replicas by method and machine address."""
 
     nodes: int
     gpus: float
@@ -24,14 +23,14 @@ class Facts:
 
     @property
     def replicas(self) -> dict[str, int]:
-        """By method."""
+        """Number of running replicas by method."""
         return {name: sum(machines.values()) for name, machines in self.places.items()}
 
 
 @dataclass(frozen=True)
 class Needs:
-    """``ranks`` processes that share one shot, each with ``gpus`` GPUs and ``memory_bytes`` of its machine's memory, 0 for
-    any."""
+    """``ranks`` processes that share one shot, each with ``gpus`` GPUs and ``memory_bytes`` of its machine's memory (0: not
+    reserved)."""
 
     gpus: float = 0.0
     ranks: int = 1
@@ -43,15 +42,15 @@ class Needs:
 
 
 def needs_of(shot: Shot, facts: Facts) -> Needs:
-    """What a replica for ``shot`` needs from a cluster with ``facts``.
+    """Resources of a replica for ``shot`` in a cluster with ``facts``.
 
-    Weights pass through the machine's memory, and stay there in the offloading modes: as much is set aside as the record's
-    forecast says, so that a machine gets no more replicas than it can load. Raises `InputError` where there are fewer GPUs than
-    the shot asks for.
+    Weights are loaded into the machine's memory, and stay there in the offloading modes. The replica reserves the memory that
+    the method's record forecasts, so that a machine gets no more replicas than it can load. Raises `InputError` if the shot
+    asks for more GPUs than there are.
     """
     gpus, ranks = facts.gpus, shot.options.gpus
     if gpus and gpus < ranks:
-        raise InputError(f"The pool has {gpus:g} GPUs, fewer than the {ranks} asked for one shot.")
+        raise InputError(f"The pool has {gpus:g} GPUs, fewer than the {ranks} requested for one shot.")
     if not gpus or shot.options.weights == "tiny":
         return Needs(float(gpus > 0), ranks)
     wanted = int(max(shot.estimate().gigabytes.values()) * 1e9)
@@ -59,7 +58,7 @@ def needs_of(shot: Shot, facts: Facts) -> Needs:
 
 
 def replicas(settings: PoolSettings, needs: Needs, facts: Facts) -> int:
-    """The most replicas: what the settings say, or as many as GPUs and memory allow, at least one."""
+    """Maximum number of replicas: from the settings, or as many as GPUs and memory allow, at least one."""
     if settings.replicas:
         return settings.replicas
     most = facts.gpus // (needs.gpus * needs.ranks) if needs.gpus else 1

@@ -1,7 +1,7 @@
-"""A replica of several GPUs: an actor on each, in one placement group, joined by torch.distributed; the first one streams.
+"""A replica of several GPUs: an actor on each, in one placement group, joined by torch.distributed; rank 0 streams.
 
-The actors keep their weights between shots. Cancelling is agreed on after every step, so that all of them stop at the same one.
-Where one is lost the others are ended too, since they would wait for it; the next shot starts new ones.
+The actors keep their weights between shots. After every step they agree on cancelling, so that all stop at the same step.
+If one is lost the others are ended, since they would wait for it; the next shot starts new ones.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 from pipelines.runtime.pool.replica import Event, run_events
 
 _STOP_SECONDS = 300.0
-"""How long a step may take to end after a cancel before its processes are ended."""
+"""Maximum duration of a step after a cancel, before its processes are ended."""
 _TOGETHER_SECONDS = 20.0
-"""How much later than the first the others may end."""
+"""How much later than the first the other processes may end."""
 
 
 class Rank:
@@ -28,7 +28,7 @@ class Rank:
         self._runtime: Any = None
 
     def address(self) -> str:
-        """HOST:PORT at which this process, the first, waits for the others."""
+        """HOST:PORT at which this process, rank 0, waits for the others."""
         import ray
 
         host = ray.util.get_node_ip_address()
@@ -43,7 +43,7 @@ class Rank:
         self._runtime = Runtime(join(address, self._rank, self._ranks, gpu=0))
 
     def shoot(self, job: bytes, number: int) -> Iterator[Event]:
-        """Events of job ``number`` from the first process; the others send only what went wrong."""
+        """Events of job ``number`` from rank 0; the others send only errors."""
         from pipelines.runtime.memory import networks
         from pipelines.runtime.parallel.exchange import Group
         from pipelines.runtime.parallel.split import split
@@ -62,11 +62,11 @@ class Rank:
                 yield kind, value
 
     def stop(self, number: int) -> None:
-        """Ends job ``number``, and those before it, after the step in progress."""
+        """End job ``number`` and earlier jobs after the current step."""
         self._stopped = max(self._stopped, number)
 
     def _until_stopped(self, steps: Iterator[Any], number: int) -> Iterator[Any]:
-        """The first process decides after every step, for all."""
+        """Pass steps on until rank 0 decides, after a step, that all ranks stop."""
         import torch
         import torch.distributed as dist
 
@@ -95,7 +95,7 @@ class RankedReplica:
         """Like `pipelines.runtime.pool.replica.Replica.shoot`."""
         await self._join_ranks()
         self._number += 1
-        # from a thread without context: Ray cancels whatever a cancelled call began, and these have to stop together
+        # from a thread without context: Ray cancels everything that a cancelled call started, and these must stop together
         first, *others = await asyncio.get_running_loop().run_in_executor(None, self._begin, job)
         ends: list[asyncio.Future] = [asyncio.ensure_future(_end(other)) for other in others]
         upcoming: asyncio.Future | None = None
@@ -107,7 +107,7 @@ class RankedReplica:
                 if item is None:
                     ended = True
                 else:
-                    if item[0] == "failed":  # maybe since another one is gone
+                    if item[0] == "failed":  # possibly because another rank was lost
                         await self._check(ends, seconds=3)
                     yield item
             if not await _all_within(ends, _TOGETHER_SECONDS):
@@ -137,7 +137,7 @@ class RankedReplica:
         await asyncio.gather(*(rank.join.remote(address) for rank in self._ranks))
 
     async def _next_or_lost(self, upcoming: asyncio.Future, ends: list[asyncio.Future]) -> Event | None:
-        """The next event; raises where one of the actors is lost, after ending the others."""
+        """The next event; if an actor is lost, ends the others and raises."""
         while not upcoming.done():
             running = [end for end in ends if not end.done()]
             await asyncio.wait([upcoming, *running], return_when=asyncio.FIRST_COMPLETED)
@@ -147,7 +147,7 @@ class RankedReplica:
         return upcoming.result()
 
     async def _check(self, ends: list[asyncio.Future], seconds: float = 0.0) -> None:
-        """Raise where one of those that end within ``seconds`` was lost, after ending the others."""
+        """Raise if one of those that end within ``seconds`` was lost, after ending the others."""
         if ends:
             await asyncio.wait(ends, timeout=seconds)
         for end in ends:

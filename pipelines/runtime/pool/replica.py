@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from pipelines.shot import Shot
 
 Event = tuple[str, Any]
-"""An event of a shot: "progress" or "report" and plain values, "clip" and a file's bytes, "refused" or "failed" and a sentence."""
+"""An event of a shot: "progress" or "report" with plain values, "clip" with the bytes of a file, "refused" or "failed" with a sentence."""
 Shoot = Callable[[bytes], Iterator[Event]]
 SHOOT = "pipelines.runtime.pool.replica:shoot_job"
 _log = logging.getLogger("reshoot")
 
 
 class Replica:
-    """``shoot`` names the function ("module:function") that turns a job's file into events."""
+    """``shoot`` names the function ("module:function") that turns the bytes of a job file into events."""
 
     def __init__(self, shoot: str = SHOOT) -> None:
         module, name = shoot.split(":")
         self._shoot: Shoot = getattr(import_module(module), name)
 
     async def shoot(self, job: bytes) -> AsyncIterator[Event]:
-        """Events of the run. Cancelling ends it after the step in progress, and only then is the replica free."""
+        """Events of the run. A cancelled run ends after its current step; only then is the replica free."""
         steps = self._shoot(job)
         upcoming: asyncio.Future | None = None
         try:
@@ -46,7 +46,7 @@ class Replica:
 
 
 async def _close_after_step(steps: Any, upcoming: asyncio.Future | None) -> None:
-    """A step in a thread cannot be interrupted: wait for its end, then close."""
+    """Wait for the end of the current step, which cannot be interrupted in its thread, then close."""
     if upcoming is not None:
         await asyncio.wait([upcoming])
     await asyncio.to_thread(steps.close)
@@ -60,7 +60,7 @@ def shoot_job(job: bytes) -> Iterator[Event]:
 
 
 def run_events(job: bytes, run: Callable[[Shot], Iterator[Progress | Clip | Report]]) -> Iterator[Event]:
-    """Convert what ``run`` yields for a job's file to events."""
+    """Convert the items that ``run`` yields for a job file to events."""
     from pipelines.runtime.clip_file import clip_bytes, plain
     from pipelines.runtime.job_file import read_job
 

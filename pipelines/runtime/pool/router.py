@@ -8,12 +8,12 @@ from ray.serve.request_router import FIFOMixin, PendingRequest, RequestRouter, R
 class FreeReplicaRouter(FIFOMixin, RequestRouter):
     """Starts shots in order, each on a free replica.
 
-    Serve's own router asks two replicas at random until one is free, with pauses: of eight where one just ended, it misses that
-    one three times of four. A line of ours sends no more shots than there are replicas, so one is free or about to be.
+    Serve's own router probes two random replicas at a time, with pauses, until one is free: with eight replicas of which one is
+    free, it misses that one three times of four. `Line` sends no more shots than there are replicas, so one is free or about to be.
     """
 
     async def choose_replicas(
         self, candidate_replicas: list[RunningReplica], pending_request: PendingRequest | None = None
     ) -> list[list[RunningReplica]]:
-        """All replicas in one list: Serve takes one that it knows is free, or asks each if there is none."""
+        """All replicas in one list: Serve takes one that it knows is free, or probes each."""
         return [candidate_replicas]

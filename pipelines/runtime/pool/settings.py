@@ -10,17 +10,17 @@ from camera.errors import InputError
 VARIABLE = "RESHOOT_RAY"
 """Environment variable: ``auto``, or the address of a Ray cluster; unset for no pool."""
 REPLICAS = "RESHOOT_REPLICAS"
-"""Environment variable: the most replicas of a method; by default one a GPU, or one where there is none."""
+"""Environment variable: maximum number of replicas of a method; by default one per GPU, or one without GPUs."""
 PLACES = "RESHOOT_PLACES"
-"""Environment variable: shots of a method that run or wait at the same time; beyond, a visitor is refused."""
+"""Environment variable: maximum number of running and waiting shots of a method; further visitors are refused."""
 SHARED = "RESHOOT_SHARED"
-"""Environment variable: set where all machines see the same disk, so that a job may name files."""
+"""Environment variable: set if all machines share one disk, so that a job may name files."""
 AUTO = "auto"
 
 
 @dataclass(frozen=True)
 class PoolSettings:
-    """``address``: `AUTO` or a cluster's. ``replicas``: 0 is one a GPU. ``same_disk``: jobs may name own files."""
+    """``address``: `AUTO` or a cluster's. ``replicas``: 0 for one per GPU. ``same_disk``: jobs may name files."""
 
     address: str
     replicas: int
@@ -40,5 +40,5 @@ def pool_settings() -> PoolSettings | None:
 def _number(variable: str, default: int) -> int:
     text = os.environ.get(variable, "") or str(default)
     if not text.isdigit():
-        raise InputError(f"{variable} should be a whole number, it is {text!r}.")
+        raise InputError(f"{variable} must be a whole number; got {text!r}.")
     return int(text)

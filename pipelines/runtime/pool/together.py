@@ -13,7 +13,7 @@ from camera.errors import InputError
 
 
 def parallel_shots(gpus: int = 1) -> int:
-    """Shots over ``gpus`` GPUs each that run at the same time: as many as the pool of ``RESHOOT_RAY`` has room for, 1 without a
+    """Number of shots over ``gpus`` GPUs each that can run at the same time in the pool of ``RESHOOT_RAY``; 1 without a
     pool."""
     from pipelines.runtime.pool.settings import pool_settings
 
@@ -26,9 +26,9 @@ def parallel_shots(gpus: int = 1) -> int:
 
 
 def interleave(runs: Mapping[str, Iterator[Any]], limit: int) -> Iterator[tuple[str, Any]]:
-    """Name and item of everything that ``runs`` yield, ``limit`` of them at a time; of one that ends, its `InputError` or None.
+    """Yield name and item of everything that ``runs`` yield, at most ``limit`` runs at a time; at the end of a run, its `InputError` or None.
 
-    One that is refused does not stop the others. Closing this closes all of them, after their step in progress.
+    A refused run does not stop the others. Closing this closes all of them after their current step.
     """
     if limit == 1:
         yield from _run_in_turn(runs)

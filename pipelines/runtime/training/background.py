@@ -11,9 +11,9 @@ from pipelines.method import Progress
 from pipelines.training import Sample, TrainedWeights, TrainingStep
 
 LOOK_SECONDS = 0.5
-"""Between two looks at a training; steps of tiny networks come faster."""
+"""Interval between status updates of a training; steps of tiny networks are faster."""
 REMEMBERED = 20
-"""Trainings that have ended and can still be looked at."""
+"""Number of finished trainings whose state is kept."""
 LAST_SECONDS = 60.0
 """Seconds that trainings get to save when the program ends."""
 
@@ -21,11 +21,11 @@ LAST_SECONDS = 60.0
 class Background:
     """One training and its visible state.
 
-    ``losses``: of every step since it was started here. ``stays``: whether it continues when the page that started it closes.
+    ``losses``: of every step since the start in this process. ``stays``: whether it continues when the page that started it closes.
     """
 
     def __init__(self, start: Callable[[], Iterator[Any]]) -> None:
-        """``start()`` yields what `pipelines.runtime.training.job.run_training` does; closing that generator ends the training."""
+        """``start()`` yields the items of `pipelines.runtime.training.job.run_training`; closing that generator ends the training."""
         self.losses: list[float] = []
         self.samples: list[Sample] = []
         self.progress: Progress | None = None
@@ -52,7 +52,7 @@ class Background:
         self._thread.join(seconds)
 
     def follow(self) -> Iterator[bool]:
-        """Yield whether there is something new, repeatedly until the training ends; closing this has no effect on the training.
+        """Yield whether there is a new item, repeatedly until the training ends; closing this does not affect the training.
 
         Raises what the training raised.
         """
@@ -76,7 +76,7 @@ class Background:
                         break
             finally:
                 steps.close()
-        except BaseException as error:  # every item goes to all followers
+        except BaseException as error:  # passed to all followers
             self._error = error
 
     def _tell(self, item: Any) -> None:

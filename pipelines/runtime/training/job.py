@@ -18,24 +18,24 @@ T = TypeVar("T")
 def run_training(
     train: Callable[[Weights], Iterator[T]], *, mode: Mode, gigabytes: float, runtime: Runtime | None = None
 ) -> Iterator[Progress | T]:
-    """Yield the items of ``train``, with the remaining seconds in `Progress`; also yields `Progress` while weights download or others shoot.
+    """Yield the items of ``train``, with the remaining seconds in `Progress`; also yields `Progress` during downloads and while it waits for the device.
 
-    ``gigabytes``: what it takes on a GPU; when its turn comes, every loaded pipeline leaves. Closing the generator ends
-    the training after the step in progress. Raises `InputError` where the device is too small or runs out of memory.
+    ``gigabytes``: GPU memory that it needs; all loaded pipelines are evicted when it starts. Closing the generator ends the
+    training after the current step. Raises `InputError` if the device is too small or runs out of memory.
     """
     runtime = runtime or default()
     if mode != "tiny":
         check_device(runtime, gigabytes)
 
     def job() -> Iterator[Progress | T]:
-        runtime.unload()  # also because networks may be shared, and changed for a memory mode
+        runtime.unload()  # networks may also be shared, or changed for a memory mode
         yield from _run_in_thread(runtime, train, mode)
 
     return runtime.exclusive(job)
 
 
 def run_task(work: Callable[[Weights], Iterator[T]], *, mode: Mode, gigabytes: float) -> Iterator[Progress | T]:
-    """Like `run_training`, for something short that needs no more than ``gigabytes``: what is loaded stays as far as it can."""
+    """Like `run_training`, for a short task that needs at most ``gigabytes``: evicts only as many pipelines as necessary."""
     runtime = default()
     return runtime.exclusive(lambda: _run_in_thread(runtime, work, mode), gigabytes=gigabytes)
 
@@ -45,13 +45,13 @@ def check_device(runtime: Runtime, gigabytes: float) -> None:
     device = runtime.device
     needs = f"This training needs a GPU with about {gigabytes:.0f} GB"
     if not device.is_gpu:
-        raise InputError(f"{needs}, and this computer has none; tiny weights show on any computer how a training goes.")
+        raise InputError(f"{needs}, and this computer has none; try the training on any computer with tiny weights.")
     if (total := device.total_bytes() / 1e9) < gigabytes:
         raise InputError(f"{needs}, and this one has {total:.0f} GB; lower rank, frames or clips at once.")
 
 
 def _run_in_thread(runtime: Runtime, train: Callable[[Weights], Iterator[T]], mode: Mode) -> Iterator[Progress | T]:
-    """In a separate thread, so that downloads can report progress and be cancelled."""
+    """Run in a separate thread, so that downloads can report progress and be cancelled."""
 
     def work(tell: Tell, cancelled: Callable[[], bool]) -> None:
         weights = Weights(mode, device=runtime.device.torch, announce=tell, cancelled=cancelled)
@@ -66,5 +66,5 @@ def _convert_error(error: BaseException) -> BaseException:
         return error
     return InputError(
         "The device ran out of memory. For a training, lower the rank, the frames or the clips at once, or switch gradient "
-        "checkpointing on; what was saved before is kept."
+        "checkpointing on; the last saved state is kept."
     )

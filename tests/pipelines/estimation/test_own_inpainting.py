@@ -73,7 +73,7 @@ def test_the_command_paints_with_it_and_says_so(tmp_path, capsys, picture):
     arguments = ["preview", "dualcamctrl", "--image", str(tmp_path / "p.png"), "--depth-model", "guess"]
     arguments += ["--frames", "5", "--width", "96", "--height", "64", "--inpaint", str(tiny_model(tmp_path))]
     assert main([*arguments, "--out", str(tmp_path / "p.mp4")]) == 1
-    assert "--inpaint paints what --holes completed invents" in capsys.readouterr().err
+    assert "--inpaint works only with --holes completed" in capsys.readouterr().err
     assert main([*arguments, "--holes", "completed", "--out", str(tmp_path / "p.mp4")]) == 0
     assert "invented once for all frames, by your model." in capsys.readouterr().out
     last = read_video(tmp_path / "p.mp4")[0][-1].astype(int)

@@ -219,7 +219,7 @@ def test_quota_is_said_and_refused_before_asking():
     estimates.check_quota(80, "someone not logged in")
     with pytest.raises(
         InputError,
-        match=r"needs 122 s of ZeroGPU quota and someone not logged in has at most 120 s a day; take fewer steps",
+        match=r"needs 122 s of ZeroGPU quota and someone not logged in has at most 120 s a day; use fewer steps",
     ):
         estimates.check_quota(81, "someone not logged in")
 

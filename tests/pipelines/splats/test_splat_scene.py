@@ -107,7 +107,7 @@ def test_depth_of_a_frame_reprojects_the_scene(file):
 
 def test_a_second_layer_is_refused(file, tmp_path):
     scene = reshoot.open_splats(file).fitted(64, 48)
-    with pytest.raises(InputError, match="made of pictures"):
+    with pytest.raises(InputError, match="needs pictures"):
         list(rehearse(scene, move(scene), tmp_path / "a.mp4", holes="completed"))
 
 

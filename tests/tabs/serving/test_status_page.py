@@ -28,4 +28,4 @@ def test_a_pool_that_is_not_there_is_said(monkeypatch):
     monkeypatch.setenv("RESHOOT_RAY", "auto")
     monkeypatch.setenv("RESHOOT_PLACES", "many")
     answer = client.get("/status")
-    assert answer.status_code == 503 and "RESHOOT_PLACES should be a whole number" in answer.text
+    assert answer.status_code == 503 and "RESHOOT_PLACES must be a whole number" in answer.text

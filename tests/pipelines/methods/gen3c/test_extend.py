@@ -166,7 +166,7 @@ def test_the_longest_video_is_not_made_longer(scene):
 def test_a_method_that_cannot_go_on_says_so(scene, shot):
     other = pipelines.method("genxd")
     assert other.goes_on is None
-    with pytest.raises(InputError, match="GenXD cannot go on from a finished video"):
+    with pytest.raises(InputError, match="GenXD cannot continue a finished video"):
         other.check_after(shot[-1], shot[-1].path, SETTINGS)
 
 

@@ -62,7 +62,7 @@ def test_asking_before_the_first_shot_brings_no_torch():
     done = subprocess.run(
         [sys.executable, "-c", f"{asked}; {said}"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines() == ["this computer: 1 machine, GPUs are counted with the first shot", "False"]
+    assert done.stdout.splitlines() == ["this computer: 1 machine, GPUs are counted at the first shot", "False"]
 
 
 def test_the_pool_in_words():

@@ -142,7 +142,7 @@ def test_a_shot_that_a_restart_ends_twice_is_an_error_in_words(driver):
 def test_status_does_not_wait_for_a_cluster_that_restarts(driver):
     pool = Pool(POOL, link=Link(POOL, driver("dies", "hangs"), join_seconds=60))
     assert pool.facts(wait=False).gpus == 1
-    with pytest.raises(InputError, match="it is waited for"):
+    with pytest.raises(InputError, match="waiting for it"):
         for _ in pool.stream("shots", b"job"):
             pool.facts(wait=False)
     pool.close()
