@@ -20,7 +20,7 @@ from pipelines.methods.gen3c.method import FOCUS, POOLED, UPSTREAM, Gen3cSetting
 from pipelines.methods.gen3c.preprocess import with_sky
 
 _FRAMES_AT_ONCE = 4
-"""Frames for which all key views are drawn together: 20 views of 1280 x 704 then take 1.4 GB."""
+"""Number of frames for which all key views are drawn together: 20 views of 1280 x 704 then take 1.4 GB."""
 
 
 class Conditioning:
@@ -47,13 +47,13 @@ class Conditioning:
         estimate: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
         camera: CameraPath,
     ) -> None:
-        """Add a generated frame (H,W,3), seen by the one-frame path ``camera``, with its estimated depth aligned."""
+        """Add a generated frame (H,W,3), from the one-frame path ``camera``, with its estimated depth aligned to the cache."""
         depth, _ = with_sky(estimate(picture))
         aligned = self._align(picture, depth, camera)
         self.take(View.of(picture, aligned, camera.intrinsics[0], camera.world_from_camera[0]))
 
     def _align(self, picture: NDArray[np.uint8], depth: NDArray[np.float32], camera: CameraPath) -> NDArray[np.float32]:
-        """Estimated depth (H,W) of any scale as aligned to the cache, in scene units; NaN where alignment left none."""
+        """Align estimated depth (H,W) of any scale to the cache: depth in scene units, NaN where alignment finds none."""
         cache, camera = self._growing, camera.scaled(1 / self.unit)
         method = self.settings.alignment
         if method == "off":
@@ -62,11 +62,11 @@ class Conditioning:
             trial = cache.updated_with(_image(picture), depth, camera=camera, align=cast(Any, method))
         points, turn = trial.buffers[0].points, camera.camera_from_world[0].astype(np.float32)
         depth = (points @ turn[2, :3] + turn[2, 3]) * np.float32(self.unit)
-        depth[(points == 0).all(axis=-1)] = np.nan  # the cache keeps points of no depth at the origin
+        depth[(points == 0).all(axis=-1)] = np.nan  # the cache stores points without depth at the origin
         return depth
 
     def take(self, view: View) -> None:
-        """Add ``view``, in scene units, to the cache unchanged, whether it was just generated or comes from an earlier run."""
+        """Add ``view``, in scene units, to the cache unchanged; it was just generated or comes from an earlier run."""
         depth, camera = view.depth / np.float32(self.unit), view.camera.scaled(1 / self.unit)
         self.cache = self._growing.updated_with(_image(view.colour), depth, camera=camera, align=None)
         self.added.append(view)
@@ -77,7 +77,7 @@ class Conditioning:
         return self.cache
 
     def render(self, path: CameraPath, *, first: int) -> CacheFrames:
-        """The network's input along ``path``, the part of the whole path that begins at frame ``first``."""
+        """The network's input along ``path``, a part of the whole path that begins at frame ``first``."""
         part = path.scaled(1 / self.unit)
         if isinstance(self.cache, ClipCache):
             return self.cache.render(part, start=first)
@@ -110,7 +110,7 @@ def least_cover(shown: CacheFrames) -> tuple[int, float]:
 
 
 def _best(cache: KeyViewCache, path: CameraPath) -> KeyViewCache:
-    """The same cache with only the views that it would choose for ``path``, found without keeping all renders."""
+    """The same cache with only the views that it would choose for ``path``; does not keep all renders in memory."""
     if cache.most is None or len(cache.buffers) <= cache.most:
         return cache
     every = replace(cache, most=None, full=None)
@@ -120,7 +120,7 @@ def _best(cache: KeyViewCache, path: CameraPath) -> KeyViewCache:
 
 
 def _pool_views(cache: KeyViewCache, path: CameraPath) -> CacheFrames:
-    """All views in one buffer, of every pixel the nearest."""
+    """Draw all views into one buffer; the nearest surface wins in every pixel."""
     every = replace(cache, most=None, full=None)
     parts = [pool_buffers(every.render(part, with_depth=True)) for part in _parts(path)]
     return CacheFrames(np.concatenate([p.images for p in parts]), np.concatenate([p.masks for p in parts]))
@@ -136,7 +136,7 @@ def _image(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _bytes(images: NDArray[np.float32]) -> Frames:
-    """(F,H,W,3) uint8 of images (F,3,H,W) in [-1,1]; noise beyond is cut off."""
+    """(F,H,W,3) uint8 of images (F,3,H,W) in [-1,1]; noise outside that range is clipped."""
     scaled = np.clip(images * np.float32(127.5) + np.float32(128), 0, 255).astype(np.uint8)
     return np.ascontiguousarray(np.moveaxis(scaled, 1, -1))
 

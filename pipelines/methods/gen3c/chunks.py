@@ -5,14 +5,14 @@ from __future__ import annotations
 from camera.errors import InputError
 
 CHUNK = 121
-"""Frames that the network was trained on: one latent frame for the first, then one for every eight."""
+"""Frames per chunk in training: one latent frame for the first frame, then one for every eight."""
 
 LONGEST = 4 * (CHUNK - 1) + 1
 """Frames of the longest video: twenty seconds. The method itself has no limit."""
 
 
 def latent_frames(frames: int) -> int:
-    """Latent frames of a chunk of ``frames`` = 8k+1 pictures."""
+    """Number of latent frames of a chunk of ``frames`` = 8k+1 frames."""
     return 1 + (frames - 1) // 8
 
 
@@ -26,13 +26,13 @@ def chunks(frames: int, chunk: int = CHUNK) -> tuple[slice, ...]:
     if frames <= chunk:
         if frames % 8 != 1 or frames < 9:
             below = max(9, (frames - 1) // 8 * 8 + 1)
-            raise InputError(f"GEN3C makes 8k+1 frames in one chunk, got {frames}; take {below} or {below + 8}.")
+            raise InputError(f"GEN3C makes 8k+1 frames in one chunk, got {frames}; use {below} or {below + 8}.")
         return (slice(0, frames),)
     step = chunk - 1
     if (frames - 1) % step:
         below = (frames - 1) // step * step + 1
         raise InputError(
-            f"A video longer than one chunk has {step} N + 1 frames, got {frames}; take {below} or {below + step}."
+            f"A video longer than one chunk has {step} N + 1 frames, got {frames}; use {below} or {below + step}."
         )
     return tuple(slice(start, start + chunk) for start in range(0, frames - 1, step))
 

@@ -20,20 +20,20 @@ from pipelines.results.record import Record, companion_file, restore
 from pipelines.settings import Settings
 
 SHOWN = (FIRST_SHOWN, FROM_PICTURE, FROM_VIEW) = ("cache", "cache, first picture", "cache, second view")
-"""Companion videos of a result: the renders that steered it."""
+"""Companion videos of a result: the cache renders that conditioned the denoiser."""
 
 
 def continue_path(scene: Scene, planned: CameraPath, done: int, more: CameraPath, *, chunk_frames: int) -> CameraPath:
     """The path of a video with ``done`` frames, shot along ``planned``, extended by its continuation.
 
-    A cancelled video first continues to the end of ``planned``. Otherwise one chunk is added: ``more``, compressed into it
-    and starting at the last camera; over a clip, the clip's own camera continues, with the offset that it had at the end.
+    A cancelled video first continues to the end of ``planned``. Otherwise one chunk is added: ``more``, compressed into one
+    chunk and starting at the last camera. Over a clip, the clip's own camera continues, with the offset of the last frame.
     """
     if done < len(planned):
         return planned
     count = done + chunk_frames - 1
     if count > LONGEST:
-        raise InputError(f"The video would have {count} frames; {LONGEST} is the longest, so take a chunk back first.")
+        raise InputError(f"The video would have {count} frames; {LONGEST} is the longest, so remove a chunk first.")
     if scene.kind == "clip":
         return _over_the_clip(scene, planned, count)
     return extend_path(planned, more if len(more) == chunk_frames else more.resampled(chunk_frames))
@@ -42,7 +42,7 @@ def continue_path(scene: Scene, planned: CameraPath, done: int, more: CameraPath
 def _over_the_clip(scene: Scene, path: CameraPath, count: int) -> CameraPath:
     if len(scene.views) < count:
         raise InputError(
-            f"The clip has {len(scene.views)} frames and the longer video would have {count}; there is nothing to go on over."
+            f"The clip has {len(scene.views)} frames and the longer video would need {count}; the video cannot be extended further."
         )
     last = len(path) - 1
     offset = inverse(scene.views[last].world_from_camera) @ path.world_from_camera[last]
@@ -56,7 +56,7 @@ def continue_shot(
 ) -> tuple[CameraPath, Settings]:
     """Path and settings of a run that continues ``clip`` with the record ``made``, by the rules of `continue_path`.
 
-    ``more``: what is added; None repeats the last chunk's move.
+    ``more``: the move to add; None repeats the last chunk's move.
     """
     done, chunk = len(clip.frames), chunk_of(clip, made)
     more = made.path.sliced(slice(done - chunk, done)) if more is None else more
@@ -72,15 +72,14 @@ def chunk_of(clip: Clip, made: Record) -> int:
 def read_shot(video: str | Path) -> tuple[Clip, Record]:
     """A saved result as a clip to continue, and its record.
 
-    The cameras are those of the frames that are there: a cancelled shot has fewer than its record's path. The clip has its
-    companions where their files stand beside it, and its scene where the file carries it. Raises `InputError` for any other
-    file.
+    The path holds one camera per saved frame: a cancelled shot has fewer than its record's path. The clip includes companion
+    videos whose files lie beside it, and the scene if the file contains it. Raises `InputError` for any other file.
     """
     video = Path(video)
     made, box = restore(video), read_embedded_scene(video)
     frames, fps = read_video(video, max_frames=LONGEST)
     if len(frames) > len(made.path):
-        raise InputError(f"{video.name} has {len(frames)} frames and {len(made.path)} cameras; it was cut anew.")
+        raise InputError(f"{video.name} has {len(frames)} frames and {len(made.path)} cameras; its length was changed.")
     path = made.path.sliced(slice(0, len(frames))).resized(frames.shape[2], frames.shape[1])
     last = last_frame(video)
     if last is not None and last.shape == frames.shape[1:] and last.dtype == np.uint8:
@@ -116,14 +115,14 @@ def _continue_lens(lens: NDArray[np.float64], more: NDArray[np.float64]) -> NDAr
 
 
 def take_back(clip: Clip, scene: Scene | None, *, chunk_frames: int) -> Clip:
-    """The clip, shot from ``scene`` in chunks of ``chunk_frames``, without its last chunk.
+    """Remove the last chunk of ``clip``, which was shot from ``scene`` in chunks of ``chunk_frames``.
 
-    The picture that was added to the cache for that chunk goes too; ``scene`` may be None for a clip that was read from its
-    file. Raises `InputError` when there is one chunk only.
+    Also removes the picture that was added to the cache for that chunk. ``scene`` may be None for a clip read from its file.
+    Raises `InputError` if there is only one chunk.
     """
     count = len(chunks(len(clip.frames), chunk_frames))
     if count < 2:
-        raise InputError("The video has a single chunk; there is nothing to take back.")
+        raise InputError("The video has a single chunk, which cannot be removed.")
     left = slice(0, len(clip.frames) - (chunk_frames - 1))
     extras = {name: frames[left] for name, frames in clip.extras.items()}
     path = clip.path.sliced(left)
@@ -131,7 +130,7 @@ def take_back(clip: Clip, scene: Scene | None, *, chunk_frames: int) -> Clip:
     if scene is None or clip.scene is None:
         return replace(shorter, scene=None)
     added = added_views(clip, scene)
-    for view in added[count - 2 : count - 1]:  # the last frame that is left, without loss
+    for view in added[count - 2 : count - 1]:  # the new last frame, uncompressed
         if np.allclose(view.world_from_camera, path.world_from_camera[-1], atol=1e-6):
             shorter = replace(shorter, frames=np.concatenate([shorter.frames[:-1], view.colour[None]]))
     shot_from = grow_scene(scene, added[: count - 2])
@@ -139,7 +138,7 @@ def take_back(clip: Clip, scene: Scene | None, *, chunk_frames: int) -> Clip:
 
 
 def grow_scene(scene: Scene, added: list[View]) -> Scene:
-    """A still scene with the generated pictures that later chunks were based on, each with its aligned depth."""
+    """The still scene extended by the generated pictures that later chunks were based on, each with its aligned depth."""
     if not added:
         return scene
     source = f"{scene.source}; generated pictures aligned to it"
@@ -156,7 +155,7 @@ def check_size(clip: Clip, path: CameraPath) -> None:
     height, width = clip.frames.shape[1:3]
     if (width, height) != (path.width, path.height):
         raise InputError(
-            f"The video is {width} x {height} and would go on at {path.width} x {path.height}; use the size and the kind of "
+            f"The video is {width} x {height} and would continue at {path.width} x {path.height}; use the size and the kind of "
             "weights that it was shot with."
         )
 
@@ -167,7 +166,7 @@ def check_continues(clip: Clip, path: CameraPath, chunk_frames: int) -> int:
     done = next((index + 1 for index, cut in enumerate(cuts) if cut.stop == len(clip.frames)), 0)
     if not done or done == len(cuts):
         raise InputError(
-            f"The clip of {len(clip.frames)} frames is no beginning of a longer video of {len(path)} frames in chunks of "
+            f"The clip of {len(clip.frames)} frames is not the beginning of a longer video of {len(path)} frames in chunks of "
             f"{chunk_frames}; extend it by {chunk_frames - 1} frames per chunk."
         )
     begun = path.world_from_camera[: len(clip.frames)]

@@ -18,11 +18,11 @@ _known: WeakKeyDictionary[Scene, WeakKeyDictionary[CameraPath, tuple[list[int], 
 
 
 def seen_share(scene: Scene, path: CameraPath, frames: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(len(frames),): share of the cells of a 16 x 9 grid over the picture that contain a point of the scene; computed once where the same is
-    asked again, as page, forecast and shot do.
+    """(len(frames),): share of the cells of a 16 x 9 grid over each frame that contain a point of the scene; cached, because
+    page, forecast and shot ask for the same.
 
-    Points are thinned to about 96 x 96 a view, so that a camera that comes ten times closer still fills its cells. A clip
-    lends frame f only its own view, as its cache does.
+    Points are thinned to about 96 x 96 per view, so that a camera that comes ten times closer still fills its cells. Over a
+    clip, frame f uses only its own view, like the clip's cache.
     """
     of_scene = _known.setdefault(scene, WeakKeyDictionary())
     asked, shares = of_scene.get(path, ([], np.zeros(0)))
@@ -45,7 +45,7 @@ def _seen_share(scene: Scene, path: CameraPath, frames: NDArray[np.int64]) -> ND
 
 
 def _points(view: View) -> NDArray[np.float64]:
-    """(N,3) world points of a thinned view, sky included: it is splatted too."""
+    """(N,3) world points of a thinned view, including the sky, because it is splatted too."""
     step_y, step_x = (max(1, side // _POINTS_PER_SIDE) for side in view.depth.shape)
     y, x = np.mgrid[step_y // 2 : view.height : step_y, step_x // 2 : view.width : step_x]
     depth = view.depth[y, x].reshape(-1, 1).astype(np.float64)
@@ -56,7 +56,7 @@ def _points(view: View) -> NDArray[np.float64]:
 
 
 def _share(points: NDArray, camera_from_world: NDArray, lens: NDArray, size: tuple[int, int]) -> float:
-    """Of one camera; ``points`` (3,N), ``size`` of its picture in pixels."""
+    """The share of one camera; ``points`` (3,N), ``size`` of its picture in pixels."""
     inside = camera_from_world[:3, :3] @ points + camera_from_world[:3, 3:]
     x, y, z = lens @ inside[:, inside[2] > 1e-6]
     column = np.floor((x / z + 0.5) * (_COLUMNS / size[0]))

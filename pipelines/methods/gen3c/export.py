@@ -12,7 +12,7 @@ from camera.view import Scene
 
 
 def views_npz(scene: Scene, path: CameraPath) -> bytes:
-    """The views and the path in upstream's multi-view format, as `read_views` and upstream's script read it."""
+    """The views and the path as an npz in upstream's multi-view format, for `read_views` and upstream's script."""
     pictures = np.stack([view.colour for view in scene.views]).transpose(0, 3, 1, 2)
     arrays = {
         "images_key_frames": pictures.astype(np.float32) / 127.5 - 1,
@@ -29,7 +29,7 @@ def views_npz(scene: Scene, path: CameraPath) -> bytes:
 
 
 def cache_files(scene: Scene, path: CameraPath) -> dict[str, bytes]:
-    """The cache to keep: its points, and its pictures with the cameras in upstream's format; of a clip the first frame's."""
+    """Files of the cache: its points, and its pictures with their cameras in upstream's format; for a clip only the first frame's."""
     cloud = cloud_of(scene)
     name = "cache of the first frame" if scene.kind == "clip" else "cache"
     files = {f"{name}.ply": cloud.ply_bytes(), f"{name}.glb": cloud.glb_bytes()}

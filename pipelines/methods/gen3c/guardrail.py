@@ -32,7 +32,7 @@ def describe_state() -> str:
 
 
 def load() -> Any | None:
-    """The checker, or None where the package is not installed."""
+    """The checker, or None if the package is not installed."""
     if not is_installed():
         return None
     from cosmos_guardrail import CosmosSafetyChecker  # pyright: ignore[reportMissingImports]

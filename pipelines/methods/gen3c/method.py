@@ -26,7 +26,7 @@ NEGATIVE_PROMPT = (
     "unnatural transitions, outdated special effects, fake elements, unconvincing visuals, poorly edited content, jump cuts, "
     "visual noise, and flickering. Overall, the video is of poor quality."
 )
-"""The constant that upstream and diffusers' Cosmos pipelines share."""
+"""Upstream's negative prompt; diffusers' Cosmos pipelines use the same."""
 
 FOCUS, AS_GIVEN = "distance to the subject", "scene units"
 EXACT, UPSTREAM = "exact", "upstream"
@@ -39,7 +39,7 @@ TRAINED_SIZE = (1280, 704)
 
 @dataclass(frozen=True, kw_only=True)
 class Gen3cMoves(Moves):
-    """One of eight trajectories, three ways of turning, a distance, and a lens that may zoom on the way."""
+    """One of eight trajectories, three turning modes, a distance, and an optional zoom."""
 
     trajectory: str = setting(
         "left", "Trajectory", choices=presets.TRAJECTORIES,
@@ -57,8 +57,8 @@ class Gen3cMoves(Moves):
     )  # fmt: skip
     distance_unit: str = setting(
         FOCUS, "Unit of the distance", choices=(FOCUS, AS_GIVEN),
-        help="Distance to the subject: the median depth of the picture's middle, which is also what the camera turns around. "
-        "Scene units: as upstream, which turns around a point one unit ahead, whatever stands there.",
+        help="Distance to the subject: the median depth of the picture's middle, which is also the point that the camera turns "
+        "around. Scene units: as upstream, which turns around a point one unit ahead, whatever is there.",
         advanced=True,
     )  # fmt: skip
     lens_zoom: float = setting(
@@ -73,7 +73,7 @@ class Gen3cMoves(Moves):
     )  # fmt: skip
     frames: int = setting(
         CHUNK, "Frames", minimum=9, maximum=LONGEST, step=8,
-        help="121 is one chunk of five seconds; longer videos have 120 N + 1 frames: 241, 361, 481. Drafts have any 8k+1.",
+        help="121 is one chunk of five seconds; longer videos have 120 N + 1 frames: 241, 361, 481. Drafts may have any 8k+1.",
     )  # fmt: skip
     width: int = setting(1280, "Width", minimum=64, maximum=1920, step=16, advanced=True)
     height: int = setting(
@@ -82,7 +82,7 @@ class Gen3cMoves(Moves):
     )  # fmt: skip
     fit: str = setting(
         "crop", "Fit the picture by", choices=("crop", "pad", "stretch"), advanced=True,
-        help="How a picture of another shape enters the frame; upstream stretches it.",
+        help="How a picture with another aspect ratio is fitted to the frame; upstream stretches it.",
     )  # fmt: skip
     fps: float = setting(
         24.0, "Frames per second", minimum=1, maximum=60, step=1, advanced=True,
@@ -107,7 +107,7 @@ class Gen3cSettings(Settings):
     steps: int = setting(35, "Steps", minimum=2, maximum=100, step=1)
     guidance: float = setting(
         1.0, "Guidance", minimum=0, maximum=20, step=0.1,
-        help="As the authors count it: 1 equals the usual guidance scale 2. 0 means none and takes half the time.",
+        help="On the authors' scale: 1 equals the usual guidance scale 2. 0 turns guidance off and halves the time.",
     )  # fmt: skip
     chunk_frames: int = setting(
         CHUNK, "Frames per chunk", minimum=9, maximum=CHUNK, step=8, advanced=True,
@@ -123,17 +123,17 @@ class Gen3cSettings(Settings):
     )  # fmt: skip
     views: str = setting(
         BEST, "With several views, use", choices=(BEST, POOLED), advanced=True,
-        help="The network looks at two pictures per frame: the two views that cover a chunk best (as upstream), or one in which "
-        "all views are drawn and the nearest surface wins.",
+        help="The network gets two pictures per frame: the two views that cover a chunk best (as upstream), or one picture in "
+        "which all views are drawn and the nearest surface wins.",
     )  # fmt: skip
     edge_masks: str = setting(
         EXACT, "Edges of added pictures", choices=(EXACT, UPSTREAM), advanced=True,
-        help="Where foreground masking looks for edges in pictures added to the cache: their own, or (upstream) the first one's.",
+        help="Where foreground masking finds edges in pictures added to the cache: in their own depth, or (upstream) in the first one's.",
     )  # fmt: skip
     depth_weights: str = setting(
         EXACT, "Depth weights", choices=(EXACT, UPSTREAM), advanced=True,
-        help="How strongly nearer points win: measured in each frame, or (upstream) in each two frames that happen to be "
-        "rendered together.",
+        help="How strongly nearer points win: measured in each frame, or (upstream) in each pair of frames that are rendered "
+        "together.",
     )  # fmt: skip
     alignment: str = setting(
         "non_rigid", "Depth alignment", choices=("non_rigid", "rigid", "off"), advanced=True,
@@ -141,11 +141,11 @@ class Gen3cSettings(Settings):
     )  # fmt: skip
     noise_strength: float = setting(
         0.0, "Cache noise", minimum=0, maximum=1, step=0.01, advanced=True,
-        help="Noise on the renders of generated pictures in the cache, so that the network trusts them less.",
+        help="Adds noise to the renders of generated pictures in the cache, so that the network follows them less closely.",
     )  # fmt: skip
     scene_scale: str = setting(
         FOCUS, "Scene scale", choices=(FOCUS, AS_GIVEN), advanced=True,
-        help="What counts as one unit for the cache, whose farthest depth (100) and masking margin (0.02) are in units.",
+        help="The cache's unit of length; its farthest depth (100) and masking margin (0.02) are in this unit.",
     )  # fmt: skip
     first_frame: str = setting(
         EXACT, "First frame", choices=(EXACT, UPSTREAM), advanced=True,
@@ -172,7 +172,7 @@ AS_UPSTREAM_SETTINGS = {
     "edge_masks": UPSTREAM, "depth_weights": UPSTREAM, "scene_scale": AS_GIVEN, "first_frame": UPSTREAM, "rope": "bfloat16",
     "latents": "bfloat16",
 }  # fmt: skip
-"""Every value that repeats upstream's behaviour where the default differs from it or may be set otherwise."""
+"""Settings that reproduce upstream's behaviour, wherever the default differs or can be changed."""
 
 
 def path(moves: Moves, scene: Scene) -> CameraPath:
@@ -193,15 +193,15 @@ def path(moves: Moves, scene: Scene) -> CameraPath:
 
 
 def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]:
-    """Refuses what cannot be run, before any GPU time; warns of what the network never saw."""
+    """Raise `InputError` for inputs that cannot be run, before any GPU time; returns warnings about inputs unlike the training data."""
     settings = cast(Gen3cSettings, settings)
     cuts = chunks(len(path), settings.chunk_frames)
     _check_sizes(scene, path)
     _check_depth(scene)
     if scene.kind == "clip" and len(scene.views) < len(path):
         raise InputError(
-            f"The clip has {len(scene.views)} frames and the path {len(path)}; every frame of the path needs its frame of the "
-            "clip, so shorten the path or give a longer clip."
+            f"The clip has {len(scene.views)} frames and the path {len(path)}; every frame of the path needs a frame of the "
+            "clip, so shorten the path or use a longer clip."
         )
     warnings = (
         _coverage_warning(scene, path, cuts[0]),
@@ -215,11 +215,11 @@ def _check_sizes(scene: Scene, path: CameraPath) -> None:
     if path.width % 16 or path.height % 16:
         fitting = [max(64, round(side / 16) * 16) for side in (path.width, path.height)]
         raise InputError(
-            f"GEN3C needs width and height in multiples of 16, got {path.width} x {path.height}; take {fitting[0]} x {fitting[1]}."
+            f"GEN3C needs width and height in multiples of 16, got {path.width} x {path.height}; use {fitting[0]} x {fitting[1]}."
         )
     if max(path.width, path.height) > 1920:
         raise InputError(
-            f"GEN3C knows positions up to 1920 pixels a side, got {path.width} x {path.height}; take a smaller size."
+            f"GEN3C supports sides up to 1920 pixels, got {path.width} x {path.height}; use a smaller size."
         )
     check_same_size(scene, path)
 
@@ -236,9 +236,9 @@ def _check_depth(scene: Scene) -> None:
 
 
 def _coverage_warning(scene: Scene, path: CameraPath, first_chunk: slice) -> str:
-    """Refuses a path that leaves the scene behind; looks at every eighth frame and the last.
+    """Raise `InputError` if the path leaves the scene; checks every eighth frame and the last.
 
-    Of a still scene only in the first chunk, as later ones also see what the earlier ones generated.
+    For a still scene only in the first chunk, because later chunks also use the frames that earlier ones generated.
     """
     last = (first_chunk.stop if scene.kind == "still" else len(path)) - 1
     frames = np.unique(np.append(np.arange(0, last, 8), last))
@@ -260,8 +260,8 @@ def _start_warning(scene: Scene, path: CameraPath) -> str:
     if (offset[:, :3] < 1e-2).all() and (offset[:, 3] < 1e-2 * scene.first.focus_depth).all():
         return ""
     return (
-        "The path does not begin at the first picture's camera, but the picture is the first frame of the video; the beginning "
-        "may jump."
+        "The path does not begin at the first picture's camera, but the picture is the first frame of the video; the video "
+        "may jump at the beginning."
     )
 
 

@@ -32,9 +32,9 @@ from pipelines.settings import Settings
 from pipelines.weights.hub import Weights
 
 Phase = Callable[[str], str]
-"""Names the step of a chunk for the person who waits."""
+"""Turns the step of a chunk into a label for the progress bar."""
 PREVIEW_EVERY = 5
-"""Steps between early frames; there are none where a checker looks at what is shown."""
+"""Steps between early frames; none are shown if a checker filters the frames."""
 
 
 def load(weights: Weights) -> Gen3cPipeline:
@@ -43,7 +43,7 @@ def load(weights: Weights) -> Gen3cPipeline:
 
 
 class Gen3cPipeline:
-    """``components`` are moved by the runtime; ``device`` is where the tensors of a run are made."""
+    """``components`` are moved by the runtime; tensors of a run are created on ``device``."""
 
     together = (("transformer", "vae"),)
     tiny_side = 192
@@ -54,7 +54,7 @@ class Gen3cPipeline:
         self.components = networks.components
 
     def prepare(self, scene: Scene, path: CameraPath, settings: Settings) -> None:
-        """Load the text encoder, and the depth model for a still scene in several chunks, when the run uses them."""
+        """Load the text encoder, and the depth model for a still scene in several chunks, if the run uses them."""
         settings = cast(Gen3cSettings, settings)
         if settings.use_text:
             add_text_encoder(self.networks, self.weights)
@@ -65,10 +65,10 @@ class Gen3cPipeline:
     def __call__(
         self, scene: Scene, path: CameraPath, settings: Settings, *, after: Clip | None = None
     ) -> Iterator[Progress | Clip]:
-        """Phases: words; then for each chunk depth, cache, pictures, denoising, decoding, and a `Clip` of all so far.
+        """Phases: prompts; then for each chunk depth, cache, pictures, denoising, decoding, and a `Clip` of all frames so far.
 
-        ``after``: a clip shot from the same scene in chunks of the same length, with which ``path`` begins; only the chunks
-        that it lacks are shot. Where it has no scene (its file carried none) the depth of its frames is estimated again.
+        ``after``: the clip that ``path`` begins with, shot from the same scene in chunks of the same length; only the missing
+        chunks are shot. If it has no scene (its file contained none), the depth of its frames is estimated again.
         """
         settings = cast(Gen3cSettings, settings)
         run = _Run(self, scene, path, settings)
@@ -78,7 +78,7 @@ class Gen3cPipeline:
 
 
 class _Run:
-    """One run's values that every chunk shares."""
+    """Values that all chunks of a run share."""
 
     def __init__(self, pipeline: Gen3cPipeline, scene: Scene, path: CameraPath, settings: Gen3cSettings) -> None:
         self.pipeline, self.scene, self.path, self.settings = pipeline, scene, path, settings
@@ -118,7 +118,7 @@ class _Run:
             yield self._clip(frames, shown, conditioning.added)
 
     def _count_done(self, after: Clip | None) -> int:
-        """Chunks that are there already."""
+        """Number of chunks that already exist."""
         if after is None:
             return 0
         check_size(after, self.path)
@@ -127,10 +127,10 @@ class _Run:
     def _rebuild(
         self, conditioning: Conditioning, after: Clip, known: list[View], done: int
     ) -> Generator[Progress, None, dict[str, Frames]]:
-        """The companion videos of a clip that was read from its file, of ``done`` chunks.
+        """The companion videos of a clip of ``done`` chunks that was read from its file.
 
-        The cache is built again: by the pictures ``known`` to have been added, or, where the clip has no scene, by the frames at
-        which the chunks met. It is rendered where its videos are wanted and missing.
+        Rebuilds the cache from the pictures ``known`` to have been added, or, if the clip has no scene, from the frames shared
+        by two chunks. Renders it only if its videos are wanted and missing.
         """
         parts, lengths = [], []
         for number, cut in enumerate(self.cuts[:done]):
@@ -157,7 +157,7 @@ class _Run:
         return lambda words: f"Chunk {number + 1} of {len(self.cuts)}: {words}"
 
     def _grow(self, conditioning: Conditioning, picture: NDArray[np.uint8], camera: CameraPath) -> None:
-        """Add a generated frame to the cache; without usable depth the cache stays as it is, which is noted."""
+        """Add a generated frame to the cache; without usable depth leaves the cache unchanged and adds a note."""
         assert self.networks.depth is not None
         try:
             conditioning.add(picture, self.networks.depth, camera)
@@ -165,14 +165,14 @@ class _Run:
             self.notes.append(f"A generated frame was not added to the cache. {error}")
 
     def _embed_prompts(self) -> Generator[Progress, None, tuple[Tensor, Tensor]]:
-        """Embeddings of the pass with and of the pass without the cache."""
+        """Embeddings of the passes with and without the cache."""
         settings = self.settings
         guardrail.check_prompt(self.networks.checker, settings.prompt)
         if not settings.use_text:
             width = self.networks.transformer.config["text_embed_dim"]
             zeros = torch.zeros(1, TOKENS, width, device=self.device)
             return zeros, zeros
-        yield Progress("Reading the words", 0, 1)
+        yield Progress("Encoding the prompt", 0, 1)
         text = self._embed(settings.prompt, "prompt")
         if settings.guidance == 0 or not settings.negative_prompt:
             return text, text
@@ -214,7 +214,7 @@ class _Run:
         noise = noise.to(getattr(torch, settings.latents))
         network = self.networks.transformer
         if network.is_cache_enabled:
-            network._reset_stateful_cache()  # a step cache must not carry over from the chunk before
+            network._reset_stateful_cache()  # a step cache must not carry over from the previous chunk
         steps = sample(
             self._denoiser(condition), noise, condition.first, steps=settings.steps, guidance=settings.guidance,
             augmentation=augmentation_noise(shape, settings.seed), each=partial(run_each, network),
@@ -228,7 +228,7 @@ class _Run:
         return noise
 
     def _denoiser(self, condition: latents.Condition) -> Denoise:
-        """The network in its own precision, answering in the precision of the latents between steps."""
+        """The network in its own precision, with outputs in the precision of the latents between steps."""
         network = self.networks.transformer
         rope = getattr(torch, self.settings.rope)
         pose, text, other_text = (t.to(network.dtype) for t in (condition.pose, condition.text, condition.other_text))
@@ -243,7 +243,7 @@ class _Run:
         return denoise
 
     def _early_frame(self, clean: Tensor) -> NDArray[np.uint8]:
-        """The expected picture at the end of the chunk, (H,W,3), from its last latent frame alone."""
+        """The predicted picture at the end of the chunk, (H,W,3), from its last latent frame alone."""
         return latents.to_bytes(latents.decode(self.networks.vae, clean[:, :, -1:]))[0].numpy()
 
     def _decode(self, made: Tensor) -> Frames:
@@ -263,7 +263,7 @@ class _Run:
 
 
 def _without_gradients(steps: Iterator[Any]) -> Iterator[Any]:
-    """The steps of an iterator, each computed without gradients; the caller's own mode is left as it is between them."""
+    """Compute each step of an iterator without gradients; the caller's gradient mode is restored between steps."""
     while True:
         with torch.inference_mode():
             item = next(steps, None)
@@ -273,7 +273,7 @@ def _without_gradients(steps: Iterator[Any]) -> Iterator[Any]:
 
 
 def _join(shown: list[dict[str, Frames]], lengths: list[int]) -> dict[str, Frames]:
-    """The companion videos of all chunks, of ``lengths``, one after another; black where a chunk lacks one."""
+    """Concatenate the companion videos of all chunks, of ``lengths``; black where a chunk has none."""
     like = {name: video for part in shown for name, video in part.items()}
 
     def stretch(name: str, part: dict[str, Frames], length: int) -> Frames:

@@ -1,7 +1,7 @@
 """Converts one picture to a scene exactly as upstream's single-image script does, for comparison.
 
-The app's own way (`pipelines.inputs.picture.scene_from` and `Scene.fitted`) keeps the aspect ratio and estimates depth at the picture's
-own size; upstream stretches every picture to 1280 x 720 first.
+The app itself (`pipelines.inputs.picture.scene_from` and `Scene.fitted`) keeps the aspect ratio and estimates depth at the
+picture's own size; upstream stretches every picture to 1280 x 720 first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from camera.errors import InputError
 from camera.view import FAR, Scene, View
 
 EstimateDepth = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float64] | None]]
-"""RGB (H,W,3) to depth (H,W), NaN or infinite where unknown, and intrinsics (3,3) in pixels where the model finds them."""
+"""RGB (H,W,3) to depth (H,W), NaN or infinite where unknown, and intrinsics (3,3) in pixels, or None if the model estimates none."""
 
 MODEL_WIDTH, MODEL_HEIGHT = 1280, 720
 SKY = 1000.0
@@ -36,15 +36,15 @@ class PreparedView(NamedTuple):
 def prepare_picture(
     picture: NDArray[np.uint8], estimate: EstimateDepth, *, width: int = 1280, height: int = 704
 ) -> PreparedView:
-    """A picture (h,w,3) stretched to 1280 x 720, its depth, and both brought to ``width`` x ``height``.
+    """A picture (h,w,3) stretched to 1280 x 720, and its depth, both resized to ``width`` x ``height``.
 
-    Lenses are scaled without the half pixel between picture corner and pixel centre, as upstream does. Raises `InputError`
-    when the depth model finds no lens.
+    Intrinsics are scaled without the half-pixel offset between picture corner and pixel centre, as upstream does. Raises
+    `InputError` if the depth model estimates no lens.
     """
     stretched = cv2.resize(picture, (MODEL_WIDTH, MODEL_HEIGHT), interpolation=cv2.INTER_LINEAR)
     depth, lens = estimate(stretched.astype(np.uint8))
     if lens is None:
-        raise InputError("Upstream's preparation needs a depth model that also finds the lens; choose another one.")
+        raise InputError("Upstream's preparation needs a depth model that also estimates the lens; choose another one.")
     depth, mask = with_sky(depth)
     size = (width, height)
     image = cv2.resize(stretched.astype(np.float32) / 255, size, interpolation=cv2.INTER_LINEAR) * 2 - 1
@@ -55,7 +55,7 @@ def prepare_picture(
 
 
 def with_sky(depth: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Depth (H,W) in 0..`FAR` with `SKY` where it was not finite, and where it was."""
+    """Depth (H,W) in 0..`FAR`, set to `SKY` where it was not finite, and the mask of these pixels."""
     known = np.isfinite(depth)
     return np.where(known, np.clip(depth, 0, FAR), SKY).astype(np.float32), known
 

@@ -14,7 +14,7 @@ from pipelines.methods.gen3c.network.latents import SIGMA_DATA
 
 SIGMA_MAX, SIGMA_MIN = 80.0, 0.0002
 AUGMENT_SIGMA = 0.001
-"""Noise level of the given frame; from this level down it is denoised like the others, still marked as given."""
+"""Noise level of the given frame; at and below this level it is denoised like the others, but still marked as given."""
 
 Denoise = Callable[[Tensor, Tensor, Tensor, bool], Tensor]
 Each = Callable[[Sequence[Callable[[], Tensor]]], list[Tensor]]
@@ -22,7 +22,7 @@ Each = Callable[[Sequence[Callable[[], Tensor]]], list[Tensor]]
 
 
 def schedule(steps: int) -> EDMEulerScheduler:
-    """Upstream's noise levels: Karras from 80 to 0.0002, then 0. Diffusers' Cosmos pipelines end elsewhere."""
+    """Upstream's noise levels: Karras from 80 to 0.0002, then 0. Diffusers' Cosmos pipelines end at another level."""
     scheduler = EDMEulerScheduler(sigma_max=SIGMA_MAX, sigma_min=SIGMA_MIN, sigma_data=SIGMA_DATA)
     scheduler.set_timesteps(steps)
     return scheduler
@@ -38,7 +38,7 @@ def initial_noise(shape: tuple[int, ...], seed: int, *, chunk: int, device: torc
 
 
 def augmentation_noise(shape: tuple[int, ...], seed: int) -> Tensor:
-    """float32 noise on the given frame, the same in every step; for seeds below 2^32 the numbers upstream draws."""
+    """float32 noise for the given frame, the same in every step; identical to upstream's for seeds below 2^32."""
     source = np.random.RandomState(seed if seed < 2**32 else [seed % 2**32, seed >> 32])
     return torch.from_numpy(source.standard_normal(shape).astype(np.float32))
 
@@ -55,9 +55,9 @@ def sample(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield after every step the latents (1,16,t,h,w) and the predicted clean latents; the last latents are the result.
 
-    ``noise`` has unit deviation; its type is that of the latents between steps. ``first`` (1,16,1,h,w): latent of the
-    given frame, ``augmentation``: noise on it, of the latents' shape. ``guidance`` g: out = c + g (c - u), so 1 equals the usual scale 2.
-    ``each`` makes the two calls of a step, see `pipelines.runtime.parallel.branches`.
+    ``noise`` has unit standard deviation; its dtype is that of the latents between steps. ``first`` (1,16,1,h,w): latent of
+    the given frame; ``augmentation``: noise for it, of the latents' shape. ``guidance`` g: out = c + g (c - u), so 1 equals the
+    usual scale 2. ``each`` runs the two calls of a step, see `pipelines.runtime.parallel.branches`.
     """
     scheduler = schedule(steps)
     dtype, device = noise.dtype, noise.device
@@ -81,7 +81,7 @@ def sample(
 
 
 def _add_noise(first: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
-    """The given latent with a little noise, brought to the scale that the other frames have at ``sigma``."""
+    """The given latent with a little noise, scaled like the other frames at ``sigma``."""
     scale_in = (AUGMENT_SIGMA**2 + SIGMA_DATA**2) ** 0.5
     return (first + AUGMENT_SIGMA * noise) / scale_in * (sigma**2 + SIGMA_DATA**2) ** 0.5
 
@@ -94,7 +94,7 @@ def _guide(denoise: Denoise, x: Tensor, timestep: Tensor, given: Tensor, guidanc
 
 
 def _output_for(clean: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
-    """The network output that would mean ``clean``: preconditioning turned around."""
+    """The network output that corresponds to ``clean``: the inverse of preconditioning."""
     total = sigma**2 + SIGMA_DATA**2
     skip, scale = SIGMA_DATA**2 / total, sigma * SIGMA_DATA / total**0.5
     return (clean - skip * x) / scale

@@ -18,7 +18,7 @@ from pipelines.media.image_metrics import psnr, ssim
 from pipelines.method import Frames
 
 SHOWN_GIVEN = 3
-"""Given pictures beside the others, as in the original code's comparisons."""
+"""Number of given pictures shown beside the others, as in the original code's comparisons."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,15 +43,15 @@ class Comparison:
 def compare_with_truth(frames: Frames, path: CameraPath, scene: Scene) -> Comparison:
     """Compare ``frames`` (F,H,W,3) along ``path`` with the ground-truth pictures from the same cameras.
 
-    Raises `InputError` where there are none.
+    Raises `InputError` if there are no such pictures.
     """
     truth = scene.truth if isinstance(scene, SceneWithTruth) else None
     if truth is None:
-        raise InputError("There are no true pictures: give posed pictures, and of these fewer to the method.")
+        raise InputError("There are no true pictures: open posed pictures, and give fewer of them to the method.")
     pairs = [(i, place) for i in range(len(path)) if (place := _place(truth.path, path, i, scene)) is not None]
     if not pairs:
         raise InputError(
-            "No frame was made from the camera of a true picture; draw the path from the path file they came with."
+            "No frame was made from the camera of a true picture; draw the path from the path file of these pictures."
         )
     given = [_through(view.colour, view.intrinsics, path, 0) for view in scene.views[:SHOWN_GIVEN]]
     rows, decibels, likeness = [], [], []
@@ -64,7 +64,7 @@ def compare_with_truth(frames: Frames, path: CameraPath, scene: Scene) -> Compar
 
 
 def _place(known: CameraPath, path: CameraPath, frame: int, scene: Scene) -> int | None:
-    """The camera of ``known`` that stands where frame ``frame`` of ``path`` does (to 0.1 % of the depth, 0.1 degrees)."""
+    """The camera of ``known`` that equals frame ``frame`` of ``path`` (to 0.1 % of the depth, 0.1 degrees)."""
     pose = path.world_from_camera[frame]
     away = np.linalg.norm(known.centres - pose[:3, 3], axis=1) / scene.first.focus_depth
     trace = np.einsum("fij,ij->f", known.world_from_camera[:, :3, :3], pose[:3, :3])
@@ -74,9 +74,9 @@ def _place(known: CameraPath, path: CameraPath, frame: int, scene: Scene) -> int
 
 
 def _through(picture: NDArray[np.uint8], lens: NDArray[np.float64], path: CameraPath, frame: int) -> NDArray[np.uint8]:
-    """``picture`` (H,W,3) as seen through the lens of ``path`` at ``frame``, from the same place; black beyond its edge."""
+    """``picture`` (H,W,3) warped to the lens of ``path`` at ``frame``, from the same position; black outside the picture."""
     scale = path.intrinsics[frame, 1, 1] / lens[1, 1]
-    if scale < 1:  # averages first, since the warp below takes single pixels
+    if scale < 1:  # average first, since the warp below samples single pixels
         width, height = (max(1, round(side * scale)) for side in picture.shape[1::-1])
         ratio = np.array([width / picture.shape[1], height / picture.shape[0]])
         picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -22,7 +22,7 @@ VAE_FACTOR = 8
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """``clean`` (1,F,4,h,w): scaled latents of the given frames, zero elsewhere. ``given`` (1,F,1,h,w): 1 at these.
+    """``clean`` (1,F,4,h,w): scaled latents of the given frames, zero elsewhere. ``given`` (1,F,1,h,w): 1 for given frames.
 
     ``rays`` (1,F,6,h,w). ``indicator``: 0 views, 1 video, 2 both. ``motion``: strength, about 0 to 10.
     """
@@ -37,7 +37,7 @@ class Condition:
     def of(
         latents: Tensor, frames: tuple[int, ...], cameras: CameraPath, *, scale: float, indicator: int, motion: float
     ) -> Condition:
-        """From latents (C,4,h,w) of the given ``frames``; rays start at the first of them, lengths times ``scale``."""
+        """From latents (C,4,h,w) of the given ``frames``; rays are relative to the first of them, lengths are multiplied by ``scale``."""
         height, width = latents.shape[-2:]
         clean = latents.new_zeros(1, len(cameras), *latents.shape[1:])
         given = latents.new_zeros(1, len(cameras), 1, height, width)
@@ -49,9 +49,9 @@ class Condition:
         return Condition(clean, given, rays, indicator, motion)
 
     def inputs(self, noisy: Tensor, *, guided: bool) -> dict[str, Tensor]:
-        """Arguments of the denoiser for scaled noisy latents (1,F,4,h,w), in one or (guided) two rows: without, with.
+        """Arguments of the denoiser for scaled noisy latents (1,F,4,h,w), in one row or (guided) two: unconditional, conditional.
 
-        The row without condition has no clean latents, rays or motion, but keeps the mask of the given frames.
+        The unconditional row has no clean latents, rays or motion, but keeps the mask of the given frames.
         """
         frames = noisy.shape[1]
         free = noisy * (1 - self.given)
@@ -72,11 +72,11 @@ class Condition:
         }
 
     def restored(self, latents: Tensor) -> Tensor:
-        """``latents`` (1,F,4,h,w) with the given frames as they were given."""
+        """``latents`` (1,F,4,h,w) with the given frames replaced by their clean latents."""
         return torch.where(self.given.bool(), self.clean, latents)
 
 
 def latent_rays(cameras: CameraPath, origin: int, *, scale: float) -> NDArray[np.float32]:
-    """(F,6,h,w) at the latents' size: unit direction, then origin x direction, seen from frame ``origin``."""
+    """(F,6,h,w) at the latents' size: unit direction, then origin x direction, relative to frame ``origin``."""
     seen = cameras.with_poses(inverse(cameras.world_from_camera[origin]) @ cameras.world_from_camera).scaled(scale)
     return pluecker(seen.resized(cameras.width // VAE_FACTOR, cameras.height // VAE_FACTOR), order="direction_moment")

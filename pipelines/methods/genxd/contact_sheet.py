@@ -18,9 +18,9 @@ PAPER, INK, GIVEN = (250, 250, 248), (40, 40, 40), (214, 93, 14)
 
 
 def contact_sheet(frames: Frames, path: CameraPath, given: set[int], *, side: int = 256) -> Picture:
-    """(H,W,3): four views in a row, ``side`` pixels wide; ``given`` views have a frame of another colour.
+    """(H,W,3): four views in a row, ``side`` pixels wide; ``given`` views have a border of another colour.
 
-    The caption says how the camera has turned and moved since the first frame; the map shows all cameras from above.
+    The caption gives the camera's rotation and translation since the first frame; the map shows all cameras from above.
     """
     height = round(side * path.height / path.width)
     rows = -(-len(frames) // COLUMNS)
@@ -52,7 +52,7 @@ def _text(band: Picture, text: str, y: int, colour: tuple[int, int, int]) -> Non
 
 
 def _map(area: Picture, frame: int, path: CameraPath) -> None:
-    """All cameras seen from above (right is right, ahead is up), in the axes of the first; this one with its view."""
+    """All cameras from above (right is right, ahead is up), in the axes of the first; the current one with its field of view."""
     poses = inverse(path.world_from_camera[0]) @ path.world_from_camera
     ground = poses[:, [0, 2], 3] * [1, -1]
     low, high = ground.min(0), ground.max(0)

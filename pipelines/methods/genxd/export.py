@@ -23,7 +23,7 @@ MOST_POINTS = 20_000
 def camera_files(path: CameraPath, origin: NDArray[np.float64]) -> dict[str, bytes]:
     """The original's two files: all cameras, and the same relative to the first given one (``origin``, 4x4).
 
-    camera_from_world (3,4), OpenCV axes; as there, the middle of the picture lies at half its size.
+    camera_from_world (3,4), OpenCV axes; as in the original, the principal point lies at half the picture's size.
     """
     lens = path.intrinsics[0]
     camera_from_world = path.camera_from_world
@@ -52,7 +52,7 @@ def cameras_zip(path: CameraPath) -> bytes:
 def reconstruction_zip(frames: Frames, path: CameraPath, scene: Scene) -> bytes:
     """A COLMAP folder: images/ and sparse/0/ as text, with the generated frames, and points from the depth of the given views.
 
-    Several given views follow the frames, where they have the clip's size.
+    Several given views are appended to the frames if they have the clip's size.
     """
     pictures = list(frames)
     views = [view for view in scene.views if (view.width, view.height) == (path.width, path.height)]

@@ -1,7 +1,7 @@
 """Groups target views into runs of the model, and chooses the known views of each run.
 
-The model makes 12 frames at a time; of these, some are known ("contexts") and the rest are made ("targets").
-Source: ``dataset/reconf_group.py`` and ``dataset/reconf_gen.py`` of the original code; positions only decide.
+The model makes 12 frames at a time; some of them are known ("contexts"), the others are generated ("targets").
+Source: ``dataset/reconf_group.py`` and ``dataset/reconf_gen.py`` of the original code; uses camera positions only.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Group:
-    """One run of the model: ``targets`` number the wanted views, ``contexts`` the known ones, nearest first."""
+    """One run of the model: ``targets`` are indices of the wanted views, ``contexts`` of the known views, nearest first."""
 
     targets: tuple[int, ...]
     contexts: tuple[int, ...]
 
 
 def by_place(wanted: Points, start: Points, size: int, *, cover: bool = True) -> list[list[int]]:
-    """Groups of ``size`` neighbours around places far from each other; indices into ``wanted`` (N,3).
+    """Groups of the ``size`` views nearest to places that are far from each other; indices into ``wanted`` (N,3).
 
-    The places are ``start`` (3,), a known camera, and N // size of the wanted ones, each the farthest from those
-    before. Views may repeat, and some belong to no group, as in the original; ``cover`` adds groups for these.
+    The places are ``start`` (3,), a known camera, and N // size of the wanted ones, each the farthest from the previous
+    places. Views may repeat, and some belong to no group, as in the original; ``cover`` adds groups for these.
     """
     points = np.concatenate([start[None], wanted])
     everything = range(len(wanted))
@@ -45,9 +45,9 @@ def by_place(wanted: Points, start: Points, size: int, *, cover: bool = True) ->
 
 
 def in_order(count: int, size: int, *, per_trajectory: int = 0, cover: bool = True) -> list[list[int]]:
-    """Consecutive groups of ``size`` out of ``count`` views; none reaches across trajectories of ``per_trajectory``.
+    """Consecutive groups of ``size`` out of ``count`` views; no group crosses trajectories of ``per_trajectory`` views.
 
-    The original leaves out what does not fill a group; ``cover`` fills the last group of a trajectory from its start.
+    The original drops an incomplete last group; ``cover`` completes the last group of a trajectory from its start.
     """
     length = per_trajectory or count
     groups = []
@@ -76,7 +76,7 @@ def farthest_points(points: Points, count: int) -> list[int]:
 
 
 def context_frames(contexts: int, frames: int) -> tuple[int, ...]:
-    """Positions of the known views among the frames of a group: first, last, and the third in the middle."""
+    """Positions of the known views among the frames of a group: the first is first, the second last, the third in the middle."""
     places = {1: (0,), 2: (0, frames - 1), 3: (0, (frames - 3) // 2 + 1, frames - 1)}
     if contexts not in places:
         raise InputError(f"A group is made from 1, 2 or 3 known views, got {contexts}.")
@@ -88,5 +88,5 @@ def _nearest(points: Points, place: Points, count: int) -> list[int]:
 
 
 def _fill_up(indices: list[int], others: Sequence[int], size: int) -> list[int]:
-    """``indices`` lengthened to ``size`` by the first of ``others``, over and over."""
+    """``indices`` extended to ``size`` by the first of ``others``, repeatedly."""
     return indices + [others[i % len(others)] for i in range(size - len(indices))]

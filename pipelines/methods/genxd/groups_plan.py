@@ -1,7 +1,7 @@
 """Plans the model runs for a scene and a path: 12 frames each, some given, the others generated.
 
-One picture: the path is resampled to 12 frames, of which the picture is one; then, if wanted, every frame of the path
-is made from the 3 nearest of those 12. Several views: the path's frames are made in groups from the nearest views.
+One picture: the path is resampled to 12 frames including the picture; then, if wanted, every frame of the path is generated
+from the 3 nearest of those 12. Several views: the path's frames are generated in groups from the nearest views.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from pipelines.methods.genxd import grouping
 from pipelines.methods.genxd.settings import GenXDSettings
 
 ANCHOR_CONTEXTS = 3
-"""From how many of the first 12 views each further group is made."""
+"""How many of the first 12 views each further group is generated from."""
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
     """One run of the model over F frames.
 
-    ``cameras``: F frames in the scene's world. ``given``: which frames are given pictures; the first of them is the
-    origin of all rays. ``pictures``: the number of each one's picture, among the views of the scene or, in the second
-    round, among the frames of the first. ``makes``: for each frame the frame of the final path that it is, or -1.
+    ``cameras``: F frames in the scene's world. ``given``: indices of the frames that are given pictures; the first of them is
+    the origin of all rays. ``pictures``: for each given frame the index of its picture, among the scene's views or, in the
+    second round, among the frames of the first. ``makes``: for each frame its frame in the final path, or -1.
     """
 
     cameras: CameraPath
@@ -79,7 +79,7 @@ def _plan_from_one(scene: Scene, path: CameraPath, settings: GenXDSettings) -> P
     if not settings.more_views or len(path) <= FRAMES:
         return Plan(_choose_frames(cameras, [i for i, frame in enumerate(makes) if frame >= 0]), (first,), tuple(notes))
     if settings.mode != "3D":
-        raise InputError(f"More than {FRAMES} views can only be made of a still scene; choose 3D or turn it off.")
+        raise InputError(f"More than {FRAMES} views need a still scene; choose 3D or turn this off.")
     groups = _groups(path, cameras, ANCHOR_CONTEXTS, settings)
     runs = [_group_run(path, cameras, group, settings, "first run") for group in groups]
     note = f"{FRAMES} views along the path are made first, then its {len(path)} frames in {_groups_of(groups)}, each from the {ANCHOR_CONTEXTS} nearest of the {FRAMES}."
@@ -99,7 +99,7 @@ def _plan_from_views(scene: Scene, path: CameraPath, settings: GenXDSettings) ->
 
 
 def _is_of_known_targets(scene: Scene, path: CameraPath) -> bool:
-    """Whether the path's cameras are those of the data set's other pictures, one by one."""
+    """Whether the path consists of the cameras of the data set's other pictures, in order."""
     truth = scene.truth.path if isinstance(scene, SceneWithTruth) and scene.truth is not None else None
     if truth is None or len(truth) != len(path):
         return False
@@ -107,8 +107,8 @@ def _is_of_known_targets(scene: Scene, path: CameraPath) -> bool:
 
 
 def _groups_of_known_targets(path: CameraPath, views: CameraPath) -> Plan:
-    """As ``dataset/reconf_gen.py`` of the original code has it: every group from all given views in their own order, whose
-    first is the origin; targets in order, the last group filled from the start."""
+    """As in ``dataset/reconf_gen.py`` of the original code: every group uses all given views in their own order, and the first
+    is the origin; targets in order, the last group filled from the start."""
     contexts = tuple(range(len(views)))
     groups = [grouping.Group(tuple(each), contexts) for each in grouping.in_order(len(path), FRAMES - len(views))]
     runs = tuple(_group_run(path, views, group, GenXDSettings(), "scene") for group in groups)
@@ -131,7 +131,7 @@ def cameras_of(scene: Scene, fps: float) -> CameraPath:
 
 
 def _plan_groups(path: CameraPath, runs: tuple[Run, ...], notes: tuple[str, ...]) -> Plan:
-    """The plan for runs in groups; frames that no run makes leave the path, and the others are numbered anew."""
+    """The plan for runs in groups; frames that no run generates are removed from the path, and the others renumbered."""
     made = sorted({frame for run in runs for frame in run.makes} - {-1})
     place = {frame: i for i, frame in enumerate(made)} | {-1: -1}
     runs = tuple(replace(run, makes=tuple(place[frame] for frame in run.makes)) for run in runs)
@@ -176,9 +176,9 @@ def _group_run(
 def _through_picture(
     path: CameraPath, scene: Scene, settings: GenXDSettings
 ) -> tuple[CameraPath, int | None, list[str]]:
-    """The path in 12 frames, the one at which the picture was taken, and what was done.
+    """The path in 12 frames, the frame that is the picture, and notes on the changes.
 
-    Where the path does not pass the picture's camera, that camera comes first, 11 frames follow, and None is returned.
+    If the path does not pass the picture's camera, that camera comes first, 11 frames follow, and None is returned for the frame.
     """
     frame = _picture_frame(path, scene, settings.given_frame)
     if frame is None:
@@ -208,7 +208,7 @@ def _through_picture(
 
 
 def _picture_frame(path: CameraPath, scene: Scene, wish: str) -> int | None:
-    """The frame whose camera is the first view's (to 0.1 % of the depth and 0.1 degrees), or None; at best the wished."""
+    """The frame whose camera is the first view's (to 0.1 % of the depth and 0.1 degrees), or None; preferably frame ``wish``."""
     pose = scene.first.world_from_camera
     away = np.linalg.norm(path.centres - pose[:3, 3], axis=1) / scene.first.focus_depth
     trace = np.einsum("fij,ij->f", path.world_from_camera[:, :3, :3], pose[:3, :3])
@@ -219,13 +219,13 @@ def _picture_frame(path: CameraPath, scene: Scene, wish: str) -> int | None:
     frame = given_index(wish, len(path))
     if frame not in there:
         raise InputError(
-            f"The given picture shall be the {wish} frame, but the path's camera is elsewhere there; choose automatic."
+            f"The given picture should be the {wish} frame, but the path's camera is elsewhere there; choose automatic."
         )
     return frame
 
 
 def _resample_around(path: CameraPath, frame: int) -> tuple[CameraPath, int]:
-    """In 12 frames, of which one is exactly the given ``frame``: the path before and after it is resampled apart."""
+    """Resample to 12 frames, one of which is exactly the given ``frame``: the parts before and after it are resampled separately."""
     last = len(path) - 1
     if frame == 0 and _is_closed(path):
         around = _choose_frames(path, [*range(len(path)), 0]).resampled(FRAMES + 1)
@@ -246,7 +246,7 @@ def _resample_around(path: CameraPath, frame: int) -> tuple[CameraPath, int]:
 
 
 def _is_closed(path: CameraPath) -> bool:
-    """Whether the next frame after the last would be the first again, as in an orbit."""
+    """Whether the frame after the last would be the first again, as in an orbit."""
     steps = np.linalg.norm(np.diff(path.centres, axis=0), axis=1)
     home = float(np.linalg.norm(path.centres[-1] - path.centres[0]))
     return len(path) > 3 and 0 < home <= 1.5 * float(np.median(steps))

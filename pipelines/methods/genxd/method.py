@@ -32,7 +32,7 @@ def _single(moves: GenXDMoves, scene: Scene) -> NDArray[np.float64]:
     if moves.move == "given cameras":
         if len(scene.views) < 2:
             raise InputError(
-                "'given cameras' are those of several views or of a clip; give these, or choose another move."
+                "'given cameras' are those of several views or of a clip; open these, or choose another move."
             )
         return np.stack([view.world_from_camera for view in scene.views])
     azimuths = (moves.azimuth_start, moves.azimuth_end)
@@ -106,11 +106,11 @@ def _numbers(text: str, label: str) -> tuple[float, ...]:
 
 
 def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]:
-    """Refuse what the model cannot do; returns changes to the path, one line each."""
+    """Raise `InputError` for unsupported inputs; returns changes to the path, one line each."""
     settings = cast(GenXDSettings, settings)
     if path.width % 64 or path.height % 64:
         raise InputError(
-            f"GenXD's pictures need sides that are multiples of 64, got {path.width} x {path.height}; take 256 x 256."
+            f"GenXD's pictures need sides that are multiples of 64, got {path.width} x {path.height}; use 256 x 256."
         )
     check_same_size(scene, path)
     if settings.start_strength > 0 and settings.more_views and scene.kind == "clip":
@@ -119,7 +119,7 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
     if (path.width, path.height) != (256, 256):
         lines.append(f"The model was trained at 256 x 256 pixels; {path.width} x {path.height} may look worse.")
     if scene.kind == "clip" and settings.start_strength == 0:
-        lines.append("Of the clip only the first frame is used; 'Start from the rehearsal' starts from all of it.")
+        lines.append("Only the first frame of the clip is used; 'Start from the rehearsal' starts from all of it.")
     return tuple(lines)
 
 
@@ -147,11 +147,11 @@ def estimate(path: CameraPath, settings: Settings) -> Estimate:
 
 
 _UNET, _VAE = 3.9, 0.4
-"""Gigabytes of 1.93 billion parameters in half precision and of 98 million in float32."""
+"""Gigabytes: 1.93 billion parameters in half precision, and 98 million in float32."""
 _LINEAR = 1.1
-"""Gigabytes that 8 bits save in the denoiser's linear layers, 1.1 billion of its parameters."""
+"""Gigabytes that 8-bit storage saves in the denoiser's linear layers, 1.1 billion of its parameters."""
 _TERAFLOPS = {"3D": (3.28, 1.19), "4D": (4.61, 1.19)}
-"""Operations per pass of one row at 256 x 256: those that grow with the area, and attention over pairs of pixels."""
+"""Operations per pass of one row at 256 x 256: those proportional to the area, and attention between pairs of pixels."""
 _A100_TERAFLOPS = 312 * 0.3
 _DECODING_SECONDS = 1.5
 BASIS = (
@@ -175,7 +175,7 @@ METHOD = Method(
             "weights",
             "not stated",
             "https://huggingface.co/Yuyang-z/genxd",
-            "They began from Stable Video Diffusion, whose licence restricts commercial use; read the card first.",
+            "They were initialised from Stable Video Diffusion, whose licence restricts commercial use; read the card first.",
         ),
         Licence("data", "terms of VIPSeg and OpenVid-1M", note="CamVid-30K follows the terms of its two sources."),
     ),

@@ -44,7 +44,7 @@ SCHEDULE: dict[str, Any] = {
     "steps_offset": 1,
     "use_karras_sigmas": True,
 }
-"""Stable Video Diffusion's schedule, for networks that come without a folder."""
+"""Stable Video Diffusion's scheduler configuration, for networks that come without a folder."""
 TINY_UNET: dict[str, Any] = {
     "down_block_types": (DOWN_PLAIN, DOWN_PLAIN, DOWN),
     "up_block_types": (UP, UP_PLAIN, UP_PLAIN),
@@ -52,14 +52,14 @@ TINY_UNET: dict[str, Any] = {
     "num_attention_heads": (2, 2, 4),
     "layers_per_block": 1,
 }
-"""Attends on the smallest maps only, so that a processor needs seconds."""
+"""Attends on the smallest maps only, so that a CPU needs only seconds."""
 VAE: dict[str, Any] = {"down_block_types": ("DownEncoderBlock2D",) * 4, "scaling_factor": 0.18215}
 LATENT_TO_RGB = torch.tensor([[0.30, 0.21, 0.21], [0.19, 0.29, 0.17], [-0.16, 0.19, 0.26], [-0.18, -0.27, -0.47]])
-"""(4,3): about the colour (-1..1) of a Stable Diffusion latent pixel; for previews only."""
+"""(4,3): approximate colour (-1..1) of a Stable Diffusion latent pixel; for previews only."""
 
 
 def load(weights: Weights) -> GenXDPipeline:
-    """The networks: "real" from the hub's folders `unet`, `vae`, `scheduler`, each strictly; else random, full or tiny.
+    """The networks: "real" from the hub's folders `unet`, `vae`, `scheduler`, each strictly; otherwise random, full-size or tiny.
 
     The autoencoder stays in float32, as published; it is small.
     """
@@ -81,7 +81,7 @@ def load(weights: Weights) -> GenXDPipeline:
 
 
 class GenXDPipeline:
-    """``components`` are moved by the runtime; ``device`` is where the tensors of a run are made."""
+    """``components`` are moved by the runtime; tensors of a run are created on ``device``."""
 
     tiny_side = 128
 
@@ -99,7 +99,7 @@ class GenXDPipeline:
 
     @torch.inference_mode()
     def __call__(self, scene: Scene, path: CameraPath, settings: Settings) -> Iterator[Progress | Clip]:
-        """Run the plan; a first round of 12 views before others is yielded as a separate clip."""
+        """Run the plan; a first round of 12 views is yielded as a separate clip if others follow."""
         shot = _Shot(self, scene, plan(scene, path, cast(GenXDSettings, settings)), cast(GenXDSettings, settings))
         yield from shot.clips()
 
@@ -172,7 +172,7 @@ class _Shot:
         return self.noise
 
     def _start(self, run: Run) -> Tensor | None:
-        """Latents (1,12,4,h,w) to start from: those of the clip, or of the rehearsal of a scene that stands still."""
+        """Latents (1,12,4,h,w) to start from: those of the clip, or of the rehearsal of a still scene."""
         if self.settings.start_strength == 0:
             return None
         if self.scene.kind == "clip":
@@ -197,8 +197,8 @@ class _Shot:
         files, notes = camera_files(path, origin) | {"cameras.zip": cameras_zip(path)}, self.plan.notes
         try:
             files["colmap.zip"] = reconstruction_zip(frames, path, self.scene)
-        except InputError as error:  # a lens that COLMAP cannot hold must not cost the clip
-            notes += (f"There is no folder for reconstruction: {error}",)
+        except InputError as error:  # a lens that COLMAP cannot store must not prevent the clip
+            notes += (f"The reconstruction folder is missing: {error}",)
         return Clip(frames, path.fps, path, {"contact sheet": sheet[None]}, notes=notes, files=files)
 
 
@@ -213,7 +213,7 @@ def _bytes(frame: Tensor) -> NDArray[np.uint8]:
 
 
 def _preview(latents: Tensor, run: Run) -> NDArray[np.uint8]:
-    """The frame farthest from the given ones, roughly, from clean latents (F,4,h,w), at full size."""
+    """The frame farthest from the given ones, approximated from clean latents (F,4,h,w), at full size."""
     frame = max(range(len(latents)), key=lambda i: min(abs(i - given) for given in run.given))
     colour = latents[frame].permute(1, 2, 0).float().cpu() / VAE["scaling_factor"] @ LATENT_TO_RGB
     small = ((colour / 2 + 0.5).clamp(0, 1) * 255).byte().numpy()
@@ -221,7 +221,7 @@ def _preview(latents: Tensor, run: Run) -> NDArray[np.uint8]:
 
 
 def _inner(view: View) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of what is not padding, made even in size as video wants it."""
+    """Left, top, right, bottom of the area without padding, with even sides as video requires."""
     inside = ~padding_mask(view)
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     left, top = int(columns[0]), int(rows[0])

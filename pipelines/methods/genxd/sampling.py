@@ -1,6 +1,6 @@
 """The denoising loop: classifier-free guidance over Euler steps of a v-predicting network.
 
-Source: ``genxd_pipeline.py`` of the original code, without its limits: guidance 1 runs, in one pass per step.
+Source: ``genxd_pipeline.py`` of the original code, without its limits: guidance 1 works, with one pass per step.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pipelines.runtime.parallel.branches import run_rows
 
 
 def noise(shape: tuple[int, ...], generator: Generator, like: Tensor) -> Tensor:
-    """Standard normal, drawn on the generator's device so that a seed means the same on every machine."""
+    """Standard normal, drawn on the generator's device so that a seed gives the same noise on every machine."""
     return torch.randn(shape, generator=generator, device=generator.device).to(like)
 
 
 def first_step(steps: int, strength: float) -> int:
-    """The step at which to start when ``strength`` (0 to 1) of the way is noised again; at least one step is left."""
+    """The step at which to start if ``strength`` (0 to 1) of the schedule is noised again; at least one step remains."""
     return steps - max(1, int(steps * strength))
 
 
@@ -38,9 +38,9 @@ def denoise(
     start: Tensor | None = None,
     strength: float = 1.0,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields, after every step, the latents (1,F,4,h,w) and the clean latents that the network expects behind them.
+    """Yield after every step the latents (1,F,4,h,w) and the predicted clean latents.
 
-    ``noise`` is unscaled. ``start``: scaled latents of a video to begin with, noised by ``strength`` (SDEdit).
+    ``noise`` is unscaled. ``start``: scaled latents of a video to start from, noised by ``strength`` (SDEdit).
     """
     scheduler.set_timesteps(steps, device=noise.device)
     begin = 0 if start is None else first_step(steps, strength)

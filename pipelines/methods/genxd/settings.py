@@ -8,7 +8,7 @@ from pipelines.method import Moves
 from pipelines.settings import Settings, setting
 
 INDICATORS = {"3D": 0, "4D": 2, "video": 1}
-"""What the network calls the modes: they choose which of its branches are blended."""
+"""Indicator values of the modes: they choose which branches of the network are blended."""
 DISTANCES = ("automatic", "subject", "as given")
 MOVES = ("forward", "orbit", "spline", "spiral", "ellipse", "given cameras")
 FITTED = ("spline", "spiral", "ellipse")
@@ -16,7 +16,7 @@ FITTED = ("spline", "spiral", "ellipse")
 
 @dataclass(frozen=True, kw_only=True)
 class GenXDMoves(Moves):
-    """One picture: forward or orbit. A few views: a trajectory fitted to them, or their own cameras."""
+    """One picture: forward or orbit. Several views: a trajectory fitted to them, or their own cameras."""
 
     frames: int = setting(
         12,
@@ -38,7 +38,7 @@ class GenXDMoves(Moves):
     )
     azimuth_start: float = setting(-30.0, "Azimuth from (degrees)", minimum=-360, maximum=360, step=5)
     azimuth_end: float = setting(
-        30.0, "Azimuth to (degrees)", minimum=-360, maximum=360, step=5, help="A growing azimuth moves to the left."
+        30.0, "Azimuth to (degrees)", minimum=-360, maximum=360, step=5, help="An increasing azimuth moves to the left."
     )
     elevation: float = setting(
         0.0,
@@ -46,7 +46,7 @@ class GenXDMoves(Moves):
         minimum=-85,
         maximum=85,
         step=5,
-        help="Orbit: how high the camera stands. Forward: how far it rises and sinks.",
+        help="Orbit: height of the camera. Forward: how far it rises and sinks.",
     )
     radius: float = setting(
         2.0,
@@ -69,7 +69,7 @@ class GenXDMoves(Moves):
         "common point",
         "The spiral looks at",
         choices=("common point", "depth"),
-        help="The point that all views look at, or the depth a lens would focus on (for views that all face forward).",
+        help="The point that all views face, or the depth a lens would focus on (for views that all face forward).",
         advanced=True,
     )
     shifts_x: str = setting(
@@ -86,14 +86,14 @@ class GenXDMoves(Moves):
     consistent4d: bool = setting(
         False,
         "Consistent4D's orbit",
-        help="The azimuths that the original code uses for the data set of this name: the front, then the range the other way round.",
+        help="The azimuths that the original code uses for the data set of this name: the front, then the range in reverse.",
         advanced=True,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class GenXDSettings(Settings):
-    """Everything that is not the camera."""
+    """All settings of a run except the camera."""
 
     mode: str = setting(
         "3D",
@@ -122,7 +122,7 @@ class GenXDSettings(Settings):
         "in order",
         "Group the views",
         choices=("in order", "by place"),
-        help="Along the path, or by how near they stand to each other.",
+        help="Along the path, or by distance from each other.",
         advanced=True,
     )
     per_trajectory: int = setting(
@@ -131,7 +131,7 @@ class GenXDSettings(Settings):
         minimum=0,
         maximum=240,
         step=1,
-        help="When grouping in order, no group reaches across; 0 takes the path as one.",
+        help="When grouping in order, no group crosses trajectories; 0 treats the path as one.",
         advanced=True,
     )
     cover: bool = setting(
@@ -143,14 +143,14 @@ class GenXDSettings(Settings):
     cover_trajectories: bool = setting(
         False,
         "Fill the last group of a trajectory",
-        help="With views per trajectory: off drops what fills no group, as published; on fills it from the trajectory's start.",
+        help="With views per trajectory: off drops an incomplete last group, as published; on fills it from the trajectory's start.",
         advanced=True,
     )
     known_targets: str = setting(
         "as published",
         "Known target cameras",
         choices=("as published", "as any path"),
-        help="As published: up to 3 given views stay in the data set's order, the first is the origin, and the targets are taken in "
+        help="As published: up to 3 given views stay in the data set's order, the first is the origin, and the targets are used in "
         "order. As any path: grouped as set above, from the nearest views.",
         advanced=True,
     )
@@ -167,15 +167,15 @@ class GenXDSettings(Settings):
         "automatic",
         "Size of the scene",
         choices=DISTANCES,
-        help="The model knows no unit. Subject: the subject is at distance 2, as in the training renders. "
-        "As given: lengths are used as they are. Automatic: as given for several views, else subject.",
+        help="The model has no unit of length. Subject: the subject is at distance 2, as in the training renders. "
+        "As given: lengths are used as they are. Automatic: as given for several views, otherwise subject.",
         advanced=True,
     )
     given_frame: str = setting(
         "automatic",
         "The given picture's moment",
         choices=("automatic", "first", "middle", "last"),
-        help="Automatic: the first frame whose camera is the picture's. Matters for 4D where a path comes back there.",
+        help="Automatic: the first frame whose camera is the picture's. Matters for 4D if a path returns there.",
         advanced=True,
     )
     share_noise: bool = setting(False, "Same noise for all groups", help="Makes groups more alike.", advanced=True)
@@ -193,7 +193,7 @@ class GenXDSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class CurationSettings(Settings):
-    """From a plain video to an entry of CamVid-30K, see `pipelines.methods.genxd.curation.camvid`."""
+    """Settings for converting a plain video to an entry of CamVid-30K, see `pipelines.methods.genxd.curation.camvid`."""
 
     every: int = setting(1, "Use every n-th frame", minimum=1, maximum=60, step=1)
     most_frames: int = setting(60, "Maximum number of frames", minimum=3, maximum=300, step=1)
@@ -201,13 +201,13 @@ class CurationSettings(Settings):
         "found",
         "What might move",
         choices=("found", "mask2former"),
-        help="Found: what does not fit the camera. Mask2Former: people, animals, vehicles and the like (0.3 GB, downloaded).",
+        help="Found: parts that do not fit the camera. Mask2Former: people, animals, vehicles and the like (0.3 GB, downloaded).",
     )
     depth: str = setting(
         "sparse",
         "Depth of moving parts",
         choices=("sparse", "small", "base", "large"),
-        help="Sparse: of the nearest static points. Else Depth Anything V2 of this size, fitted to them as in the paper.",
+        help="Sparse: of the nearest static points. Otherwise Depth Anything V2 of this size, fitted to them as in the paper.",
     )
     least_motion: float = setting(
         0.0, "Minimum motion to keep", minimum=0, maximum=10, step=0.1, help="About 0.1 is still, 2 is dancing."

@@ -252,7 +252,7 @@ def test_depth_of_a_generated_frame(golden):
 
 
 def test_preparation_needs_a_lens():
-    with pytest.raises(InputError, match="also finds the lens"):
+    with pytest.raises(InputError, match="also estimates the lens"):
         prepare_picture(np.zeros((9, 16, 3), np.uint8), lambda picture: (np.ones(picture.shape[:2], np.float32), None))
 
 

@@ -1,7 +1,7 @@
 """Encodes pictures to latents and back, and encodes the cache renders that condition the denoiser.
 
-The tokenizer normalises with a mean and a deviation per channel and per latent frame, counted from the start of each clip,
-and the denoiser's latents are scaled to a deviation of 0.5.
+The tokenizer normalises with a mean and a standard deviation per channel and per latent frame, counted from the start of each
+clip, and the denoiser's latents are scaled to a standard deviation of 0.5.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from pipelines.methods.gen3c.network.tiles import decode_tiles
 
 SIGMA_DATA = 0.5
 BUFFERS = 2
-"""Cache buffers whose renders the network takes side by side."""
+"""Number of cache buffers that the network receives."""
 
 Encode = Callable[[Tensor], Tensor]
 """(B,3,F,H,W) pictures in [-1,1] to (B,16,t,H/8,W/8) scaled latents."""
 
 
 def statistics(vae: AutoencoderKLCosmos, frames: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Mean and deviation (1,16,frames,1,1) of the first ``frames`` latent frames, in the tokenizer's precision."""
+    """Mean and standard deviation (1,16,frames,1,1) of the first ``frames`` latent frames, in the tokenizer's precision."""
     channels = vae.config["latent_channels"]
     tables = []
     for name in ("latents_mean", "latents_std"):
         table = torch.tensor(vae.config[name], dtype=torch.float32).reshape(1, channels, -1, 1, 1)
         if table.shape[2] < frames:
             raise InputError(
-                f"The tokenizer knows {table.shape[2]} latent frames, the clip needs {frames}; shorten it."
+                f"The tokenizer supports {table.shape[2]} latent frames, the clip needs {frames}; shorten it."
             )
         tables.append(table[:, :, :frames].to(device, vae.dtype))
     return tables[0], tables[1]
@@ -50,7 +50,7 @@ def encode(vae: AutoencoderKLCosmos, video: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def decode(vae: AutoencoderKLCosmos, latents: Tensor) -> Tensor:
-    """(B,3,F,H,W) pictures in about [-1,1] of scaled latents (B,16,t,h,w), in tiles where the tokenizer is set to."""
+    """(B,3,F,H,W) frames in about [-1,1] from scaled latents (B,16,t,h,w); in tiles if the tokenizer is set to."""
     mean, std = statistics(vae, latents.shape[2], latents.device)
     plain = latents.to(vae.dtype) / SIGMA_DATA * std + mean
     if not vae.use_tiling:
@@ -82,7 +82,7 @@ def to_pictures(frames: Tensor, *, darkened: bool = False) -> Tensor:
 class Condition:
     """The conditions of one chunk. ``pose``: (1,64,t,h,w) cache latents. ``first``: (1,16,1,h,w) latent of the given frame.
 
-    ``text``, ``other_text``: (1,L,D) prompt embeddings of the pass that is shown the cache and of the one that is not.
+    ``text``, ``other_text``: (1,L,D) prompt embeddings of the passes with and without the cache.
     """
 
     pose: Tensor
@@ -94,7 +94,7 @@ class Condition:
 def pose_latents(encode: Encode, renders: Tensor, masks: Tensor) -> Tensor:
     """(1,64,t,h,w) from cache renders (F,N,3,H,W) in [-1,1] and masks (F,N,1,H,W) of N = 1 or 2 buffers.
 
-    Sixteen channels of pictures, then sixteen of the mask drawn as a picture, for each buffer; a missing buffer is zeros,
+    For each buffer: sixteen channels of its picture, then sixteen of its mask encoded as a picture; a missing buffer is zeros,
     not black pictures (model_gen3c.py).
     """
     groups = []

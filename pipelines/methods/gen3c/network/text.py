@@ -8,14 +8,14 @@ from transformers import PreTrainedTokenizerBase, T5EncoderModel
 
 TOKENS = 512
 _PAD = 0
-"""T5's padding token; what stands there is masked out."""
+"""T5's padding token; padded positions are masked out."""
 
 
 @torch.inference_mode()
 def encode_text(
     tokenizer: PreTrainedTokenizerBase, encoder: T5EncoderModel, prompt: str, *, device: torch.device
 ) -> tuple[Tensor, int]:
-    """(1,512,D), and how many tokens of the prompt did not fit. The empty prompt is one end token."""
+    """(1,512,D) embeddings, and the number of prompt tokens that did not fit. The empty prompt is one end token."""
     ids = tokenizer(prompt).input_ids
     kept = torch.tensor([ids if len(ids) <= TOKENS else [*ids[: TOKENS - 1], ids[-1]]], device=device)
     padded = torch.full((1, TOKENS), _PAD, device=device)

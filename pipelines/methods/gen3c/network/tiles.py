@@ -7,16 +7,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-NOTE = "Decoded in tiles: the tokenizer evens out each tile by itself, so brightness may differ a little across the picture."
+NOTE = "Decoded in tiles: the tokenizer normalises each tile separately, so brightness may differ a little across the picture."
 
 
 def decode_tiles(
     decode: Callable[[Tensor], Tensor], latents: Tensor, *, tile: tuple[int, int], stride: tuple[int, int]
 ) -> Tensor:
-    """``decode`` of latents (B,C,t,h,w), asked for tiles of at most ``tile`` = (h,w) latents that begin every ``stride``.
+    """Apply ``decode`` to latents (B,C,t,h,w) in tiles of at most ``tile`` = (h,w) latents, one every ``stride`` latents.
 
-    Where tiles overlap they are blended linearly, in float32. Returns what ``decode`` of all would, but for what it computes
-    over the whole picture.
+    Overlaps are blended linearly, in float32. The result equals ``decode`` of all latents, except for operations that use the
+    whole picture.
     """
     rows = [_spans(latents.shape[axis], tile[axis - 3], stride[axis - 3]) for axis in (3, 4)]
     out: Tensor | None = None

@@ -1,6 +1,6 @@
 """GEN3C's denoiser: Cosmos-Predict1-7B Video2World with 64 more input channels, from diffusers' Cosmos parts.
 
-`CosmosTransformer3DModel` itself is not used: it needs torchvision, knows one rotary precision and no step caches.
+`CosmosTransformer3DModel` itself is not used: it needs torchvision and supports neither another rotary precision nor step caches.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pipelines.runtime.parallel.attention import CosmosAttention
 from pipelines.runtime.parallel.plans import TokenPlan
 
 LATENT, MASK, POSE, PADDING = 16, 1, 64, 1
-"""Input channels in this order: noisy latent, which frames are given, cache renders, padding."""
+"""Input channels in this order: noisy latent, mask of the given frames, cache renders, padding."""
 
 PATCH = (1, 2, 2)
 TRAINED_FPS = 24
@@ -42,7 +42,7 @@ TransformerBlockRegistry.register(
 
 
 class Gen3cTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin, CacheMixin):
-    """Predicts, with EDM preconditioning, the clean latent's share of a noisy latent video (general_dit_video_conditioned.py).
+    """Predicts the EDM-preconditioned output for a noisy latent video (general_dit_video_conditioned.py).
 
     Defaults are the published network: 570 tensors, 7,237,257,216 parameters. ``max_size``: largest latent (frames, height,
     width) that the learned positions cover.
@@ -57,7 +57,7 @@ class Gen3cTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin, CacheMixin):
         "transformer_blocks.0": {"hidden_states": ContextParallelInput(1, 3)},
         "proj_out": ContextParallelOutput(1, 3),
     }
-    """Tokens of all frames are one sequence, ordered by frame, so that a share of it spans frames."""
+    """Tokens of all frames are one sequence in frame order, so a process's share covers consecutive frames."""
 
     @register_to_config
     def __init__(
@@ -136,7 +136,7 @@ class RotaryAngles(nn.Module):
     def forward(
         self, grid: tuple[int, int, int], fps: float, device: torch.device, dtype: torch.dtype
     ) -> tuple[Tensor, Tensor]:
-        """Two (frames*rows*columns, head_dim) float32 tensors."""
+        """Cosines and sines, two (frames*rows*columns, head_dim) float32 tensors."""
         frames, rows, columns = grid
         of_time, of_rows, of_columns = self.tables(grid, fps, device, dtype)
         angles = torch.cat(
@@ -168,7 +168,7 @@ def _frequencies(dim: int, ratio: float, device: torch.device, dtype: torch.dtyp
 
 
 def _padding_channel(padding_mask: Tensor | None, latents: Tensor) -> Tensor:
-    """(B,1,t,h,w): the mask at the latent's size, by nearest pixel; zeros without one."""
+    """(B,1,t,h,w): the padding mask at the latent's size, by nearest pixel; zeros without a mask."""
     batch, _, frames, height, width = latents.shape
     if padding_mask is None:
         return latents.new_zeros(batch, 1, frames, height, width)

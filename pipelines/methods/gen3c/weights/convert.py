@@ -74,7 +74,7 @@ def load_transformer(network: nn.Module, path: str | Path, *, dtype: torch.dtype
 def load_vae(
     network: nn.Module, encoder: str | Path, decoder: str | Path, *, dtype: torch.dtype | None = None
 ) -> LoadReport:
-    """Fill an `AutoencoderKLCosmos` from the tokenizer's two TorchScript archives, of which only tensors are read."""
+    """Fill an `AutoencoderKLCosmos` from the tensors of the tokenizer's two TorchScript archives."""
     state = {**read_torchscript(encoder), **read_torchscript(decoder)}
     return load_strict(network, state, VAE_RENAMES, dropped=VAE_DROPPED, source="the Cosmos tokenizer", dtype=dtype)
 
@@ -86,7 +86,7 @@ def read_statistics(path: str | Path, *, channels: int = 16, frames: int = 16) -
     tensors = [value for value in loaded if isinstance(value, Tensor)] if isinstance(loaded, (tuple, list)) else []
     if len(tensors) != 2 or any(t.numel() % channels or t.numel() < channels * frames for t in tensors):
         raise InputError(
-            f"{Path(path).name} should hold two tensors of {channels} x {frames} or more values; it is not the tokenizer's."
+            f"{Path(path).name} should contain two tensors of {channels} x {frames} or more values; it is not the tokenizer's."
         )
     mean, std = (tensor.float().reshape(channels, -1)[:, :frames].contiguous() for tensor in tensors)
     return mean, std

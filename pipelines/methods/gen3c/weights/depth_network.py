@@ -14,25 +14,25 @@ from pipelines.media.image import Picture
 from pipelines.weights.hub import Weights, folder_of
 
 OWN = "small"
-"""Of `pipelines.estimation.depth.MODELS`: small and free to use. Its unknown scale and shift are what alignment finds."""
+"""Key of `pipelines.estimation.depth.MODELS`: small and free to use. Alignment finds its unknown scale and shift."""
 
 
 @dataclass(frozen=True, eq=False)
 class FrameDepth:
-    """``network`` is placed by the runtime; without ``model`` depth is only guessed."""
+    """``network`` is placed by the runtime; without ``model`` depth is a guessed layout."""
 
     network: Any | None = None
     model: models.DepthModel | None = None
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Depth (H,W) of RGB (H,W,3) in any unit, NaN where there is none."""
+        """Depth (H,W) of RGB (H,W,3) in any unit, NaN where unknown."""
         if self.model is None:
             return guess_layout(picture).values
         return models.estimate(Picture(picture, None), self.model, self.network).values
 
 
 def load_depth(weights: Weights) -> FrameDepth:
-    """The depth model of added frames; without real weights depth is a guessed layout, as a random network knows no depth."""
+    """The depth model of added frames; without real weights depth is a guessed layout, because a random network estimates no depth."""
     if weights.mode != "real":
         return FrameDepth()
     if models.moge_installed():

@@ -1,7 +1,7 @@
-"""GEN3C's weights as others publish them in the diffusers layout: safetensors in ``transformer/``, the tokenizer in ``vae/``.
+"""GEN3C's weights in the diffusers layout, as published by others: safetensors in ``transformer/``, the tokenizer in ``vae/``.
 
-Known: `REPOSITORY`, whose names are FastVideo's (hao-ai-lab/FastVideo, ``configs/models/dits/gen3c.py``). Used where it lies in
-the folder of local weights and NVIDIA's own file does not; applied as strictly. Real files of it were not available.
+Supports `REPOSITORY`, with the names of FastVideo (hao-ai-lab/FastVideo, ``configs/models/dits/gen3c.py``). Used if it is in
+the folder of local weights and NVIDIA's own file is not; loaded as strictly. Real files of it were not available for testing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ RENAMES: tuple[tuple[str, str], ...] = (
 
 
 def local_folder(weights: Weights, own: str) -> Path | None:
-    """The folder of `REPOSITORY` among local weights, unless that of ``own`` is there too."""
+    """The folder of `REPOSITORY` among local weights, unless that of ``own`` exists too."""
     if weights.folder is None or (weights.folder / own).is_dir():
         return None
     found = weights.folder / REPOSITORY
@@ -43,23 +43,23 @@ def local_folder(weights: Weights, own: str) -> Path | None:
 
 
 def load_transformer(network: nn.Module, folder: Path, *, dtype: torch.dtype | None = None) -> LoadReport:
-    """Fill a `Gen3cTransformer` from all shards of ``folder/transformer``; `InputError` for one that is missing."""
+    """Fill a `Gen3cTransformer` from all shards of ``folder/transformer``; raises `InputError` for a missing shard."""
     state = read_state(_shards(folder / "transformer"))
     return load_strict(network, state, RENAMES, source=f"{folder.name}/transformer", dtype=dtype)
 
 
 def load_vae(folder: Path, *, dtype: torch.dtype) -> AutoencoderKLCosmos:
-    """The tokenizer of ``folder/vae`` with the mean and spread of latents that its configuration must hold."""
+    """The tokenizer of ``folder/vae`` with the mean and standard deviation of latents that its configuration must contain."""
     network = from_folder(AutoencoderKLCosmos, folder, subfolder="vae", dtype=dtype)
     if network.config.latents_mean is None or network.config.latents_std is None:
         raise InputError(
-            f"The configuration of {folder.name}/vae holds no latents_mean and latents_std; download it again."
+            f"The configuration of {folder.name}/vae has no latents_mean and latents_std; download it again."
         )
     return network
 
 
 def _shards(folder: Path) -> list[Path]:
-    """All safetensors files of a folder; those that an index names must be there."""
+    """All safetensors files of a folder; files named in its index must exist."""
     files = sorted(folder.glob("*.safetensors"))
     for index in sorted(folder.glob("*.safetensors.index.json")):
         named = read_json(index).get("weight_map", {})
@@ -67,5 +67,5 @@ def _shards(folder: Path) -> list[Path]:
             if folder / name not in files:
                 raise InputError(f"{folder.parent.name} lacks {name}, which {index.name} names; download it again.")
     if not files:
-        raise InputError(f"{folder.parent.name}/{folder.name} holds no safetensors file; download it again.")
+        raise InputError(f"{folder.parent.name}/{folder.name} contains no safetensors file; download it again.")
     return files

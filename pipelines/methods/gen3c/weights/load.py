@@ -59,13 +59,13 @@ class Networks:
 
 
 def load_networks(weights: Weights) -> Networks:
-    """Denoiser and tokenizer, and with real weights the checker where its package is installed."""
+    """Denoiser and tokenizer, and with real weights the checker if its package is installed."""
     checker = guardrail.load() if weights.mode == "real" else None
     return Networks(_transformer(weights), _vae(weights), checker)
 
 
 def add_text_encoder(networks: Networks, weights: Weights) -> None:
-    """Load T5 unless it is there."""
+    """Load T5 unless it is loaded."""
     if networks.text_encoder is not None:
         return
     sizes = TINY if weights.mode == "tiny" else FULL
@@ -85,7 +85,7 @@ def add_text_encoder(networks: Networks, weights: Weights) -> None:
 
 
 def add_depth(networks: Networks, weights: Weights) -> None:
-    """Load the depth model of added frames unless it is there."""
+    """Load the depth model of added frames unless it is loaded."""
     networks.depth = networks.depth or load_depth(weights)
 
 

@@ -1,7 +1,7 @@
 """Reads the tensors of a TorchScript archive without executing any of its code.
 
-`torch.jit.load` interprets the archive's code. Only its parameters are wanted here, so the module tree in ``data.pkl`` is read
-by an unpickler that knows tensors, plain containers and inert stand-ins for the archive's classes, and nothing else.
+`torch.jit.load` interprets the archive's code. Only its parameters are needed, so the module tree in ``data.pkl`` is read by
+an unpickler that accepts only tensors, plain containers and inert stand-ins for the archive's classes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DTYPES = {
     "BoolStorage": torch.bool,
 }
 MAX_BYTES = 4 << 30
-"""Largest archive that is read: the published tokenizer halves are a few hundred megabytes."""
+"""Largest accepted archive, in bytes: the published tokenizer halves have a few hundred megabytes."""
 
 
 def read_torchscript(path: str | Path) -> dict[str, Tensor]:
@@ -47,12 +47,12 @@ def read_torchscript(path: str | Path) -> dict[str, Tensor]:
             with archive.open(pickled) as stream:
                 root = _TensorUnpickler(stream, archive, pickled.removesuffix("data.pkl")).load()
         except pickle.UnpicklingError as error:
-            raise InputError(f"{name} holds more than a network and is not opened: {error}.") from error
+            raise InputError(f"{name} contains more than a network and is not opened: {error}.") from error
     return dict(_tensors(root, ""))
 
 
 class _Module:
-    """Stands for every class that the archive defines: holds attributes, has no behaviour."""
+    """Replaces every class that the archive defines: has attributes but no behaviour."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.attributes = state

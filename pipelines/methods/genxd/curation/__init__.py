@@ -1,1 +1,1 @@
-"""From a plain video to an entry of CamVid-30K."""
+"""Converts a plain video to an entry of CamVid-30K."""

@@ -33,7 +33,7 @@ Masks = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Entry:
-    """The findings, saved as motion.json. ``things``: the motion of each moving object as a share of the picture.
+    """The results, saved as motion.json. ``things``: the motion of each moving object as a share of the picture.
 
     ``motion_strength``: 100 times the largest of them, the model's input; about 0.1 is still, 2 is dancing.
     """
@@ -62,10 +62,10 @@ def curate(
 ) -> Iterator[str | Entry]:
     """Write an entry of the data set for ``frames`` (F,H,W,3); ``folder`` must not exist and appears when complete.
 
-    Yields what it is doing, a line each, and last the entry; closing it leaves nothing behind.
-    ``masks`` (F,H,W) are True where something might move; without, cameras are first found in spite of what moves,
-    and what does not fit them is the mask. ``relative_depth`` gives (H,W), growing with distance, for a picture.
-    Raises `InputError` where no cameras can be found or less than ``least_motion`` moves.
+    Yields a line per step, and last the entry; closing it leaves no files behind.
+    ``masks`` (F,H,W) are True where something might move; without masks, cameras are first estimated robustly, and pixels that
+    do not fit them become the mask. ``relative_depth`` maps a picture to (H,W) that increases with distance.
+    Raises `InputError` if no cameras can be found or the motion is below ``least_motion``.
     """
     folder = Path(folder)
     if folder.exists():
@@ -74,16 +74,16 @@ def curate(
         raise InputError(f"The masks must be of the shape {frames.shape[:3]} of the frames, got {masks.shape}.")
     small = _shrink(frames)
     if masks is None:
-        masks_from = "what does not fit the cameras"
-        yield "Cameras in spite of what moves."
+        masks_from = "pixels that do not fit the cameras"
+        yield "Estimating cameras despite moving parts."
         masks = _find_masks(small, fps)
     else:
         masks = np.stack([_resize_mask(mask, small.shape[2], small.shape[1]) for mask in masks])
     with _complete_folder(folder) as work:
-        yield f"Cameras from the still parts ({masks.mean():.0%} masked)."
+        yield f"Estimating cameras from the still parts ({masks.mean():.0%} masked)."
         names = [f"{i:05d}.jpg" for i in range(len(small))]
         found = reconstruct(small, masks=masks, fps=fps, model_folder=work / "0", names=names)
-        yield f"Motion of things, over {len(found.frames)} frames with a camera."
+        yield f"Measuring the motion of objects, over {len(found.frames)} frames with a camera."
         things = _motion(small, masks, found, relative_depth)
         entry = Entry(
             frames=len(found.frames),
@@ -98,7 +98,7 @@ def curate(
         )
         if entry.motion_strength < least_motion:
             raise InputError(
-                f"The motion strength is {entry.motion_strength:.2f}, less than {least_motion}; nothing was kept."
+                f"The motion strength is {entry.motion_strength:.2f}, less than {least_motion}; nothing was saved."
             )
         _write(work, small, found, entry)
     yield entry
@@ -106,7 +106,7 @@ def curate(
 
 @contextmanager
 def _complete_folder(folder: Path) -> Iterator[Path]:
-    """A folder that takes its name only when the block ends without an error."""
+    """A temporary folder that gets its final name only if the block ends without an error."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
     try:
@@ -171,11 +171,11 @@ def curate_video(
     *,
     mask_folder: str | Path | None = None,
 ) -> Iterator[str | Entry]:
-    """`curate` for a file; ``mask_folder`` holds a png per frame taken, white where something might move."""
+    """`curate` for a file; ``mask_folder`` contains a png per frame used, white where something might move."""
     frames, fps = read_video(video, max_frames=settings.every * settings.most_frames)
     frames = frames[:: settings.every]
     if len(frames) < 3:
-        raise InputError(f"Only {len(frames)} frames of the video would be taken; at least 3 are needed.")
+        raise InputError(f"Only {len(frames)} frames of the video would be used; at least 3 are needed.")
     masks, masks_from = _masks(settings.masks if mask_folder is None else mask_folder, frames)
     relative, depth_from = _depth(settings.depth)
     yield from curate(
@@ -199,10 +199,10 @@ def pack_entry(folder: Path, file: str | Path) -> Path:
 
 
 def describe_entry(entry: Entry) -> str:
-    """What was found, in one sentence."""
+    """Describe an entry in one sentence."""
     return (
         f"{entry.frames} frames with cameras ({entry.frames_without_camera} without), {entry.points} static points, "
-        f"{len(entry.things)} moving things, motion strength {entry.motion_strength:.2f}."
+        f"{len(entry.things)} moving objects, motion strength {entry.motion_strength:.2f}."
     )
 
 
@@ -215,9 +215,7 @@ def _masks(choice: str | Path, frames: NDArray[np.uint8]) -> tuple[Masks | None,
         return movable_mask(frames, segmenter_from_hub()), CHECKPOINT.repo
     files = sorted(Path(choice).glob("*.png"))
     if len(files) != len(frames):
-        raise InputError(
-            f"The folder of masks needs {len(frames)} png files, one per frame taken; it has {len(files)}."
-        )
+        raise InputError(f"The folder of masks needs {len(frames)} png files, one per frame used; it has {len(files)}.")
     return np.stack([_read_mask(file, frames.shape[2], frames.shape[1]) for file in files]), "given masks"
 
 

@@ -1,9 +1,9 @@
 """Measures how much objects in a clip move, independent of camera motion.
 
-A point of a thing is lifted to 3D with its depth and projected into the next frame as if it stood still; how far the
-tracked point is from there, in shares of the picture, is its motion. Source: arXiv 2411.02319, section 3, which finds
-things with Mask2Former and follows points with a network; here, without weights, what does not fit the camera's motion
-is a thing, and points are followed by optical flow.
+A point of an object is lifted to 3D with its depth and projected into the next frame as if it were static; its motion is the
+distance of the tracked point from there, as a share of the picture. Source: arXiv 2411.02319, section 3, which finds objects
+with Mask2Former and tracks points with a network; here, without weights, objects are the parts that do not fit the camera's
+motion, and points are tracked by optical flow.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from pipelines.estimation.sfm import Reconstruction
 from pipelines.estimation.sparse_depth import Pixels, align_depth, spread_depth
 
 Labels = NDArray[np.int32]
-"""(F,H,W): 0 where nothing moves, else the number of the thing."""
+"""(F,H,W): 0 where nothing moves, else the number of the object."""
 
 WINDOW = 21
-"""Side of the square that is compared when a point is followed, pixels."""
+"""Side of the square window for tracking a point, pixels."""
 GRID = 6
-"""Distance of the points that are followed to find what moves, pixels."""
+"""Spacing of the points that are tracked to find moving objects, pixels."""
 EPIPOLAR_PX = 1.0
-"""A point so far from where any still point could be moves."""
+"""A point farther than this from its epipolar line moves."""
 FEWEST = 8
 """Minimum number of points of an object; fewer are treated as errors."""
 
@@ -53,7 +53,7 @@ def _flow(before: NDArray, after: NDArray, points: NDArray) -> tuple[NDArray, ND
 def moving_things(frames: NDArray[np.uint8], path: CameraPath) -> Labels:
     """Objects that move in ``frames`` (F,H,W,3) of a known path: points that leave their epipolar line.
 
-    What moves along these very lines is not seen; errors on the other side are accepted, as in the source.
+    Motion along the epipolar line is not detected; false positives are accepted, as in the source.
     """
     count, height, width = frames.shape[:3]
     masks = np.zeros((count, height, width), bool)
@@ -68,7 +68,7 @@ def moving_things(frames: NDArray[np.uint8], path: CameraPath) -> Labels:
 
 
 def link_masks(frames: NDArray[np.uint8], masks: NDArray[np.bool_]) -> Labels:
-    """Number the connected areas of ``masks`` (F,H,W) so that one thing keeps its number from frame to frame."""
+    """Number the connected areas of ``masks`` (F,H,W) so that an object keeps its number from frame to frame."""
     labels = np.zeros(masks.shape, np.int32)
     used = 0
     for i in range(len(frames)):
@@ -124,7 +124,7 @@ def motion_strength(motion: dict[int, float]) -> float:
 def depths_of(
     reconstruction: Reconstruction, relative: Sequence[NDArray] | None, height: int, width: int
 ) -> list[NDArray[np.float64]]:
-    """Depth (H,W) of every frame of the path: relative depth aligned with the sparse points, or these spread out."""
+    """Depth (H,W) of every frame of the path: relative depth aligned with the sparse points, or the sparse points spread out."""
     result = []
     for frame in range(len(reconstruction.path)):
         pixels, depths = reconstruction.depths(frame)
@@ -136,14 +136,14 @@ def depths_of(
 
 
 def _inner_part(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """``mask`` without its edge, where points belong to both sides; all of it where nothing would be left."""
+    """``mask`` without its edge, where points may belong to both sides; the whole mask if nothing would be left."""
     whole = mask.astype(np.uint8)
     inner = np.asarray(cv2.erode(whole, np.ones((WINDOW // 2,) * 2, np.uint8)), np.uint8)
     return inner if inner.any() else whole
 
 
 def _line_distance(path: CameraPath, frame: int, points: Pixels, there: Pixels) -> NDArray[np.float64]:
-    """(N,): pixels between the followed points and where a still point can be seen in the next frame (Sampson)."""
+    """(N,): distance in pixels of the tracked points from their epipolar line in the next frame (Sampson)."""
     next_from_this = path.camera_from_world[frame + 1] @ path.world_from_camera[frame]
     x, y, z = next_from_this[:3, 3]
     essential = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) @ next_from_this[:3, :3]
@@ -156,7 +156,7 @@ def _line_distance(path: CameraPath, frame: int, points: Pixels, there: Pixels) 
 
 
 def _area(points: Pixels, height: int, width: int) -> NDArray[np.bool_]:
-    """(H,W): what lies between neighbouring points of the grid; groups of less than `FEWEST` points are left out."""
+    """(H,W): the area between neighbouring grid points; groups of fewer than `FEWEST` points are left out."""
     dots = np.zeros((height, width), np.uint8)
     column, row = points.round().astype(int).T
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
@@ -171,7 +171,7 @@ def _area(points: Pixels, height: int, width: int) -> NDArray[np.bool_]:
 
 
 def _number_before(frames: NDArray[np.uint8], labels: Labels, frame: int, inside: NDArray[np.bool_]) -> int:
-    """The number that most points of an area had in the frame before, or 0."""
+    """The number that most points of an area had in the previous frame, or 0."""
     if frame == 0:
         return 0
     y, x = np.nonzero(inside)

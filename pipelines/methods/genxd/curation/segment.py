@@ -1,4 +1,4 @@
-"""Finds everything in a picture that might move, by instance segmentation; false positives are accepted.
+"""Finds everything in a picture that might move, by instance segmentation; accepts false positives.
 
 Source: arXiv 2411.02319, section 3, which uses Mask2Former; here its COCO version from the transformers library.
 """
@@ -24,10 +24,10 @@ CHECKPOINT = Checkpoint(
     gigabytes=0.3,
 )
 MIGHT_MOVE = frozenset((*range(9), *range(14, 24), 25, *range(29, 39)))
-"""Numbers of the COCO classes: people, vehicles, animals, umbrellas, and what is thrown or ridden in sports."""
+"""COCO class ids: people, vehicles, animals, umbrellas, and sports equipment that is thrown or ridden."""
 SIDE, MULTIPLE = 384, 32
 SURE = 0.4
-"""Least probability of a class for its mask to count."""
+"""Minimum class probability for a mask to count."""
 _MEAN, _SPREAD = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], np.float32)
 
 
@@ -70,5 +70,5 @@ def segmenter_from_hub() -> nn.Module:
     files = weights.files(CHECKPOINT)
     network = weights.shared(CHECKPOINT.key, lambda: load_segmenter(folder_of(files)))
     if not isinstance(network, nn.Module):
-        raise InputError("The segmentation network could not be read; delete it from the cache and fetch it again.")
+        raise InputError("The segmentation network could not be read; delete it from the cache and download it again.")
     return network

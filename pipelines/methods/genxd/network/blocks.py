@@ -1,8 +1,8 @@
 """GenXD's two building blocks: each works per picture, across views and over time, and blends the three results.
 
-Both take the parts that Stable Video Diffusion's blocks have and add the part across views, so that names and shapes of
-those parts stay the same. ``indicator`` (B,F) says per frame what is blended: 0 views, 1 time, 2 both; None is 0
-everywhere and skips the work in time. Source: arXiv 2411.02319, section 4; ``models/{resnet,transformers}.py``.
+Both contain the parts of Stable Video Diffusion's blocks and add the part across views, so that names and shapes of those
+parts stay the same. ``indicator`` (B,F) says per frame which results are blended: 0 views, 1 time, 2 both; None is 0 for all
+frames and skips the temporal part. Source: arXiv 2411.02319, section 4; ``models/{resnet,transformers}.py``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Blend(nn.Module):
         return torch.lerp(multiview, spatial, self.spatial_mv_factor.sigmoid().to(spatial.dtype))
 
     def weight_of_views(self, indicator: Tensor) -> Tensor:
-        """g in the shape of ``indicator``, in the type of the factors."""
+        """g in the shape of ``indicator``, in the dtype of the factors."""
         learned = self.gamma.sigmoid().expand(indicator.shape)
         return torch.where(indicator == BOTH, learned, (indicator == MULTIVIEW).to(learned.dtype))
 
@@ -42,7 +42,7 @@ class Blend(nn.Module):
 class DispatchedAttention:
     """Self-attention through diffusers' choice of kernels; scaled_dot_product_attention unless another is set.
 
-    The multiview blocks attend over 12288 tokens at once, which no kernel that stores the whole matrix can do.
+    The multiview blocks attend over 12288 tokens at once, which is impossible for kernels that store the whole matrix.
     """
 
     _attention_backend = None
@@ -77,7 +77,7 @@ class CascadeResBlock(nn.Module):
     def forward(self, hidden_states: Tensor, temb: Tensor, image_only_indicator: tuple[int, Tensor | None]) -> Tensor:
         """(B*F,C,h,w) and ``temb`` (B*F,T) or (B*F,2T) to (B*F,C',h,w).
 
-        The second half of a wide ``temb`` is the motion's embedding; only the part in time sees it, and nothing else.
+        The second half of a wide ``temb`` is the motion embedding; only the temporal part uses it, without the first half.
         """
         frames, indicator = image_only_indicator
         time, motion = temb[:, : self.time_channels], temb[:, -self.time_channels :]
@@ -117,7 +117,7 @@ class CascadeTransformer(nn.Module):
         image_only_indicator: tuple[int, Tensor | None],
         return_dict: bool = False,
     ) -> tuple[Tensor]:
-        """(B*F,C,h,w) to the same shape, in a tuple as the containers of diffusers expect."""
+        """(B*F,C,h,w) to the same shape, in a tuple as diffusers' containers expect."""
         frames, indicator = image_only_indicator
         height, width = hidden_states.shape[-2:]
         tokens = self.proj_in(self.norm(hidden_states).flatten(2).transpose(1, 2))  # (B*F, h*w, C)
@@ -134,7 +134,7 @@ class CascadeTransformer(nn.Module):
         return (hidden_states + change,)
 
     def _frame_embedding(self, frames: int, like: Tensor) -> Tensor:
-        """(B*F,1,C)."""
+        """(B*F,1,C): embedding of the frame numbers."""
         numbers = torch.arange(frames, device=like.device).repeat(len(like) // frames)
         return self.time_pos_embed(self.time_proj(numbers).to(like.dtype))[:, None]
 

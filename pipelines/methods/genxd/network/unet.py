@@ -28,13 +28,13 @@ DOWN = "CrossAttnDownBlockMVCascadeTemporal"
 DOWN_PLAIN = "DownBlockMVCascadeTemporal"
 UP = "CrossAttnUpBlockMVCascadeTemporal"
 UP_PLAIN = "UpBlockMVCascadeTemporal"
-"""Block names of the published configuration ("CrossAttn" is only a name: nothing attends to a text or a picture)."""
+"""Block names of the published configuration (despite the name "CrossAttn", no block attends to text or a picture)."""
 
 
 class GenXDUNet(ModelMixin, ConfigMixin):
-    """The network. Arguments are the keys of the published configuration; those of other variants are refused.
+    """The network. Arguments are the keys of the published configuration; values of other variants raise an error.
 
-    ``sample_size`` and ``num_frames`` are kept for the configuration's sake; the network takes any.
+    ``sample_size`` and ``num_frames`` exist only for the configuration; the network accepts any.
     """
 
     _no_split_modules = ("CascadeResBlock", "CascadeTransformer")
@@ -133,7 +133,7 @@ class GenXDUNet(ModelMixin, ConfigMixin):
         return self.conv_out(self.conv_act(self.conv_norm_out(hidden))).unflatten(0, (batch, frames))
 
     def _embedding(self, timestep: Tensor, added_time_ids: Tensor, motion_ids: Tensor | None, sample: Tensor) -> Tensor:
-        """(B*F,T) for the diffusion's time, or (B*F,2T) with the motion's strength behind it."""
+        """(B*F,T) timestep embedding, or (B*F,2T) with the motion embedding appended."""
         batch, frames = sample.shape[:2]
         time = self.time_embedding(self.time_proj(timestep.expand(batch)).to(sample.dtype))
         added = self.add_time_proj(added_time_ids.flatten()).view(batch * frames, -1)
@@ -161,7 +161,7 @@ def _up_block(kind: str, sides: dict[str, Any], attending: dict[str, Any]) -> nn
 
 
 def _cascade(block: Any) -> None:
-    """Give a block of Stable Video Diffusion the branch across views, in every layer."""
+    """Add the branch across views to every layer of a Stable Video Diffusion block."""
     block.resnets = nn.ModuleList(CascadeResBlock(layer) for layer in block.resnets)
     if hasattr(block, "attentions"):
         block.attentions = nn.ModuleList(CascadeTransformer(layer) for layer in block.attentions)

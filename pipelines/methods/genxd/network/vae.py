@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 
 def encode(vae: AutoencoderKLTemporalDecoder, pictures: Tensor, *, generator: Generator | None = None) -> Tensor:
-    """(N,3,H,W) in 0..1 to scaled latents (N,4,H/8,W/8) float32: the mode, or a sample when a generator is given."""
+    """(N,3,H,W) in 0..1 to scaled latents (N,4,H/8,W/8) float32: the mode, or a sample if a generator is given."""
     spread = cast(Any, vae.encode((pictures * 2 - 1).to(vae.dtype))).latent_dist
     latents = spread.mode().float()
     if generator is not None:

@@ -133,7 +133,7 @@ def test_over_a_clip_its_own_camera_moves_on(scene):
     assert len(longer) == 17
     offset = longer.centres - poses[:, :3, 3]
     np.testing.assert_allclose(offset[8:], offset[8:9].repeat(9, axis=0), atol=1e-9)
-    with pytest.raises(InputError, match="nothing to go on over"):
+    with pytest.raises(InputError, match="cannot be extended further"):
         continue_path(replace(clip, views=clip.views[:9]), along, 9, along, chunk_frames=9)
 
 
@@ -148,8 +148,8 @@ def test_a_short_video_goes_on_by_its_own_length(scene, shot):
 
 
 @pytest.mark.parametrize(("spoil", "words"), [
-    (lambda clip: replace(clip, frames=clip.frames[:, :32]), "The video is 96 x 32 and would go on at 96 x 64"),
-    (lambda clip: replace(clip, frames=clip.frames[:12], path=clip.path.sliced(slice(0, 12))), "is no beginning"),
+    (lambda clip: replace(clip, frames=clip.frames[:, :32]), "The video is 96 x 32 and would continue at 96 x 64"),
+    (lambda clip: replace(clip, frames=clip.frames[:12], path=clip.path.sliced(slice(0, 12))), "is not the beginning"),
     (lambda clip: replace(clip, path=clip.path.scaled(2.0)), "own cameras"),
 ])  # fmt: skip
 def test_what_does_not_fit_is_refused(scene, shot, spoil, words):

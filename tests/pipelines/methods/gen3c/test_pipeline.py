@@ -141,7 +141,7 @@ def test_the_last_chunk_can_be_taken_back_and_shot_again(tiny_pipeline, scene, l
 def test_what_does_not_continue_is_refused(scene, long_run):
     clips = [event for event in long_run if isinstance(event, Clip)]
     assert check_continues(clips[0], clips[-1].path, 17) == 1
-    with pytest.raises(InputError, match="is no beginning"):
+    with pytest.raises(InputError, match="is not the beginning"):
         check_continues(clips[-1], clips[-1].path, 17)
     with pytest.raises(InputError, match="own cameras"):
         check_continues(clips[0], _path(scene, 33, trajectory="up"), 17)

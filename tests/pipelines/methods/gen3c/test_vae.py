@@ -112,7 +112,7 @@ def _run_canary():
 def test_an_archive_that_wants_to_run_code_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "bad.jit", "w") as archive:
         archive.writestr("bad/data.pkl", pickle.dumps(_Canary(), protocol=2))
-    with pytest.raises(InputError, match=r"holds more than a network and is not opened: it names .*_run_canary"):
+    with pytest.raises(InputError, match=r"contains more than a network and is not opened: it names .*_run_canary"):
         read_torchscript(tmp_path / "bad.jit")
     assert not _Canary.ran
 
