@@ -12,7 +12,7 @@ NO_PICTURE = "no picture"
 
 
 def blank() -> Scene:
-    """Grey, one unit away, through the lens that a picture of unknown origin is given."""
+    """A grey picture one unit away, with the default lens of pictures of unknown origin."""
     colour = np.full((HEIGHT, WIDTH, 3), 127, dtype=np.uint8)
     view = View.of(colour, np.ones(colour.shape[:2], dtype=np.float32), pinhole(WIDTH, HEIGHT, FOV_DEGREES))
     return Scene((view,), source=NO_PICTURE, name="words alone")

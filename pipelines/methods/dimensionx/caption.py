@@ -26,7 +26,7 @@ from pipelines.weights.hub import Weights, folder_of
 
 Size = Literal["small", "large"]
 GIGABYTES: dict[Size, float] = {"small": 2.0, "large": 6.0}
-"""Of GPU memory: 0.5 and 2.2 billion parameters in 16 bits, and what they compute with."""
+"""GPU memory: 0.5 and 2.2 billion parameters in 16 bits, plus activations."""
 WORDS = 110
 REQUEST = (
     f"Describe this picture in one paragraph of at most {WORDS} words, in the present tense: what is to be seen, where it "
@@ -55,7 +55,7 @@ class Captioner:
 def load_captioner(weights: Weights, size: Size) -> Captioner:
     """SmolVLM with 0.5 (small) or 2.2 (large) billion parameters, both Apache-2.0, from the hub.
 
-    For tiny and random weights a network of the same kind with random numbers, whose words mean nothing.
+    For tiny and random weights a network of the same architecture with random numbers, whose output is meaningless.
     """
     if weights.mode != "real":
         return untrained_captioner(weights)

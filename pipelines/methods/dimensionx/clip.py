@@ -22,7 +22,7 @@ from pipelines.methods.dimensionx.sat_sampler import sat_denoise
 
 PREVIEW_EVERY = 5
 OFFSET = 2.0
-"""Input of CogVideoX 1.5 besides the timestep."""
+"""Additional constant input of CogVideoX 1.5, beside the timestep."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +55,9 @@ def shoot(
     start: Start | None = None,
     before_step: Callable[[int], None] = lambda number: None,
 ) -> Iterator[Progress | Shot]:
-    """`Progress` after every step, then the `Shot`.
+    """Yield `Progress` after every step, then the `Shot`.
 
-    ``text`` (G,L,D): unconditional first. ``picture`` (H,W,3) becomes the first frame; None for text-to-video.
+    ``text`` (G,L,D): unconditional first. ``picture`` (H,W,3): the first frame; None for text-to-video.
     """
     count, extra = latent_count(networks, frames)
     image, colours = _first_frame(networks, settings, picture, count + extra, generator)
@@ -132,7 +132,7 @@ def _steps(
 
 
 def _resume(scheduler: Scheduler, steps: int, start: Start, noise: Tensor) -> tuple[int, Tensor]:
-    """The step from which the last ``start.noise`` of the run goes, and the given latents at that step's noise level."""
+    """The first step of the last ``start.noise`` of the schedule, and the given latents at that step's noise level."""
     scheduler.set_timesteps(steps)
     first = min(steps - max(1, round(steps * start.noise)), steps - 1)
     if first == 0:
@@ -142,7 +142,7 @@ def _resume(scheduler: Scheduler, steps: int, start: Start, noise: Tensor) -> tu
 
 
 def _preview(colours: LatentColours | None, step: Step) -> NDArray[np.uint8] | None:
-    """The middle frame as it looks so far, every few steps."""
+    """The predicted middle frame, every few steps."""
     if colours is None or step.number % PREVIEW_EVERY:
         return None
     return colours.picture(step.guess[0, step.guess.shape[1] // 2])

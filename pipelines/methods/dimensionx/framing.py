@@ -14,7 +14,7 @@ from torch import Tensor
 from camera.path import Fit, scaled_size
 
 Filter = Literal["bicubic", "lanczos"]
-"""Of a stretched picture: upstream's demo uses Pillow's bicubic, its script diffusers' Lanczos."""
+"""Filter for stretching: upstream's demo uses Pillow's bicubic, its script diffusers' Lanczos."""
 
 
 def fit_to_frame(
@@ -22,8 +22,8 @@ def fit_to_frame(
 ) -> Tensor:
     """(1,3,height,width) float32 in -1..1 from RGB (H,W,3) uint8.
 
-    "crop" is what the 360 degree orbit's and the training code do (antialiased bicubic); "stretch" is what upstream's
-    demo and script do; "pad" adds black bars.
+    "crop" as in the code of the 360 degree orbit and of training (antialiased bicubic); "stretch" as in upstream's demo and
+    script; "pad" adds black bars.
     """
     if fit == "stretch":
         resample = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}[stretch_by]
@@ -34,7 +34,7 @@ def fit_to_frame(
 
 
 def crop_frames(frames: Tensor, width: int, height: int) -> Tensor:
-    """(F,3,H,W) of any range to (F,3,height,width): scaled until it covers the frame, then cut around the centre."""
+    """(F,3,H,W) of any range to (F,3,height,width): scaled to cover the frame, then cropped to the centre."""
     old_height, old_width = frames.shape[-2:]
     if old_width / old_height > width / height:
         size = (height, int(old_width * height / old_height))
@@ -46,7 +46,7 @@ def crop_frames(frames: Tensor, width: int, height: int) -> Tensor:
 
 
 def crop_frame_bytes(frames: Tensor, width: int, height: int) -> Tensor:
-    """The same for (F,3,H,W) uint8; rounds to integers, as the training data is rounded."""
+    """Like `crop_frames`, for (F,3,H,W) uint8; rounds to integers, as for the training data."""
     return crop_frames(frames.float(), width, height).clamp(0, 255).round().to(torch.uint8)
 
 

@@ -1,11 +1,11 @@
-"""A grid of moments and cameras: the scene in motion, and the camera move through each of its moments.
+"""The 4D grid: a video of the scene in motion, and the camera move through each of its key frames.
 
-As far as it is published: the T-Director turns the picture into a video of the scene moving before a still camera; a key frame
-of it gets an S-Director's clip, the reference; guided by the reference, the S-Director makes a clip of every other key
-frame; the clips side by side are one scene seen at several moments from the same cameras. How the reference guides is not
-published. Our own choice: key frames are spread evenly, the person says which of them has the reference, and the other clips
-start from its latents with part of the noise put back, drawn from the same seed. The identity-preserving denoising and the
-refinement rounds of the paper are unreleased and not imitated.
+Published: the T-Director turns the picture into a video of the moving scene with a static camera. An S-Director makes a clip
+from one key frame of this video, the reference; guided by the reference, it makes a clip of every other key frame. Side by
+side, the clips show one scene at several moments from the same cameras. How the reference guides is not published.
+Our own choice: key frames are evenly spaced, the user chooses the one with the reference, and the other clips start from its
+latents with part of the noise added back, drawn from the same seed. The identity-preserving denoising and the refinement
+rounds of the paper are unreleased and not imitated.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ NOTE = (
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """``time``: (F,H,W,3), the scene moving in front of a static camera. ``moments``: indices of its frames.
+    """``time``: (F,H,W,3), the scene moving in front of a static camera. ``moments``: indices of its key frames.
 
-    ``views``: for every moment the clip (F,H,W,3) of the camera's move through it; all along the same path.
+    ``views``: for every moment the clip (F,H,W,3) of the camera move through it; all along the same path.
     """
 
     time: Frames
@@ -39,12 +39,12 @@ class Grid:
 
 
 def key_moments(frames: int, count: int) -> tuple[int, ...]:
-    """``count`` frame numbers spread over a video of ``frames``, the first always among them."""
+    """``count`` frame numbers spread over a video of ``frames``, always including the first."""
     return tuple(np.linspace(0, frames - 1, count).round().astype(int).tolist()) if count > 1 else (0,)
 
 
 def as_clip(grid: Grid, path: CameraPath, fps: float, notes: tuple[str, ...]) -> Clip:
-    """All moments side by side along the path; each moment and each of three cameras through time beside it."""
+    """A clip of all moments side by side along the path; its extras are each moment, and each of three cameras through time."""
     extras = {"time": grid.time}
     for moment, view in zip(grid.moments, grid.views):
         extras[f"moment {moment / fps:.1f} s"] = view
@@ -63,7 +63,7 @@ def as_clip(grid: Grid, path: CameraPath, fps: float, notes: tuple[str, ...]) ->
 
 
 def mosaic(views: tuple[Frames, ...]) -> NDArray[np.uint8]:
-    """(F,H,W,3): the clips, scaled down into the smallest square grid that holds them; empty cells are black."""
+    """(F,H,W,3): the clips, scaled down to fit the smallest square grid; empty cells are black."""
     columns = int(np.ceil(np.sqrt(len(views))))
     count, height, width = views[0].shape[:3]
     tile_height, tile_width = height // columns, width // columns

@@ -18,7 +18,7 @@ from pipelines.methods.dimensionx.network.load import Networks
 
 
 def encode_text(networks: Networks, text: str, *, device: torch.device) -> tuple[Tensor, int]:
-    """(1,L,D) for one prompt, padded to the transformer's text length, and how many tokens were cut off."""
+    """(1,L,D) for one prompt, padded to the transformer's text length, and the number of tokens cut off."""
     length = networks.geometry.max_text_seq_length
     ids = networks.tokenizer(
         text, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
@@ -28,7 +28,7 @@ def encode_text(networks: Networks, text: str, *, device: torch.device) -> tuple
 
 
 def latent_count(networks: Networks, frames: int) -> tuple[int, int]:
-    """The number of latent frames for ``frames`` frames, and how many extra ones the transformer needs in front (1.5 takes pairs)."""
+    """Number of latent frames for ``frames`` frames, and of padding frames that the transformer needs in front (1.5 uses pairs)."""
     config: Any = networks.vae.config
     count = (frames - 1) // int(config.temporal_compression_ratio) + 1
     group = networks.geometry.patch_size_t or 1
@@ -55,7 +55,7 @@ def decode_video(networks: Networks, latents: Tensor) -> Frames:
 
 @contextmanager
 def _whole(vae: AutoencoderKLCogVideoX) -> Iterator[None]:
-    """One frame is small: it is encoded in one piece, without the seams of tiles."""
+    """Encode without tiles: a single frame fits in one piece, and tiles would leave seams."""
     tiling, vae.use_tiling = vae.use_tiling, False
     try:
         yield
@@ -64,20 +64,20 @@ def _whole(vae: AutoencoderKLCogVideoX) -> Iterator[None]:
 
 
 def _scale(networks: Networks, *, encoding: bool) -> float:
-    """Latents are stored times this; one generation of the base was trained with the image's scaled the other way."""
+    """Scale factor of latents; one generation of the base model was trained with the image latents divided by it instead."""
     config: Any = networks.vae.config
     return 1 / config.scaling_factor if encoding and config.invert_scale_latents else config.scaling_factor
 
 
 @dataclass(frozen=True, eq=False)
 class LatentColours:
-    """A linear map (C+1,3) from latents to preview colours (RGB), learned from the one picture whose latent is known."""
+    """A linear map (C+1,3) from latents to preview colours (RGB), fitted to the one picture whose latent is known."""
 
     matrix: Tensor
 
     @staticmethod
     def learnt(picture: Tensor, latent: Tensor) -> LatentColours:
-        """From a picture (1,3,H,W) in -1..1 and its latent (C,h,w), by least squares."""
+        """Fit by least squares to a picture (1,3,H,W) in -1..1 and its latent (C,h,w)."""
         small = F.interpolate(picture.float().cpu(), size=latent.shape[-2:], mode="area")[0]
         features = _append_ones(latent.float().cpu())
         return LatentColours(torch.linalg.lstsq(features, small.flatten(1).T, driver="gelsd").solution)

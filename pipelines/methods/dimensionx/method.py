@@ -28,7 +28,7 @@ class DimensionXMoves(Moves):
         "none",
         "Blend with",
         choices=("none", *(id for id, each in DIRECTORS.items() if each.frames == FRAMES and each.group != "time")),
-        help="The two LoRAs are added; upstream never shows this.",
+        help="The two LoRAs are added; upstream has no example of this.",
     )
     second_weight: float = setting(0.6, "Weight of the second", minimum=0.0, maximum=1.0, step=WEIGHT_STEP)
     amount: float = setting(
@@ -37,7 +37,7 @@ class DimensionXMoves(Moves):
         minimum=0.1,
         maximum=2.0,
         step=WEIGHT_STEP,
-        help="How far the drawn move goes: 1 is 45 degrees of orbit, 30 of pan, 0.3 of the subject's distance. Drawing only.",
+        help="Length of the drawn move: 1 is 45 degrees of orbit, 30 of pan, 0.3 of the subject's distance. Drawing only.",
         advanced=True,
     )
     frames: int = setting(
@@ -55,7 +55,7 @@ class DimensionXMoves(Moves):
 
 @dataclass(frozen=True, kw_only=True)
 class DimensionXSettings(Settings):
-    """Everything but the camera. The defaults are those of upstream's script, with the demo's sampler."""
+    """All settings except the camera. The defaults are those of upstream's script, with the demo's sampler."""
 
     prompt: str = setting(
         "", "Prompt", lines=5, help="What the picture shows, 60-110 words, no words about the camera."
@@ -74,7 +74,7 @@ class DimensionXSettings(Settings):
         minimum=1,
         maximum=100,
         step=1,
-        help="Dynamic guidance is tuned to 50; other counts change it wildly.",
+        help="Dynamic guidance is tuned to 50; other numbers change it strongly.",
     )
     guidance: float = setting(6.0, "Guidance", minimum=1.0, maximum=20.0, step=0.1)
     dynamic_guidance: bool = setting(True, "Dynamic guidance", advanced=True)
@@ -84,7 +84,7 @@ class DimensionXSettings(Settings):
         minimum=0.0,
         maximum=2.0,
         step=0.05,
-        help="1 is the trained strength, 1/256 of what a plain loader applies.",
+        help="1 is the trained strength, 1/256 of the strength in a plain loader.",
     )
     switch_to_t: float = setting(
         1.0,
@@ -103,14 +103,14 @@ class DimensionXSettings(Settings):
         minimum=0.0,
         maximum=4096.0,
         step=1.0,
-        help="0 uses 1, as DimensionX trains; the rank of the file gives the strength that other loaders apply.",
+        help="0 uses 1, as DimensionX trains; the file's rank gives the strength that other loaders apply.",
         advanced=True,
     )
     base: str = setting(
         "CogVideoX-5b-I2V",
         "Base model",
         choices=("CogVideoX-5b-I2V", "CogVideoX1.5-5B-I2V"),
-        help="The LoRAs were trained on the first; they load on 1.5, but their effect is not established.",
+        help="The LoRAs were trained on the first; they load on 1.5, but their effect there is not established.",
         advanced=True,
     )
     use_picture: bool = setting(
@@ -153,7 +153,7 @@ class DimensionXSettings(Settings):
         minimum=0,
         maximum=8,
         step=1,
-        help="0 makes one clip. Otherwise, makes a T-Director video first, then the camera move from this many of its frames.",
+        help="0 makes one clip. Otherwise makes a T-Director video first, then the camera move from this many of its frames.",
         advanced=True,
     )
     key_moment: int = setting(
@@ -204,23 +204,23 @@ def path(moves: Moves, scene: Scene) -> CameraPath:
 
 
 def match_of(scene: Scene, path: CameraPath) -> Match:
-    """The directors used for a path: exactly those it was drawn with, or the nearest ones."""
+    """The directors for a path: exactly those it was drawn with, or the nearest ones."""
     return match(path, distance=scene.first.focus_depth)
 
 
 def nearest(scene: Scene, path: CameraPath) -> str:
-    """The directors used for a path, what they lose, and how near each director alone would come; Markdown, cheap to compute."""
+    """The directors for a path, their deviation from it, and the similarity of each director alone; Markdown, cheap to compute."""
     alone = single_directors(path, distance=scene.first.focus_depth)[:3]
     ranked = ", ".join(f"{DIRECTORS[id].title} {similarity:.2f}" for id, similarity in alone)
     return match_of(scene, path).summary + (f"  \nOne director alone: {ranked}." if ranked else "")
 
 
 def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]:
-    """What the directors lose of the path, in numbers, and other warnings before the run."""
+    """Warnings before the run, including the directors' deviation from the path in numbers."""
     assert isinstance(settings, DimensionXSettings)
     _check_files(settings)
     if settings.use_picture and is_blank(scene):
-        raise InputError("There is no picture: give one, or switch 'Start from the picture' off.")
+        raise InputError("There is no picture: open one, or switch 'Start from the picture' off.")
     found = match_of(scene, path)
     orbit = _is_orbit(found)
     if orbit and len(found.parts) > 1:
@@ -232,7 +232,7 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
     if settings.key_frames:
         _check_grid(settings, found, orbit)
     if not settings.use_picture:
-        return ("Text only: no director acts, because their LoRAs belong to the image-to-video model.",)
+        return ("Text only: no director is active, because their LoRAs belong to the image-to-video model.",)
     said = [*found.losses, *_frame_warnings(path, found), *_setting_warnings(settings, found)]
     if abs(scene.first.width / scene.first.height * HEIGHT / WIDTH - 1) > 0.01:
         how = {"crop": "loses its edges", "pad": "gets black bars"}.get(settings.shape, "is stretched")
@@ -241,9 +241,9 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
 
 
 def clip_frames(path: CameraPath, found: Match) -> int:
-    """Frames of each clip: 145 for the orbit, else the path's own number, rounded to 8k+1 between 9 and 49.
+    """Number of frames of each clip: 145 for the orbit, otherwise the path's own, rounded to 8k+1 between 9 and 49.
 
-    The VAE turns an odd number of latents, each of four frames but the first, into a whole clip.
+    The VAE turns an odd number of latent frames, each of four frames but the first, into a whole clip.
     """
     if _is_orbit(found):
         return ORBIT_FRAMES
@@ -291,7 +291,7 @@ def _check_grid(settings: DimensionXSettings, found: Match, orbit: bool) -> None
 def _check_files(settings: DimensionXSettings) -> None:
     name = settings.lora_file
     if name and not Path(name).is_file():
-        raise InputError(f"There is no LoRA file {Path(name).name!r}; give the path of a .safetensors or .pt file.")
+        raise InputError(f"There is no LoRA file {Path(name).name!r}; enter the path of a .safetensors or .pt file.")
 
 
 def _frame_warnings(path: CameraPath, found: Match) -> list[str]:
@@ -303,7 +303,9 @@ def _frame_warnings(path: CameraPath, found: Match) -> list[str]:
     if abs(path.fps - FPS) > 1e-6:
         said.append(f"The directors were trained at {FPS:g} frames per second; the clip plays at {path.fps:g}.")
     if frames < FRAMES:
-        said.append(f"The directors were trained on {FRAMES} frames; a clip of {frames} may do only part of the move.")
+        said.append(
+            f"The directors were trained on {FRAMES} frames; a clip of {frames} may contain only part of the move."
+        )
     return said
 
 
@@ -319,11 +321,11 @@ def _setting_warnings(settings: DimensionXSettings, found: Match) -> list[str]:
             f"Dynamic guidance depends on the number of steps: with {settings.steps} it is not the published curve."
         )
     if len(settings.prompt.split()) > PROMPT_WORDS:
-        said.append(f"The prompt has {len(settings.prompt.split())} words; what exceeds 226 tokens is cut off.")
+        said.append(f"The prompt has {len(settings.prompt.split())} words; everything after 226 tokens is cut off.")
     if settings.base != "CogVideoX-5b-I2V":
         said.append("The directors were trained on CogVideoX-5b-I2V; on 1.5 their effect is not established.")
     if len(found.parts) > 1:
-        said.append(f"This is shot as {len(found.parts)} clips, each starting from the last frame of the one before.")
+        said.append(f"This is shot as {len(found.parts)} clips, each from the last frame of the previous one.")
     return said
 
 
@@ -345,7 +347,7 @@ CHECKPOINTS = (
     _hub("caption_small", "HuggingFaceTB/SmolVLM-500M-Instruct", ("*.json", "chat_template*", "*.safetensors"), 1.0),
     _hub("caption_large", "HuggingFaceTB/SmolVLM-Instruct", ("*.json", "chat_template*", "*.safetensors"), 4.5),
 )
-"""Sizes of the LoRA repositories are those of one file: only the director in use is fetched."""
+"""Sizes of the LoRA repositories are those of one file: only the director in use is downloaded."""
 
 METHOD = Method(
     name="dimensionx",
@@ -364,7 +366,7 @@ METHOD = Method(
             "directors",
             "Apache-2.0",
             "https://huggingface.co/ShuoChen20/DimensionX_12_basic_camera_lora",
-            "Read on the card of the 12 basic moves; the base model's licence governs their use too.",
+            "As stated on the card of the 12 basic moves; the base model's licence applies to their use too.",
         ),
         Licence(
             "base model",

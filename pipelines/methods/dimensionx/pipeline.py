@@ -38,12 +38,12 @@ STILL = Part((("t_director", 1.0),), 1.0, 1.0)
 
 
 def load(weights: Weights) -> DimensionXPipeline:
-    """A pipeline that loads its networks in `DimensionXPipeline.prepare`, since they depend on path and settings."""
+    """A pipeline whose networks are loaded by `DimensionXPipeline.prepare`, since they depend on path and settings."""
     return DimensionXPipeline(weights)
 
 
 class DimensionXPipeline:
-    """``components`` are those of the run prepared last; the runtime moves them, ``device`` is where tensors are made."""
+    """``components`` belong to the run prepared last; the runtime moves them, and tensors are created on ``device``."""
 
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
@@ -54,14 +54,14 @@ class DimensionXPipeline:
         self._directors: Directors | None = None
 
     def prepare(self, scene: Scene, path: CameraPath, settings: Settings) -> None:
-        """Load the networks and directors that this run needs and are not loaded yet; drops a transformer that it does not need."""
+        """Load missing networks and directors for this run; drops a transformer that it does not need."""
         settings = cast(DimensionXSettings, settings)
         found = plan_clips(scene, path, settings)
         kind = kind_of(settings, found)
         if self._networks is None or self._networks.kind != kind:
             self._networks = self._directors = None
             self.components.clear()
-            gc.collect()  # the transformer before must be gone before the next one comes
+            gc.collect()  # free the previous transformer before the next one is loaded
             self._networks = networks = load_networks(self.weights, kind)
             self._directors = Directors(
                 networks.transformer, lambda id: read_director(self.weights, id, networks.transformer)
@@ -76,7 +76,7 @@ class DimensionXPipeline:
         self._directors.load(sorted(ids))
 
     def __call__(self, scene: Scene, path: CameraPath, settings: Settings) -> Iterator[Progress | Clip]:
-        """Phases: words, one shooting and decoding per clip, and the extras asked for."""
+        """Phases: prompt, one shooting and decoding per clip, and the requested extras."""
         settings = cast(DimensionXSettings, settings)
         yield Progress("Loading", 0, 1)
         notes = check(scene, path, settings)
@@ -87,7 +87,7 @@ class DimensionXPipeline:
             prompt = self._extras["captioner"](scene.first.colour, device=self.device)
             settings = replace(settings, prompt=prompt)
             notes += (f"The picture was described as: {prompt}",)
-        yield Progress("Reading the words", 0, 1)
+        yield Progress("Encoding the prompt", 0, 1)
         text, cut = self._text(settings)
         if cut:
             notes += (f"The prompt is {cut} tokens too long; its end was cut off.",)
@@ -110,7 +110,7 @@ class DimensionXPipeline:
         text: Tensor,
         notes: tuple[str, ...],
     ) -> Iterator[Progress | Clip]:
-        """The clips of a match one after another, each from the last frame of the one before."""
+        """The clips of a match one after another, each from the last frame of the previous one."""
         picture = scene.first.colour if settings.use_picture else None
         generator = torch.Generator().manual_seed(settings.seed)
         frames: list[Frames] = []
@@ -133,7 +133,7 @@ class DimensionXPipeline:
         text: Tensor,
         notes: tuple[str, ...],
     ) -> Iterator[Progress | Clip]:
-        """A T-Director's video, then the camera's move through some of its moments, guided by the chosen one."""
+        """A T-Director's video, then the camera move through some of its moments, guided by the chosen one."""
         (part,), count = found.parts, clip_frames(path, found)
         plain = replace(settings, switch_to_t=1.0, lora_file="")
 
@@ -172,16 +172,16 @@ class DimensionXPipeline:
             if isinstance(event, Shot):
                 return event
             yield event
-        raise AssertionError("a shot ends with its frames")
+        raise AssertionError("a shot must end with its frames")
 
     @property
     def networks(self) -> Networks:
-        """Of the run prepared last."""
+        """The networks of the run prepared last."""
         assert self._networks is not None
         return self._networks
 
     def _switch(self, settings: DimensionXSettings, part: Part) -> Callable[[int], None]:
-        """Called before every step: puts the directors in charge whose turn it is."""
+        """A function called before every step, which activates the directors of that step."""
         directors, kind, now = self._directors, self.networks.kind, None
         assert directors is not None
 
@@ -195,9 +195,9 @@ class DimensionXPipeline:
         return before
 
     def _text(self, settings: DimensionXSettings) -> tuple[Tensor, int]:
-        """(G,L,D), unconditional first, and how many tokens of the prompt were cut off.
+        """(G,L,D), unconditional first, and the number of prompt tokens cut off.
 
-        The orbit was trained with zeros for "no text"; the other models with the words of the empty prompt.
+        For "no text" the orbit was trained with zeros; the other models use the embedding of the empty prompt.
         """
         text, cut = encode_text(self.networks, settings.prompt, device=self.device)
         text = text.to(self.weights.dtype)
@@ -218,18 +218,18 @@ class DimensionXPipeline:
         return settings.upscale or settings.interpolate != "off" or settings.also != "mp4 only"
 
     def _own(self, settings: DimensionXSettings) -> str:
-        """The strength of the user's own file, and notes on its other contents."""
+        """A sentence on the strength of the user's own file, and notes on its other contents."""
         about = self._directors.about(settings.lora_file) if self._directors else None
         if about is None:
             return ""
         told = (about.strength_words, *about.notes)
         if settings.lora_alpha and about.alpha is None:
             told = (
-                f"{about.name} says no alpha; it was given {settings.lora_alpha:g}, for rank {about.rank}.",
+                f"{about.name} contains no alpha; {settings.lora_alpha:g} was used, for rank {about.rank}.",
                 *about.notes,
             )
         elif settings.lora_alpha:
-            told += (f"The alpha of {settings.lora_alpha:g} that was set was not used.",)
+            told += (f"The alpha setting of {settings.lora_alpha:g} was not used.",)
         return " " + " ".join(told)
 
     def _describe_run(self, found: Match, settings: DimensionXSettings) -> tuple[str, ...]:
@@ -237,7 +237,7 @@ class DimensionXPipeline:
             return ()
         said = f"Directed by {found.title}; the path shown is nominal, the network received no poses."
         if settings.lora_file:
-            said = "Directed by your own LoRA file; the path shown is that of the moves chosen." + self._own(settings)
+            said = "Directed by your own LoRA file; the path shown is that of the chosen moves." + self._own(settings)
         first = math.ceil(settings.switch_to_t * settings.steps)
         if self.networks.kind != "orbit" and first < settings.steps:
             return said, f"The T-Director took over at step {first + 1} of {settings.steps}."
@@ -250,7 +250,7 @@ def plan_clips(scene: Scene, path: CameraPath, settings: DimensionXSettings) -> 
 
 
 def load_extras(weights: Weights, settings: DimensionXSettings) -> dict[str, Any]:
-    """The further networks that these settings ask for, by component name."""
+    """Additional networks that these settings need, by component name."""
     extras: dict[str, Any] = {}
     if settings.interpolate != "off":
         extras["interpolator"] = load_flow_net(weights)
@@ -262,7 +262,7 @@ def load_extras(weights: Weights, settings: DimensionXSettings) -> dict[str, Any
 
 
 def kind_of(settings: DimensionXSettings, found: Match) -> Kind:
-    """Which of the four transformers a run needs."""
+    """The kind of transformer that a run needs."""
     if not settings.use_picture:
         return "text"
     if any(DIRECTORS[id].frames > 49 for part in found.parts for id, _ in part.directors):
@@ -271,7 +271,7 @@ def kind_of(settings: DimensionXSettings, found: Match) -> Kind:
 
 
 def active_directors(settings: DimensionXSettings, kind: Kind, part: Part, step: int) -> list[tuple[str, float]]:
-    """The directors with weights that are active at a step, counted from 0; none for the orbit (merged) and for text alone."""
+    """Directors and weights that are active at a step, counted from 0; none for the orbit (merged) and for text alone."""
     if kind in ("orbit", "text"):
         return []
     if step >= settings.switch_to_t * settings.steps:
@@ -284,7 +284,7 @@ def active_directors(settings: DimensionXSettings, kind: Kind, part: Part, step:
 def _apply_alpha(
     wanted: list[tuple[str, float]], settings: DimensionXSettings, directors: Directors
 ) -> list[tuple[str, float]]:
-    """An own file that says no alpha acts with the one that was set in place of 1."""
+    """Scale an own file without alpha by the alpha from the settings instead of 1."""
     own = settings.lora_file
     about = directors.about(own) if own else None
     if not settings.lora_alpha or about is None or about.alpha is not None:

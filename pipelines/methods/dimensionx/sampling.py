@@ -1,4 +1,4 @@
-"""Denoising as upstream does it: guidance, samplers, and a step at a time."""
+"""Denoising as in upstream: guidance and samplers, one step at a time."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ SCHEDULE = {
     "snr_shift_scale": 1.0,
     "timestep_spacing": "trailing",
 }
-"""Of the 5B family; diffusers' class defaults (shift 3, leading, epsilon) are those of other models."""
+"""Scheduler configuration of the 5B family; diffusers' class defaults (shift 3, leading, epsilon) belong to other models."""
 
 Scheduler = CogVideoXDDIMScheduler | CogVideoXDPMScheduler
 
 
 @dataclass(frozen=True, eq=False)
 class Conditions:
-    """The network's conditions besides the noise.
+    """The network's inputs besides the noise.
 
-    ``text`` (G,L,D): unconditional first when there is guidance (G=2), else G=1. ``image`` (1,T,C,h,w): latents of
-    the first frame, zeros after it; None for text-to-video. ``rope``: cos and sin (patches, head width). ``offset`` (1,)
-    only for CogVideoX 1.5.
+    ``text`` (G,L,D): unconditional first with guidance (G=2), else G=1. ``image`` (1,T,C,h,w): latents of the first frame,
+    zeros after it; None for text-to-video. ``rope``: cos and sin (patches, head width). ``offset`` (1,): only for
+    CogVideoX 1.5.
     """
 
     text: Tensor
@@ -48,7 +48,7 @@ class Conditions:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """After step ``number`` (from 1): ``latents`` (1,T,C,h,w) and the clean video ``guess`` of the same shape."""
+    """After step ``number`` (from 1): ``latents`` (1,T,C,h,w) and the predicted clean video ``guess`` of the same shape."""
 
     number: int
     latents: Tensor
@@ -56,7 +56,7 @@ class Step:
 
 
 def scheduler_named(name: str, config: dict | None = None) -> Scheduler:
-    """ "DPM++" as upstream's demo, "DDIM" as its script; ``config`` is the base model's own."""
+    """ "DPM++" as in upstream's demo, "DDIM" as in its script; ``config``: the base model's scheduler configuration."""
     kind = {"DPM++": CogVideoXDPMScheduler, "DDIM": CogVideoXDDIMScheduler}[name]
     return kind.from_config({**(config or SCHEDULE), "timestep_spacing": "trailing"})
 
@@ -64,8 +64,8 @@ def scheduler_named(name: str, config: dict | None = None) -> Scheduler:
 def dynamic_guidance(guidance: float, timestep: float, steps: int) -> float:
     """The published rule 1 + g (1 - cos(pi ((N-t)/N)^5)) / 2 with N the number of steps.
 
-    t is the timestep value (0..999), not the step's number, in SAT and diffusers alike; the curve is therefore no ramp
-    but jumps about, and depends on N.
+    t is the timestep value (0..999), not the step's number, in both SAT and diffusers; therefore the curve is not monotonic,
+    and depends on N.
     """
     return 1 + guidance * (1 - math.cos(math.pi * ((steps - timestep) / steps) ** 5)) / 2
 
@@ -114,10 +114,10 @@ def denoise(
     first_step: int = 0,
     before_step: Callable[[int], None] = lambda number: None,
 ) -> Iterator[Step]:
-    """From ``latents`` (1,T,C,h,w), noise of the level of ``first_step``, to a clean video; one `Step` each.
+    """Denoise ``latents`` (1,T,C,h,w), at the noise level of ``first_step``, to a clean video; yields a `Step` each.
 
-    ``before_step`` is called with the step's index from 0: where directors are switched. Equal to the loop of
-    diffusers' `CogVideoXImageToVideoPipeline`.
+    ``before_step`` is called with the step's index from 0; it switches directors. Equal to the loop of diffusers'
+    `CogVideoXImageToVideoPipeline`.
     """
     scheduler.set_timesteps(steps, device=latents.device)
     timesteps = scheduler.timesteps

@@ -1,8 +1,8 @@
-"""The sampler with which the 360 degree orbit was published, to the last digit.
+"""The sampler with which the 360 degree orbit was published, bit-exact.
 
-SwissArmyTransformer's stochastic DPM-Solver++(2M). It differs from diffusers' in small things that add up: the noise
-table is brought to zero signal on the chosen steps only, the denoiser reads the nearest entry of the full table,
-and latents stay in float32.
+SwissArmyTransformer's stochastic DPM-Solver++(2M). It differs from diffusers' in details that add up: the noise table is
+rescaled to zero signal on the chosen steps only, the denoiser reads the nearest entry of the full table, and latents stay in
+float32.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class SatTable:
 def signal_levels(steps: int = TRAINED_STEPS) -> tuple[Tensor, Tensor]:
     """(steps,) square roots of cumulative alpha, rescaled to begin at zero, and their timesteps; noisiest first.
 
-    Timesteps go down from 999 evenly, end point left out, cut to whole numbers.
+    Timesteps decrease evenly from 999, without the end point, truncated to whole numbers.
     """
     start, end = SCHEDULE["beta_start"] ** 0.5, SCHEDULE["beta_end"] ** 0.5
     betas = torch.linspace(start, end, TRAINED_STEPS, dtype=torch.float64) ** 2
@@ -68,9 +68,9 @@ def sat_denoise(
     generator: Generator,
     noises: Tensor | None = None,
 ) -> Iterator[Step]:
-    """From noise (1,T,C,h,w) to a clean video, one `Step` each; the last step adds no noise.
+    """Denoise (1,T,C,h,w) to a clean video; yields a `Step` each; the last step adds no noise.
 
-    ``noises`` (steps-1,1,T,C,h,w): given instead of drawn, for comparison with the original.
+    ``noises`` (steps-1,1,T,C,h,w): used instead of random noise, for comparison with the original.
     """
     table = sat_table(steps)
     x = latents.float()
@@ -108,7 +108,7 @@ def _log_snr(signal: Tensor) -> Tensor:
 
 
 def _second_draw(x: Tensor, generator: Generator) -> Tensor:
-    """The original draws noise twice per step and throws the first away; doing the same keeps its seeds meaningful."""
+    """The original draws noise twice per step and discards the first; doing the same gives the same noise for a seed."""
     for _ in range(2):
         noise = torch.randn(x.shape, generator=generator, device=generator.device)
     return noise.to(x)

@@ -200,7 +200,7 @@ def test_own_directors_come_in_three_layouts(client, tmp_path):
     save_file(pairs, tmp_path / "adapter_model.safetensors")
     (tmp_path / "adapter_config.json").write_text(json.dumps({"lora_alpha": 8, "r": 4}))
     peft = [handle_file(str(tmp_path / f"adapter_{name}")) for name in ("model.safetensors", "config.json")]
-    assert "as it says." in client.predict(peft, api_name="/dimensionx_open_lora")[1]
+    assert "according to the file." in client.predict(peft, api_name="/dimensionx_open_lora")[1]
     sat = handle_file(str(GOLDEN / "sat_49like_state.safetensors"))
     assert "layers of rank" in client.predict([sat], api_name="/dimensionx_open_lora")[1]
     shutil.copy(GOLDEN / "lora_tiny_transformer.safetensors", tmp_path / "network.safetensors")
@@ -234,7 +234,7 @@ def test_words_alone_need_no_picture(client):
     with pytest.raises(AppError, match="There is no picture"):
         shot(page)
     words = page.predict(weights="tiny", steps=1, use_picture=False, prompt="rain", api_name="/dimensionx_shoot")[0]
-    assert "Text only: no director acts" in words
+    assert "Text only: no director is active" in words
 
 
 def test_a_model_writes_the_prompt_before_the_shot(client):

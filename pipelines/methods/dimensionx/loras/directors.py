@@ -1,7 +1,7 @@
-"""Directors as adapters of one transformer: found by name in a repository, loaded completely, weighted and never fused.
+"""Directors as adapters of one transformer: found by name in a repository, loaded strictly, weighted and never fused.
 
-Fusing is what upstream does; it leaves rounding in the base weights and multiplies scales when repeated, so that
-motions could not be exchanged within a session. Weights of adapters do the same without touching the base.
+Upstream fuses them into the base weights. That leaves rounding errors and multiplies scales when repeated, so directors could
+not be exchanged within a session. Adapter weights have the same effect without changing the base.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def identify_files(files: Iterable[str]) -> list[DirectorFile]:
 
 
 def find_file(director: str, files: Sequence[str]) -> DirectorFile:
-    """The one file of ``director`` in a repository's listing; raises `InputError` naming what is there instead.
+    """The file of ``director`` in a repository's listing; raises `InputError` that lists the LoRA files there.
 
-    A repository with a single LoRA and no motion in its name is taken to be the T-Director's.
+    A repository with a single LoRA whose name contains no motion is assumed to be the T-Director's.
     """
     matching = [each for each in identify_files(files) if each.director == director]
     loras = [file for file in files if file.endswith(".safetensors")]
@@ -75,7 +75,7 @@ def find_file(director: str, files: Sequence[str]) -> DirectorFile:
     shown = ", ".join(loras) or "no LoRA at all"
     found = "several files" if matching else "no file"
     raise InputError(
-        f"The repository has {found} for {DIRECTORS[director].title!r}; it holds {shown}. Give the LoRA as a file."
+        f"The repository has {found} for {DIRECTORS[director].title!r}; it contains {shown}. Give the LoRA as a file."
     )
 
 
@@ -83,7 +83,7 @@ class Directors:
     """The adapters of one transformer: loads them on first use, keeps the last `RESIDENT` of them, and switches between steps."""
 
     def __init__(self, transformer: CogVideoXTransformer3DModel, read: Callable[[str], LoraFile]) -> None:
-        """``read`` fetches a director's file by id (or an own file by its path), in the type that is computed in."""
+        """``read`` loads a director's file by id (or the user's own file by its path), in the compute dtype."""
         self._transformer = transformer
         self._read = read
         self._loaded: OrderedDict[str, LoraFile] = OrderedDict()
@@ -93,7 +93,7 @@ class Directors:
     def load(self, ids: Sequence[str]) -> None:
         """Load adapters and evict the least recently used; `use` can then switch without loading."""
         for id in list(self._loaded):
-            if _adapter(id) not in getattr(self._transformer, "peft_config", {}):  # a training took it out
+            if _adapter(id) not in getattr(self._transformer, "peft_config", {}):  # removed by a training
                 del self._loaded[id]
         for id in ids:
             if id not in self._loaded:
@@ -104,7 +104,7 @@ class Directors:
             del self._loaded[id]
 
     def use(self, weights: Sequence[tuple[str, float]]) -> None:
-        """Activate only these adapters; weight 1 is the strength that a director was trained with. Empty: the base model."""
+        """Activate only these adapters; weight 1 is the trained strength. Empty: the base model."""
         if not weights:
             if self._loaded:
                 self._transformer.disable_adapters()
@@ -114,7 +114,7 @@ class Directors:
         self._transformer.set_adapters([_adapter(id) for id, _ in weights], [weight for _, weight in weights])
 
     def about(self, id: str) -> LoraFile | None:
-        """Facts about a loaded file; its matrices are in the transformer."""
+        """Metadata of a loaded file; its matrices are in the transformer."""
         return self._loaded.get(id)
 
     def unload(self) -> None:
@@ -139,7 +139,7 @@ class Directors:
 
 
 def layers_with(transformer: CogVideoXTransformer3DModel, adapter: str) -> int:
-    """Layers of the network in which an adapter is present."""
+    """Number of the network's layers that have the adapter."""
     return sum(adapter in getattr(module, "lora_A", ()) for module in transformer.modules())
 
 

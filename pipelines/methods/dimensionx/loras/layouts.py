@@ -1,7 +1,7 @@
-"""Reads LoRA files of all known programs into one layout.
+"""Reads LoRA files of all known layouts into one.
 
 Known: diffusers (``transformer.transformer_blocks...``), the exporter of the CogVideo project (the same without
-``transformer.``; DimensionX's files are believed to be so), peft (``base_model.model....``), original CogVideo
+``transformer.``; DimensionX's files are believed to use it), peft (``base_model.model....``), original CogVideo
 training (SAT: ``...query_key_value.matrix_A.0``). Within the app: ``transformer_blocks.N.attn1.to_q.lora_A.weight``.
 """
 
@@ -25,9 +25,9 @@ from pipelines.methods.dimensionx.loras.sat import read_sat_file
 from pipelines.weights.lora_strength import HEADER, UNSAID, Strength, layer_alphas, read_strength
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
-"""Modules of every attention block that DimensionX trains; two tensors each."""
+"""Modules that DimensionX trains in every attention block; two tensors each."""
 NETWORK = "transformer"
-"""What diffusers calls the network in its files."""
+"""Prefix of the network's keys in diffusers' files."""
 
 _RENAMES = (
     (r"^model\.diffusion_model\.", ""),
@@ -55,9 +55,9 @@ _PART = re.compile(r"^(?P<module>.+)\.lora_(?P<side>[AB])\.weight$")
 class LoraFile:
     """``tensors``: pairs ``MODULE.lora_A.weight`` (rank, in) and ``MODULE.lora_B.weight`` (out, rank).
 
-    ``rank`` and ``alpha`` are those of most layers; ``alpha`` is None where the file does not say, and with rank-stabilised
-    scaling it is the one that acts as strongly without. ``scales``: of the layers that act otherwise, what their update is
-    multiplied by to act as trained. ``notes``: what the file holds besides.
+    ``rank`` and ``alpha`` are those of most layers. ``alpha`` is None if the file does not contain it; with rank-stabilised
+    scaling it is the alpha with the same effect without it. ``scales``: factors that give the update of the remaining layers
+    its trained strength. ``notes``: other contents of the file.
     """
 
     name: str
@@ -70,11 +70,11 @@ class LoraFile:
     @property
     def scale(self) -> float:
         """alpha / rank of every layer. Without alpha it is 1 / rank: DimensionX and CogVideo train with alpha 1 and do not
-        store it. Raises `InputError` where layers differ: ask `scale_of` then."""
+        store it. Raises `InputError` if layers differ: use `scale_of` then."""
         if self.scales:
             strongest = [f"{each:.4g}" for each in sorted({self._usual, *self.scales.values()})]
             raise InputError(
-                f"The layers of {self.name} act {' or '.join(strongest)} times; they have no common scale."
+                f"The layers of {self.name} have the scales {' or '.join(strongest)}; they have no common scale."
             )
         return self._usual
 
@@ -91,14 +91,14 @@ class LoraFile:
 
     @property
     def strength_words(self) -> str:
-        """The strength of the file and how it was determined, for the user."""
+        """A sentence on the strength of the file and how it was determined."""
         if self.alpha is None:
             return (
-                f"{self.name} says no alpha: its matrices of rank {self.rank} are applied {self._usual:.4g} times (1 / rank), as "
-                f"DimensionX's own; other loaders apply such a file once, which an alpha of {self.rank} gives."
+                f"{self.name} contains no alpha: its matrices of rank {self.rank} are scaled by {self._usual:.4g} (1 / rank), as "
+                f"DimensionX's own; other loaders apply such a file unscaled, which corresponds to an alpha of {self.rank}."
             )
         acting = sorted({self._usual, *self.scales.values()})
-        return f"{self.name} acts {' or '.join(f'{each:.4g}' for each in acting[:6])} times at strength 1, as it says."
+        return f"{self.name} has the scale {' or '.join(f'{each:.4g}' for each in acting[:6])} at strength 1, according to the file."
 
     @property
     def modules(self) -> set[str]:
@@ -106,24 +106,24 @@ class LoraFile:
 
 
 def read_lora(path: str | os.PathLike, *, layers_may_differ: bool = False) -> LoraFile:
-    """A LoRA in any known layout. Raises `InputError` for other files and half pairs; drops nothing.
+    """Read a LoRA in any known layout. Raises `InputError` for other files and half pairs; drops nothing.
 
-    ``layers_may_differ``: the caller asks for the scale of every layer, `LoraFile.scale_of`. Without it a file whose layers
-    act differently is refused, since it has no one `LoraFile.scale`.
+    ``layers_may_differ``: the caller uses the scale of each layer, `LoraFile.scale_of`. Otherwise a file with different scales
+    raises an error, since it has no single `LoraFile.scale`.
     """
     path = Path(path)
     stored, account = read_sat_file(path), Account(path.name)
     said = read_strength(path, NETWORK, account)
     read = replace(lora_of(stored, name=path.name, said=said), notes=tuple(account.notes()))
     if not layers_may_differ:
-        read.scale  # noqa: B018, raises where there is none
+        read.scale  # noqa: B018, raises if there is none
     return read
 
 
 def lora_of(stored: dict[str, Tensor], *, name: str, said: Strength = UNSAID) -> LoraFile:
-    """Convert tensors with foreign names to a `LoraFile`; takes only the LoRA matrices of a full SAT checkpoint.
+    """Convert tensors with foreign names to a `LoraFile`; uses only the LoRA matrices of a full SAT checkpoint.
 
-    ``said``: what the file says of its strength beside its matrices, which their own alphas come before.
+    ``said``: the strength stated elsewhere in the file; alphas stored beside the matrices take precedence.
     """
     sat = any(re.search(r"\.matrix_[AB]\.\d+$", key) for key in stored)
     alphas = {
@@ -139,19 +139,19 @@ def lora_of(stored: dict[str, Tensor], *, name: str, said: Strength = UNSAID) ->
     if foreign or not kept:
         shown = foreign[0] if foreign else "nothing"
         raise InputError(
-            f"{name} is not a LoRA that is understood here: it holds {shown!r}; "
+            f"{name} is not a LoRA of a known layout: it contains {shown!r}; "
             "expected pairs of lora_A and lora_B in diffusers, peft or SAT layout."
         )
     ranks = _check_ranks(kept, name)
     if strange := sorted(alphas.keys() - ranks.keys()):
-        raise InputError(f"{name} gives an alpha to {strange[0]!r}, of which it has no matrices; export it again.")
+        raise InputError(f"{name} has an alpha for {strange[0]!r} but no matrices; export it again.")
     return _build_file(name, kept, ranks, _scales(ranks, alphas, said, name))
 
 
 def _scales(
     ranks: Mapping[str, int], alphas: Mapping[str, float], said: Strength, name: str
 ) -> dict[str, float] | None:
-    """By layer, what its update is multiplied by; None where the file says nothing."""
+    """The factor of each layer's update; None if the file contains no strength."""
     for module, rank in ranks.items():
         said.check_rank(module, rank, name)
     if said.alpha is None and not alphas:
@@ -159,7 +159,7 @@ def _scales(
     if len(set(alphas.values())) == 1 and said.alpha is None:
         said = Strength(next(iter(alphas.values())))
     if said.alpha is None and (without := sorted(ranks.keys() - alphas.keys())):
-        raise InputError(f"{name} gives no alpha to {without[0]}, but to other layers; export it again.")
+        raise InputError(f"{name} has no alpha for {without[0]}, but for other layers; export it again.")
     return {
         module: alphas[module] / rank if module in alphas else said.scale(module, rank, silent=1 / rank)
         for module, rank in ranks.items()
@@ -173,7 +173,7 @@ def _build_file(
     if scales is None:
         if len(set(ranks.values())) > 1:
             raise InputError(
-                f"{name} mixes the ranks {sorted(set(ranks.values()))} and says no alpha, so how strongly they act is not known; "
+                f"{name} mixes the ranks {sorted(set(ranks.values()))} and contains no alpha, so its strength is not known; "
                 "export it with its alpha."
             )
         return LoraFile(name, tensors, rank, None)
@@ -209,7 +209,7 @@ def check_fits(lora: LoraFile, transformer: nn.Module, *, complete: bool) -> Non
     expected = 2 * len(TARGETS) * blocks
     if complete and len(lora.tensors) != expected:
         raise InputError(
-            f"{lora.name} holds {len(lora.tensors)} tensors; a director for {blocks} blocks has {expected}. Download it again."
+            f"{lora.name} contains {len(lora.tensors)} tensors; a director for {blocks} blocks has {expected}. Download it again."
         )
 
 
@@ -226,7 +226,7 @@ def save_lora(path: str | os.PathLike, lora: LoraFile) -> None:
 
 
 def configuration(lora: LoraFile) -> dict[str, object]:
-    """peft's configuration in which every layer has its rank and its trained strength."""
+    """peft's configuration that gives every layer its rank and its trained strength."""
     ranks = {module: lora.rank_of(module) for module in sorted(lora.modules)}
     usual = 1.0 if lora.alpha is None else lora.alpha
     alphas = {module: lora.scale_of(module) * rank for module, rank in ranks.items()}
@@ -243,14 +243,16 @@ def merge_weight(weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale: float) -
 
 
 def _check_ranks(tensors: dict[str, Tensor], name: str) -> dict[str, int]:
-    """By layer, the rank of its pair of matrices."""
+    """Rank of each layer's pair of matrices."""
     ranks = {}
     for module in sorted({_PART.match(key)["module"] for key in tensors}):  # type: ignore[index]
         a, b = (tensors.get(f"{module}.lora_{side}.weight") for side in "AB")
         if a is None or b is None:
             raise InputError(f"{name} is incomplete: {module} has only one of lora_A and lora_B. Download it again.")
         if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
-            raise InputError(f"{name}: the pair of {module} does not multiply, {tuple(b.shape)} by {tuple(a.shape)}.")
+            raise InputError(
+                f"{name}: the matrices of {module} cannot be multiplied, {tuple(b.shape)} by {tuple(a.shape)}."
+            )
         ranks[module] = a.shape[0]
     return ranks
 

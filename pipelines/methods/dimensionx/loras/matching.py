@@ -1,9 +1,9 @@
-"""Expresses a free camera path with DimensionX's directors: which are nearest, and what of the path they lose.
+"""Approximates a free camera path by DimensionX's directors: which are nearest, and how far they deviate from the path.
 
-Directors are constant twists (see `camera.trajectories.dimensionx`), so a path is compared step by step: the travel and turn of
-every step, in the camera's own axes, travel divided by the distance to the subject. A turn of one radian and a travel
-of one distance then move the middle of the picture by the same amount (one focal length), which is why they are added
-up as equals. Speed does not count, because a director's speed cannot be controlled.
+Directors are constant twists (see `camera.trajectories.dimensionx`), so a path is compared step by step: translation and rotation
+of every step, in the camera's own axes, translation divided by the distance to the subject. A rotation of one radian and a
+translation of one distance then move the middle of the picture by the same amount (one focal length), so both have equal
+weight. Speed does not count, because a director's speed cannot be controlled.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from camera.rotation import scipy_rotation
 from camera.trajectories.dimensionx import DIRECTORS, nominal_path, sequence, twist_of_transform
 
 STILL = 0.02
-"""Below this length (radians or distances to the subject) a path counts as standing still."""
+"""Below this length (radians or distances to the subject) a path counts as still."""
 WORTH = 0.04
 """A blend or a further clip is proposed only when it raises the similarity by at least this much ..."""
 EXACT = 1 - 1e-6
-"""... or when it explains the path completely: that is how a blend drawn on purpose is found again."""
+"""... or when it matches the path exactly, so that a blend that the user has drawn is found again."""
 ORBIT_FROM_DEGREES = 180.0
 """From this turn on, an orbit is shot by the 360 degree model rather than by a 45 degree director."""
 WEIGHT_STEP = 0.05
-"""Of a blend's second weight and of the nominal amount, in the controls."""
+"""Step size of the controls for a blend's second weight and for the nominal amount."""
 ZOOM = 1.02
-"""Changes of the focal length up to this factor do not count."""
+"""Changes of the focal length up to this factor are ignored."""
 MOVING = tuple(id for id, each in DIRECTORS.items() if each.group != "time" and id != "orbit_360")
 
 
@@ -38,8 +38,8 @@ MOVING = tuple(id for id, each in DIRECTORS.items() if each.group != "time" and 
 class Part:
     """One clip of a match: directors with weights (the first has 1), and the share of the move that it should perform.
 
-    ``extent``: asked amount over the directors' nominal amount, 1 when they agree; below 0 where the path turns the other
-    way than the 360 degree model. ``share``: part of the path, 0..1.
+    ``extent``: requested amount over the directors' nominal amount, 1 if they agree; negative if the path turns in the
+    opposite direction of the 360 degree model. ``share``: part of the path, 0..1.
     """
 
     directors: tuple[tuple[str, float], ...]
@@ -55,26 +55,26 @@ class Part:
 
     @property
     def amount(self) -> str:
-        turned = ", the other way round" if self.extent < 0 else ""
+        turned = ", in the opposite direction" if self.extent < 0 else ""
         return f"{abs(self.extent):.2f} times its nominal amount{turned}"
 
     @property
     def loss(self) -> str:
         """One sentence on an amount or direction that the directors do not follow; empty if they follow it."""
         if self.extent < 0:
-            return f"{self.title} turns to the left as we read its name, and this path to the right."
+            return f"{self.title} turns left, as we read its name, and this path turns right."
         if 0.8 <= self.extent <= 1.25:
             return ""
-        return f"The path asks {self.extent:.2f} times the nominal amount of {self.title}; a director cannot be told how far to go."
+        return f"The path needs {self.extent:.2f} times the nominal amount of {self.title}; the amount of a director cannot be set."
 
 
 @dataclass(frozen=True, eq=False)
 class Match:
     """The directors that replace a path.
 
-    ``similarity``: 1 when every step goes the directors' way, 0 when all are across it, weighted by length.
-    ``turn_lost_degrees``, ``travel_lost``: mean difference between the asked path and the directors' move scaled to
-    it, at equal parts of the way; travel in distances to the subject. ``zoom_lost``: largest change of focal length
+    ``similarity``: 1 if every step has the directors' direction, 0 if all are orthogonal to it, weighted by length.
+    ``turn_lost_degrees``, ``travel_lost``: mean difference between the requested path and the directors' move scaled to
+    it, at equal parts of the path; travel in distances to the subject. ``zoom_lost``: largest change of focal length
     over the path as a factor (1 is none); directors never zoom.
     """
 
@@ -90,23 +90,23 @@ class Match:
 
     @property
     def summary(self) -> str:
-        """The directors used for the path and what of it they lose, in numbers."""
+        """The directors used for the path and their deviation from it, in numbers."""
         parts = [part.title for part in self.parts]
         amounts = [part.amount for part in self.parts]
         if len(parts) > 1:
-            shares = [f"{part.share:.0%} of the way" for part in self.parts]
+            shares = [f"{part.share:.0%} of the path" for part in self.parts]
             parts = [f"{title} ({share}, {amount})" for title, share, amount in zip(parts, shares, amounts)]
-            amounts = [f"{len(parts)} clips, each from the last frame of the one before"]
+            amounts = [f"{len(parts)} clips, each from the last frame of the previous one"]
         zoom = f"a zoom of {self.zoom_lost:.2f}" if self.zoom_lost > ZOOM else "no zoom"
         return (
-            f"**Nearest: {', then '.join(parts)}.** Similarity {self.similarity:.2f}; lost on average "
+            f"**Nearest: {', then '.join(parts)}.** Similarity {self.similarity:.2f}; mean deviation "
             f"{self.turn_lost_degrees:.1f} degrees, {self.travel_lost:.2f} of the distance to the subject and {zoom}; "
             f"{amounts[0]}."
         )
 
     @cached_property
     def losses(self) -> tuple[str, ...]:
-        """One sentence for each thing that the directors cannot follow."""
+        """One sentence for each property of the path that the directors cannot follow."""
         said = []
         if self.similarity < 0.995:
             said.append(
@@ -116,7 +116,7 @@ class Match:
         said += [part.loss for part in self.parts if part.loss]
         if self.zoom_lost > ZOOM:
             said.append(
-                f"The path zooms by a factor of {self.zoom_lost:.2f}; the directors keep the lens, so this is lost."
+                f"The path zooms by a factor of {self.zoom_lost:.2f}; the directors do not zoom, so this is lost."
             )
         return tuple(said)
 
@@ -124,8 +124,8 @@ class Match:
 def match(path: CameraPath, *, distance: float = 1.0, clips: int = 3) -> Match:
     """The single director, blend of two, or sequence of up to ``clips`` clips nearest to ``path``.
 
-    ``distance``: from the first camera to the subject, scene units. The simplest answer wins unless a richer one is
-    better by `WORTH` or exact. A path that stands still is the T-Director's.
+    ``distance``: from the first camera to the subject, scene units. The simplest answer wins unless a more complex one is
+    better by `WORTH` or exact. For a still path it is the T-Director.
     """
     twists = path_twists(path, distance)
     lengths = np.linalg.norm(twists, axis=1)
@@ -139,7 +139,7 @@ def match(path: CameraPath, *, distance: float = 1.0, clips: int = 3) -> Match:
 
 
 def single_directors(path: CameraPath, *, distance: float = 1.0) -> list[tuple[str, float]]:
-    """Every moving director with its similarity to ``path`` when used alone, the nearest first."""
+    """Every moving director with its similarity to ``path`` when used alone, nearest first."""
     twists = path_twists(path, distance)
     total = np.linalg.norm(twists, axis=1).sum()
     if total < STILL:
@@ -166,14 +166,14 @@ def path_twists(path: CameraPath, distance: float) -> NDArray[np.float64]:
 
 
 def typical_distance(path: CameraPath) -> float:
-    """A guess for when no scene is available: the distance at which the path's translation would be an orbit of its rotation, else 1."""
+    """A guess for paths without a scene: the distance at which the path's translation would be an orbit of its rotation, otherwise 1."""
     travel, turn = (np.linalg.norm(half, axis=1).sum() for half in np.split(path_twists(path, 1.0), 2, axis=1))
     return float(travel / turn) if travel > 1e-6 and turn > 1e-6 else 1.0
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """Steps ``start``..``end`` shot by one clip; ``gain``: path length along the directors' way."""
+    """Steps ``start``..``end`` shot by one clip; ``gain``: path length in the directors' direction."""
 
     start: int
     end: int
@@ -201,10 +201,10 @@ def _nearest(twists: NDArray, lengths: NDArray, clips: int) -> list[_Piece]:
 
 
 def _blend(twists: NDArray) -> list[_Piece]:
-    """Two directors whose weighted sum points nearest to the whole move; weights from non-negative least squares.
+    """Two directors whose weighted sum has the direction nearest to the whole move; weights from non-negative least squares.
 
-    Several pairs may make the very same move (an orbit is a turn and a travel); then the one with the roundest numbers
-    wins, which is the one that was drawn.
+    Several pairs may make the same move (an orbit is a turn and a translation); then the pair with the roundest numbers wins,
+    which is the one that the user has drawn.
     """
     from scipy.optimize import nnls
 
@@ -228,12 +228,12 @@ def _blend(twists: NDArray) -> list[_Piece]:
 
 
 def _roughness(number: float) -> float:
-    """How far a number is from a whole multiple of the step in which weights and amounts are chosen."""
+    """Distance of a number from a multiple of the step size of the controls for weights and amounts."""
     return abs(number / WEIGHT_STEP - round(number / WEIGHT_STEP))
 
 
 def _sequence(twists: NDArray, count: int) -> list[_Piece]:
-    """Exactly ``count`` clips (or one per step) of one director each, cut where they fit best; dynamic programming."""
+    """Exactly ``count`` clips (or one per step) of one director each, split where they fit best; dynamic programming."""
     steps = len(twists)
     count = min(count, steps)
     gains = twists @ _directions().T  # (steps, D)
@@ -270,7 +270,7 @@ def _part(piece: _Piece, lengths: NDArray) -> Part:
 
 
 def _mean_loss(path: CameraPath, parts: tuple[Part, ...], lengths: NDArray, distance: float) -> tuple[float, float]:
-    """Mean difference, degrees and distances to the subject, at equal parts of the way."""
+    """Mean difference in degrees and in distances to the subject, at equal parts of the path."""
     asked = path.relative_to_first()
     ours = matched_path(Match(parts, 0, 0, 0, 1), asked.sliced(slice(0, 1)), distance=distance, scaled=True)
     reached = np.cumsum(np.linalg.norm(path_twists(ours, distance), axis=1))

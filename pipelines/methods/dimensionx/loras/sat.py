@@ -1,4 +1,4 @@
-"""Safe reading of SwissArmyTransformer checkpoints, which DimensionX and CogVideo train with."""
+"""Safe reading of checkpoints of SwissArmyTransformer, the training library of DimensionX and CogVideo."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _ALLOWED: list[Any] = [
     np.dtype,
     np.dtypes.UInt32DType,
 ]
-"""The random state that DeepSpeed saves beside the weights is a numpy array (numpy 1 and 2 name its maker
-differently); nothing else is let through."""
+"""DeepSpeed saves its random state beside the weights as a numpy array (numpy 1 and 2 use different names for its
+constructor); nothing else is allowed."""
 
 
 def read_sat_file(path: str | Path) -> dict[str, Tensor]:
-    """Every tensor of a ``mp_rank_00_model_states.pt`` or of a safetensors file with the same keys, memory-mapped.
+    """Read all tensors of a ``mp_rank_00_model_states.pt`` or of a safetensors file with the same keys, memory-mapped.
 
-    Raises `InputError` when the file is not such a checkpoint, is cut off, or holds objects that could run code.
+    Raises `InputError` if the file is not such a checkpoint, is truncated, or contains objects that could run code.
     """
     path = Path(path)
     if path.suffix == ".safetensors":
@@ -46,7 +46,7 @@ def read_sat_file(path: str | Path) -> dict[str, Tensor]:
     state = stored.get("module", stored) if isinstance(stored, dict) else None
     tensors = {key: value for key, value in (state or {}).items() if isinstance(value, Tensor)}
     if not tensors:
-        raise InputError(f"{path.name} holds no tensors under 'module'; expected a SAT or DeepSpeed checkpoint.")
+        raise InputError(f"{path.name} contains no tensors under 'module'; expected a SAT or DeepSpeed checkpoint.")
     return tensors
 
 
@@ -54,5 +54,7 @@ def read_latest(latest: str) -> str:
     """The folder named in SAT's ``latest`` file: a positive whole number."""
     text = latest.strip()
     if not text.isdecimal() or int(text) < 1:
-        raise InputError(f"The file 'latest' of a SAT checkpoint must hold a whole number above 0, got {text[:20]!r}.")
+        raise InputError(
+            f"The file 'latest' of a SAT checkpoint must contain a whole number above 0, got {text[:20]!r}."
+        )
     return text

@@ -39,7 +39,7 @@ def repository_files(weights: Weights, repository: Checkpoint) -> list[str]:
         return _names(local)
     try:
         return hub.HfApi().list_repo_files(repository.repo, revision=repository.revision)
-    except Exception as error:  # whatever keeps us from the hub, the cache may know
+    except Exception as error:  # after any error of the hub, try the cache
         try:
             cached = hub.snapshot_download(repository.repo, revision=repository.revision, local_files_only=True)
         except (LocalEntryNotFoundError, OSError, ValueError):

@@ -81,7 +81,7 @@ VAE = {"scaling_factor": 0.7}
 
 
 TILED_FROM = 256
-"""Width in pixels; smaller pictures do not divide into the VAE's tiles."""
+"""Minimum width in pixels for tiles; smaller pictures cannot be divided into the VAE's tiles."""
 
 
 _TINY_VAE = {

@@ -1,7 +1,7 @@
 """Converts the checkpoint of the 360 degree orbit, made with SwissArmyTransformer, to diffusers' CogVideoX transformer.
 
 ``python -m pipelines.methods.dimensionx.network.convert orbit mp_rank_00_model_states.pt FOLDER`` writes it once as safetensors;
-``... lora CHECKPOINT FILE.safetensors`` takes the LoRA out of a checkpoint that was trained with the original code.
+``... lora CHECKPOINT FILE.safetensors`` extracts the LoRA from a checkpoint trained with the original code.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipelines.methods.dimensionx.loras.sat import NETWORK, read_sat_file
 from pipelines.weights.checkpoints import load_strict, on_meta_device
 
 FINAL_NORM_EPS = 1e-6
-"""Of the original's last layer norm; diffusers has 1e-5 there (everywhere else they agree)."""
+"""Epsilon of the original's last layer norm; diffusers uses 1e-5 there (everywhere else they agree)."""
 TABLE = "patch_embed.pos_embedding"
 
 _DROPPED = re.compile(r"^(mixins\.pos_embed\.freqs_(sin|cos)|transformer\.position_embeddings\.weight)$")
@@ -52,20 +52,20 @@ _NORM1, _NORM2 = (0, 1, 2, 6, 7, 8), (3, 4, 5, 9, 10, 11)
 
 @dataclass(frozen=True, eq=False)
 class ConvertedCheckpoint:
-    """``state``: tensors by diffusers' names, LoRA not applied. ``lora``: the trained part, where there is one."""
+    """``state``: tensors by diffusers' names, without the LoRA. ``lora``: the trained LoRA, if any."""
 
     state: dict[str, Tensor]
     lora: LoraFile | None
 
 
 def convert_checkpoint(sat: Mapping[str, Tensor], *, name: str = "the checkpoint") -> ConvertedCheckpoint:
-    """A whole SAT checkpoint by diffusers' names; text encoder and VAE in the same file are left out.
+    """Rename a whole SAT checkpoint to diffusers' names; skips the text encoder and VAE in the same file.
 
-    Both forms are taken: with LoRA beside the weights (``.original`` and ``matrix_A``), and merged.
+    Accepts both forms: with the LoRA beside the weights (``.original`` and ``matrix_A``), and merged.
     """
     network = {key.removeprefix(NETWORK): value for key, value in sat.items() if key.startswith(NETWORK)}
     if not network:
-        raise InputError(f"{name} holds nothing under {NETWORK!r}; expected DimensionX's 145-frame checkpoint.")
+        raise InputError(f"{name} contains nothing under {NETWORK!r}; expected DimensionX's 145-frame checkpoint.")
     matrices = {key: value for key, value in network.items() if ".matrix_" in key}
     state: dict[str, Tensor] = {}
     for key in network.keys() - matrices.keys():
@@ -75,7 +75,7 @@ def convert_checkpoint(sat: Mapping[str, Tensor], *, name: str = "the checkpoint
 
 
 def merge_lora(parts: ConvertedCheckpoint) -> dict[str, Tensor]:
-    """The state with the LoRA added at its trained strength, in float32 before the cast back."""
+    """Add the LoRA to the state at its trained strength, in float32 before the cast back."""
     if parts.lora is None:
         return parts.state
     state = dict(parts.state)
@@ -90,8 +90,8 @@ def orbit_transformer(
 ) -> CogVideoXTransformer3DModel:
     """The network from a converted state. ``config`` must have the orbit's own sample size, or the rotary embedding is wrong.
 
-    The position table comes from the checkpoint; without one it is zeros, as the original code leaves it (diffusers
-    would keep a sine table). A table of another length is an `InputError`.
+    The position table comes from the checkpoint; without one it is zeros, as in the original code (diffusers would keep a
+    sine table). Raises `InputError` for a table of another length.
     """
     transformer = on_meta_device(lambda: CogVideoXTransformer3DModel(**config))
     expected: Any = transformer.patch_embed.pos_embedding
@@ -113,7 +113,7 @@ def _rename(key: str) -> str:
 
 
 def _split(key: str, value: Tensor) -> dict[str, Tensor]:
-    """Fused tensors as diffusers' separate ones: rows of q, k, v; twelfths of the modulation."""
+    """Split fused tensors into diffusers' separate ones: rows of q, k, v; twelfths of the modulation."""
     if ".qkv." in key:
         return {key.replace(".qkv.", f".to_{x}."): part.clone() for x, part in zip("qkv", value.chunk(3))}
     if ".modulation." in key:

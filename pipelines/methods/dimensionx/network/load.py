@@ -59,7 +59,7 @@ class Networks:
 
     @property
     def width(self) -> int:
-        """Of the frames in pixels: what the transformer was made for."""
+        """Width of the frames in pixels that the transformer was trained for."""
         return self.geometry.sample_width * self.stride
 
     @property
@@ -82,7 +82,7 @@ def load_networks(weights: Weights, kind: Kind) -> Networks:
         weights, AutoencoderKLCogVideoX, _part(base, "vae"), subfolder="vae", tiny={**VAE, **_TINY_VAE}, full=VAE
     )
     if vae.config.sample_width >= TILED_FROM:
-        vae.enable_tiling()  # decoding a clip in one piece would be what decides the memory of a run
+        vae.enable_tiling()  # decoding a clip in one piece would dominate the memory of a run
     tokenizer, schedule = _tokenizer_and_schedule(weights, base, encoder)
     transformer = _orbit(weights) if kind == "orbit" and weights.mode == "real" else _transformer(weights, kind)
     use_first_rows(transformer)
@@ -108,8 +108,8 @@ def read_tokenizer(folder: Path) -> T5Tokenizer:
         return T5Tokenizer.from_pretrained(folder, local_files_only=True)
     except (ImportError, OSError, ValueError) as error:
         raise InputError(
-            "T5's vocabulary could not be read: install the packages sentencepiece and protobuf, or download the folder "
-            "tokenizer again if they are there."
+            "T5's vocabulary could not be read: install the packages sentencepiece and protobuf; if they are installed, download "
+            "the folder tokenizer again."
         ) from error
 
 
@@ -133,11 +133,11 @@ def _orbit(weights: Weights) -> CogVideoXTransformer3DModel:
 
 
 def _orbit_file(files: dict[str, str]) -> str:
-    """The model state; when a repository holds several, its file ``latest`` names the folder."""
+    """The model state; if a repository contains several, its file ``latest`` names the folder."""
     states = {name: path for name, path in files.items() if name.endswith("mp_rank_00_model_states.pt")}
     if len(states) > 1 and "latest" in files:
         folder = read_latest(Path(files["latest"]).read_text())
         states = {name: path for name, path in states.items() if folder in Path(name).parts[:-1]}
     if len(states) != 1:
-        raise InputError(f"The repository of the 360 degree orbit should hold one model state, found {len(states)}.")
+        raise InputError(f"The repository of the 360 degree orbit should contain one model state, found {len(states)}.")
     return next(iter(states.values()))

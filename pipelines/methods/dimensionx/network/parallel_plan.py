@@ -1,4 +1,4 @@
-"""How CogVideoX's tokens are split between GPUs; diffusers ships no plan for it."""
+"""How CogVideoX's tokens are split between GPUs; diffusers contains no plan for it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ MODULES: dict[str, Any] = {
     },
     "proj_out": ContextParallelOutput(1, 3),
 }
-"""Every process holds a share of the text and a share of the video; attention sees all of both."""
+"""Every process has a share of the text and a share of the video; attention uses all of both."""
 
 
 def make_splittable(transformer: CogVideoXTransformer3DModel) -> None:
-    """Give ``transformer`` attention with support for context parallelism, and its plan."""
+    """Give ``transformer`` attention processors that support context parallelism, and its plan."""
     config: Any = transformer.config
     transformer.set_attn_processor(cast(Any, CogVideoXAttention()))
     area = config.patch_size**2

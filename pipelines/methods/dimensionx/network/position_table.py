@@ -13,15 +13,15 @@ from camera.errors import InputError
 
 
 class FirstRowsOfTable(CogVideoXPatchEmbed):
-    """Takes the first rows of the table for fewer frames, as the original training code does.
+    """Uses the first rows of the table for fewer frames, as the original training code does.
 
-    diffusers puts a sine table in its place without a word, which the network never saw.
+    diffusers silently replaces it with a sine table, which the network was not trained with.
     """
 
     def _get_positional_embeddings(
         self, sample_height: int, sample_width: int, sample_frames: int, device: torch.device | None = None
     ) -> Tensor:
-        """(1, text tokens + patches, width)."""
+        """The table, (1, text tokens + patches, width)."""
         patches = (sample_height // self.patch_size) * (sample_width // self.patch_size)
         table: Any = self.pos_embedding
         rows = self.max_text_seq_length + patches * ((sample_frames - 1) // self.temporal_compression_ratio + 1)

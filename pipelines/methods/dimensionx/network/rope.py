@@ -19,8 +19,8 @@ def rotary_tables(
 ) -> tuple[Tensor, Tensor] | None:
     """Cosine and sine, each (patches, head width), for a clip of ``height`` x ``width`` pixels; None without rotary tables.
 
-    Positions are whole numbers only where the transformer's sample size is the clip's own; otherwise diffusers stretches
-    them, which the 360 degree orbit was not trained with.
+    Positions are whole numbers only if the transformer's sample size equals the clip's; otherwise diffusers stretches them,
+    which the 360 degree orbit was not trained with.
     """
     config: Any = transformer.config
     where = torch.device(device)

@@ -11,11 +11,11 @@ from PIL import Image
 from pipelines.method import Frames
 
 HEIGHT = {"gif": 240, "webp": 480}
-"""GIFs are large for what they show, so upstream's demo makes them small; webp keeps the size of the clip."""
+"""GIF files are large, so upstream's demo makes them small; webp keeps the size of the clip."""
 
 
 def encode_animation(frames: Frames, fps: float, kind: Literal["gif", "webp"]) -> bytes:
-    """(F,H,W,3) as an endless gif or webp of at most `HEIGHT` rows, plays at ``fps`` (gif: whole hundredths of a second)."""
+    """(F,H,W,3) as an endless gif or webp of at most `HEIGHT` rows at ``fps`` (gif: frame times in hundredths of a second)."""
     height = min(HEIGHT[kind], frames.shape[1])
     width = max(1, round(frames.shape[2] * height / frames.shape[1]))
     pictures = [Image.fromarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)) for frame in frames]

@@ -17,7 +17,7 @@ from pipelines.weights.checkpoints import fill_randomly, load_strict, read_state
 from pipelines.weights.hub import Weights
 
 CUT, SAME = 0.2, 0.996
-"""Similarity (SSIM of thumbnails) below which two frames are a cut, and above which upstream calls them equal."""
+"""Similarity (SSIM of thumbnails) below which two frames are a cut, and above which upstream treats them as equal."""
 _WINDOW, _SIGMA = 11, 1.5
 
 
@@ -49,11 +49,10 @@ def interpolate_frames(network: FlowNet, frames: Frames, *, times: int) -> Itera
 
 
 def double_as_upstream(network: FlowNet, frames: Tensor) -> Tensor:
-    """(F,3,H,W) in 0..1 to (2F,3,H,W) exactly as upstream's demo, its oddities included.
+    """(F,3,H,W) in 0..1 to (2F,3,H,W) exactly as upstream's demo, including its flaws.
 
-    The last but one frame and the last are both paired with the last; frames that hardly differ are
-    replaced by what the network makes of one of them; frames padded to a multiple of 32 are squeezed back instead of
-    cropped, which leaves a black strip.
+    The last two frames are both paired with the last; near-identical frames are replaced by the network's output for one of
+    them; frames padded to a multiple of 32 are resized back instead of cropped, which leaves a black strip.
     """
     size = frames.shape[-2:]
     made = []
@@ -101,7 +100,7 @@ def _between(network: FlowNet, a: Tensor, b: Tensor, times: int) -> list[Tensor]
 
 
 def _pad(frame: Tensor) -> Tensor:
-    """Black added at the right and below, up to the next multiple of 32."""
+    """Pad with black on the right and at the bottom, to the next multiple of 32."""
     height, width = frame.shape[-2:]
     return F.pad(frame, (0, -width % MULTIPLE, 0, -height % MULTIPLE))
 

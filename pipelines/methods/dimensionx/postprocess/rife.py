@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 MULTIPLE = 32
-"""Sides must be divisible by this."""
+"""Sides must be divisible by this number."""
 WIDTH, SCALES = 90, (4, 2, 1)
 
 
@@ -32,12 +32,12 @@ class FlowBlock(nn.Module):
 
 
 class FlowNet(nn.Module):
-    """Three blocks from coarse to fine; each sees the frames in both orders, so the result is symmetric."""
+    """Three blocks from coarse to fine; each gets the frames in both orders, so the result is symmetric."""
 
     def __init__(self) -> None:
         super().__init__()
         self.block0, self.block1, self.block2 = (FlowBlock(7 + 4, WIDTH) for _ in range(3))
-        self.block_tea = FlowBlock(10 + 4, WIDTH)  # the teacher of the training; in the released file, not used here
+        self.block_tea = FlowBlock(10 + 4, WIDTH)  # the training's teacher: in the released file, but not used here
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """The frame halfway between two (B,3,H,W) in 0..1; sides divisible by `MULTIPLE`."""
@@ -54,7 +54,7 @@ class FlowNet(nn.Module):
 
 
 def warp(picture: Tensor, flow: Tensor) -> Tensor:
-    """(B,C,H,W) read at each pixel plus ``flow`` (B,2,H,W) in pixels, bilinear, border repeated."""
+    """(B,C,H,W) sampled at each pixel plus ``flow`` (B,2,H,W) in pixels, bilinear, border repeated."""
     height, width = picture.shape[-2:]
     across = torch.arange(width, device=flow.device, dtype=flow.dtype) + flow[:, 0]
     down = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
@@ -63,7 +63,7 @@ def warp(picture: Tensor, flow: Tensor) -> Tensor:
 
 
 def _swap_order(flow: Tensor) -> Tensor:
-    """Flow of the frames in the other order."""
+    """The flow with the two frames exchanged."""
     return torch.cat([flow[:, 2:], flow[:, :2]], dim=1)
 
 

@@ -19,17 +19,17 @@ from pipelines.methods.dimensionx.postprocess.rife import FlowNet
 from pipelines.methods.dimensionx.postprocess.upscaling import TIMES, Upscaler, upscale
 
 UPSTREAM_SECONDS = 6
-"""Upstream's demo plays whatever it made in six seconds: 98 frames at 17 per second."""
+"""Upstream's demo plays every clip in six seconds: 98 frames at 17 per second."""
 
 
 def postprocess(
     clip: Clip, settings: DimensionXSettings, *, flow_net: FlowNet | None, upscaler: Upscaler | None
 ) -> Generator[Progress, None, Clip]:
-    """Upscaled, then interpolated, then encoded as asked: upstream's order."""
+    """Upscale, then interpolate, then encode, as requested: upstream's order."""
     if upscaler is not None:
         made = yield from _gather("Upscaling", upscale(upscaler, clip.frames), len(clip.frames))
         height, width = made.shape[1:3]
-        note = f"Real-ESRGAN made every frame four times as wide and high: {width} x {height}."
+        note = f"Real-ESRGAN enlarged every frame four times in width and height: {width} x {height}."
         clip = replace(clip, frames=made, path=clip.path.resized(width, height), notes=(*clip.notes, note))
     if flow_net is not None:
         clip = yield from _interpolate(clip, settings, flow_net)
@@ -57,7 +57,7 @@ def _interpolate(clip: Clip, settings: DimensionXSettings, network: FlowNet) -> 
         )
         fps = clip.fps * times
     path: CameraPath = clip.path.resampled(len(made)).with_fps(fps)
-    note = f"RIFE made {len(made)} frames of {len(clip.frames)}; they play at {fps:g} per second."
+    note = f"RIFE interpolated {len(clip.frames)} frames to {len(made)}; they play at {fps:g} per second."
     return replace(clip, frames=made, fps=fps, path=path, notes=(*clip.notes, note))
 
 

@@ -31,7 +31,7 @@ class DenseBlock(nn.Module):
         self.conv5 = nn.Conv2d(width + 4 * growth, width, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B,width,H,W) to the same."""
+        """(B,width,H,W) to the same shape."""
         seen = x
         for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
             seen = torch.cat([seen, F.leaky_relu(conv(seen), _SLOPE)], dim=1)
@@ -68,7 +68,7 @@ class Upscaler(nn.Module):
 
 
 def load_upscaler(weights: Weights) -> Upscaler:
-    """The released network, a two-block one of random numbers for tiny weights, a full-size one for random weights."""
+    """The released network; for tiny weights two blocks of random numbers, for random weights a full-size one."""
 
     def load() -> Upscaler:
         if weights.mode != "real":
@@ -94,7 +94,7 @@ def upscale(network: Upscaler, frames: Frames) -> Iterator[Frames]:
 
 
 def in_tiles(enlarge: Callable[[Tensor], Tensor], picture: Tensor, *, tile: int, overlap: int, times: int) -> Tensor:
-    """(B,C,H,W) to (B,C,H*times,W*times), tile by tile; where tiles overlap their edges fade into one another."""
+    """(B,C,H,W) to (B,C,H*times,W*times), tile by tile, with blended overlaps."""
     height, width = picture.shape[-2:]
     total = torch.zeros(*picture.shape[:2], height * times, width * times, device=picture.device)
     weight = torch.zeros(1, 1, height * times, width * times, device=picture.device)
@@ -112,22 +112,22 @@ def in_tiles(enlarge: Callable[[Tensor], Tensor], picture: Tensor, *, tile: int,
 
 
 def _starts(length: int, tile: int, overlap: int) -> list[int]:
-    """Where tiles begin; the last one is at least as long as the overlap."""
+    """Start positions of tiles; the last tile is at least as long as the overlap."""
     return [max(0, min(length - overlap, start)) for start in range(0, length, tile - overlap)]
 
 
 def _fade(length: int, ramp: int) -> Tensor:
-    """(length,): rising in ``ramp`` equal steps from both ends."""
+    """(length,): rises in ``ramp`` equal steps from both ends."""
     rise = torch.arange(1, length + 1).clamp(max=ramp) / ramp
     return rise * rise.flip(0)
 
 
 def _state(path: str) -> dict[str, Tensor]:
-    """Training saves its smoothed weights under ``params_ema``, exports have them bare."""
+    """The weights: under ``params_ema`` in files saved by training, without prefix in exported files."""
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise InputError("The upscaler's weights are damaged or no weights at all; download them again.") from error
+        raise InputError("The upscaler's weights are damaged or not weights at all; download them again.") from error
     for name in ("params_ema", "params"):
         stored = stored.get(name, stored)
     return stored

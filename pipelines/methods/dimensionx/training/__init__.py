@@ -1,1 +1,1 @@
-"""LoRAs of CogVideoX: reading every layout people have, and training new ones."""
+"""LoRAs of CogVideoX: reading all known layouts, and training new ones."""

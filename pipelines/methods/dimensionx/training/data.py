@@ -20,7 +20,7 @@ from pipelines.media.video import probe, read_video
 from pipelines.methods.dimensionx.framing import crop_frame_bytes
 
 STILL_PIXELS = 0.15
-"""Corners that move less than this per frame, in the median and per hundred pixels of width, belong to a still camera."""
+"""Maximum corner motion of a static camera: median per frame, per hundred pixels of width."""
 
 Camera = Literal["any", "still", "moving"]
 
@@ -32,9 +32,9 @@ class CaptionedClip:
 
 
 def find_clips(source: str | Path) -> list[CaptionedClip]:
-    """A CSV (header, then file and caption per row, files relative to it) or a folder of videos with a ``.txt`` each.
+    """Read a CSV (header, then file and caption per row, files relative to it) or a folder of videos with a ``.txt`` each.
 
-    Raises `InputError` naming the row or file that is wrong; upstream's trainer leaves such rows out without a word.
+    Raises `InputError` that names the wrong row or file; upstream's trainer silently skips such rows.
     """
     source = Path(source)
     if source.is_dir():
@@ -46,15 +46,15 @@ def find_clips(source: str | Path) -> list[CaptionedClip]:
             f"{source.name} is neither a folder of videos nor a CSV file with a file and a caption per row."
         )
     if not clips:
-        raise InputError(f"{source.name} holds no clips; give mp4, mov or webm files with captions.")
+        raise InputError(f"{source.name} contains no clips; give mp4, mov or webm files with captions.")
     return clips
 
 
 def training_indices(length: int, fps: float, frames: int, *, wanted_fps: float = 8.0) -> list[int]:
-    """The source frame of each of ``frames`` training frames, as upstream's dataset chooses them.
+    """The source frame of each of ``frames`` training frames, as chosen by upstream's dataset.
 
-    Longer than the training clip in seconds: spread over the whole clip (so time is compressed). Only in frames: the
-    first ones. Shorter: the largest 4k+1 from the start, then the last one repeated.
+    A clip longer than the training clip in seconds: spread over the whole clip (so time is compressed). Longer only in
+    frames: the first ones. Shorter: the largest 4k+1 from the start, then the last one repeated.
     """
     if length / fps * wanted_fps > frames:
         return spread(length, frames)
@@ -86,7 +86,7 @@ def read_clip(path: Path, *, frames: int, width: int, height: int) -> Tensor:
 
 
 def with_camera(clips: list[CaptionedClip], camera: Camera) -> list[CaptionedClip]:
-    """Those with a still or a moving camera: T-Directors learn from the first, S-Directors from the second."""
+    """The clips with a static or a moving camera: T-Directors learn from the first, S-Directors from the second."""
     if camera == "any":
         return clips
     kept = [clip for clip in clips if (camera_speed(read_video(clip.video)[0]) < STILL_PIXELS) == (camera == "still")]
@@ -98,8 +98,8 @@ def with_camera(clips: list[CaptionedClip], camera: Camera) -> list[CaptionedCli
 def camera_speed(video: NDArray[np.uint8]) -> float:
     """How far the picture's four corners move per frame, median over the clip, in hundredths of the width.
 
-    Follows feature points between frames and fits a shift, turn and zoom that most of them agree on, so that things moving
-    in the scene do not count. The paper filters by optical flow, without details; this is our own choice.
+    Tracks feature points between frames and fits a shift, rotation and zoom that most of them agree on, so that objects
+    moving in the scene do not count. The paper filters by optical flow, without details; this is our own choice.
     """
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in video]
     speeds = [_corner_motion(a, b) for a, b in pairwise(grey)]
@@ -126,13 +126,13 @@ def _read_captioned_clip(path: Path) -> CaptionedClip:
     caption = path.with_suffix(".txt")
     if not caption.is_file():
         raise InputError(f"{path.name} has no caption; put a file {caption.name} beside it.")
-    with reading(f"{caption.name} is no text; save it as plain text in UTF-8."):
+    with reading(f"{caption.name} is not text; save it as plain text in UTF-8."):
         return CaptionedClip(path, caption.read_text(encoding="utf-8-sig").strip())
 
 
 def _csv_clips(source: Path) -> list[CaptionedClip]:
     damaged = reading(
-        f"{source.name} is damaged: a line of it breaks off, or it is no text; save it again as CSV in UTF-8."
+        f"{source.name} is damaged: a line is incomplete, or it is not text; save it again as CSV in UTF-8."
     )
     with source.open(newline="", encoding="utf-8-sig") as file, damaged:
         rows = list(csv.reader(file))
@@ -142,13 +142,13 @@ def _csv_clips(source: Path) -> list[CaptionedClip]:
             raise InputError(f"Row {number} of {source.name} has {len(row)} columns; expected a file and a caption.")
         path = source.parent / row[0]
         if not _is_file(path):
-            raise InputError(f"Row {number} of {source.name} names {row[0][:80]!r}, which is not there.")
+            raise InputError(f"Row {number} of {source.name} names {row[0][:80]!r}, which does not exist.")
         clips.append(CaptionedClip(path, row[1].strip()))
     return clips
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is a file; no name that a table gives, however long or strange, is an error."""
+    """Whether the file exists; never raises, however long or strange the name is."""
     try:
         return path.is_file()
     except (ValueError, OSError):

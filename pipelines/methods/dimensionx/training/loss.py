@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from pipelines.methods.dimensionx.sat_sampler import TRAINED_STEPS, signal_levels
 
 PICTURE_NOISE = (-3.0, 0.5)
-"""Mean and deviation of the logarithm of the noise that is added to the first frame, in a range of -1..1."""
+"""Mean and standard deviation of the log of the noise level added to the first frame, for values in -1..1."""
 WITHOUT_TEXT, WITHOUT_PICTURE = 0.1, 0.05
 WARMUP_STEPS, WARMUP_UNIT, WARMUP_FLOOR = 100, 30, 0.05
 
@@ -20,7 +20,7 @@ WARMUP_STEPS, WARMUP_UNIT, WARMUP_FLOOR = 100, 30, 0.05
 @dataclass(frozen=True, eq=False)
 class Batch:
     """``latents``, ``image`` (first frame's latent, zeros after), ``noise``: (B,T,C,h,w). ``text`` (B,L,D).
-
+    ``timesteps`` (B,) 0..999 with ``signal`` (B,), the square root of the cumulative alpha at these timesteps.
     ``timesteps`` (B,) 0..999 with ``signal`` (B,), the square root of the cumulative alpha there.
     """
 
@@ -35,7 +35,7 @@ class Batch:
 def velocity_loss(transformer: Any, batch: Batch, rope: tuple[Tensor, Tensor] | None) -> Tensor:
     """(B,): mean squared error of the predicted velocity.
 
-    The original code compares clean videos and weights by 1/(1-alpha); that is the same number.
+    The original code compares clean videos and weights by 1/(1-alpha), which is equivalent.
     """
     signal = batch.signal.view(-1, 1, 1, 1, 1)
     amount = (1 - signal**2).sqrt()
@@ -53,7 +53,7 @@ def velocity_loss(transformer: Any, batch: Batch, rope: tuple[Tensor, Tensor] | 
 
 
 def draw_timesteps(count: int, generator: Generator, *, rank: int = 0, ranks: int = 1) -> tuple[Tensor, Tensor]:
-    """Timesteps (count,) and signal levels there; each of several processes draws from a stripe of its own."""
+    """Timesteps (count,) and their signal levels; each of several processes draws from its own stratum."""
     low, high = (TRAINED_STEPS * part // ranks for part in (rank, rank + 1))
     timesteps = torch.randint(low, high, (count,), generator=generator)
     return timesteps, signal_levels()[0].flip(0)[timesteps].float()
@@ -78,7 +78,7 @@ def with_dropout(batch: Batch, generator: Generator) -> Batch:
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
-    """At update ``step`` (from 1) of ``steps``: a cautious warm-up, then a straight line towards zero.
+    """The learning rate at update ``step`` (from 1) of ``steps``: a warm-up, then a linear decay towards zero.
 
     As in the original: at most 5 % of ``peak`` for the first 100 updates, then (steps - step + 30) / steps of it.
     """

@@ -15,9 +15,11 @@ PROGRAM = "python -m pipelines.methods.dimensionx.training.train"
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Settings):
-    """Training parameters; the defaults are upstream's, where ``batch`` times ``accumulation`` times GPUs was 16."""
+    """Training parameters; the defaults are upstream's, with ``batch`` times ``accumulation`` times GPUs equal to 16."""
 
-    name: str = setting("director", "Name", help="Of the move, as in orbit_left: the app finds it by this name.")
+    name: str = setting(
+        "director", "Name", help="Name of the move, as in orbit_left: the app finds the LoRA by this name."
+    )
     camera: str = setting(
         "any",
         "Camera of the clips",
@@ -25,7 +27,7 @@ class Recipe(Settings):
         help="Leaves out clips of the other kind: still for a T-Director, moving for an S-Director.",
     )
     steps: int = setting(3000, "Steps", minimum=1, maximum=1_000_000, step=1, help="Upstream suggests more than 1000.")
-    rank: int = setting(256, "Rank", minimum=1, maximum=1024, step=1, help="256 as the published directors.")
+    rank: int = setting(256, "Rank", minimum=1, maximum=1024, step=1, help="256 as in the published directors.")
     peak_rate: float = setting(1e-3, "Learning rate", minimum=1e-7, maximum=1.0, step=1e-5)
     sample_every: int = setting(
         100,
@@ -33,7 +35,7 @@ class Recipe(Settings):
         minimum=0,
         maximum=1_000_000,
         step=1,
-        help="Steps from one sample video to the next; 0 makes none.",
+        help="Number of steps between sample videos; 0 makes none.",
     )
     alpha: float = setting(1.0, "Alpha", minimum=0.001, maximum=1024, step=0.001, advanced=True)
     batch: int = setting(1, "Clips at once", minimum=1, maximum=64, step=1, advanced=True)
@@ -52,10 +54,10 @@ class Recipe(Settings):
 
     @property
     def gigabytes(self) -> float:
-        """Of GPU memory that a training of the 5B model takes, computed and not measured.
+        """GPU memory of a training of the 5B model, computed and not measured.
 
         Network and VAE in 16 bits; matrices, gradients, two moments and the moving average in 32; the activations of every
-        block, or with checkpointing its input alone.
+        block, or with checkpointing only its input.
         """
         weights, matrices = 11.7, 168 * 2 * 3072 * self.rank * 4 * 5 / 1e9
         tokens = 226 + ((self.frames - 1) // 4 + 1) * 1350
@@ -64,10 +66,10 @@ class Recipe(Settings):
 
 
 _INNER = 24
-"""What a block stores for its gradients, in multiples of its input size: normalised, q, k, v, their rotations, attention output, MLP."""
+"""Activations stored per block for the backward pass, in multiples of its input: normalised, q, k, v, their rotations, attention output, MLP."""
 
 RESUMABLE = ("steps", "save_every", "sample_every", "sample_steps", "checkpointing", "output")
-"""Settings that may differ when a training is continued."""
+"""Settings that may differ when a training is resumed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Training a director: ``python -m pipelines.methods.dimensionx.training.train --data CLIPS --output FOLDER --name orbit_left``.
 
-S-Directors learn a camera move from clips of it, T-Directors motion from clips of a still camera; the recipe is the same
-and upstream's (LoRA of rank 256 with alpha 1 on CogVideoX-5b-I2V). ``accelerate launch -m pipelines.methods.dimensionx.training.train ...`` uses
-several GPUs. Starting again with the same output continues where the last save was.
+S-Directors learn a camera move from clips that show it, T-Directors motion from clips with a static camera; the recipe is
+upstream's for both (LoRA of rank 256 with alpha 1 on CogVideoX-5b-I2V). ``accelerate launch -m pipelines.methods.dimensionx.training.train ...``
+uses several GPUs. Starting again with the same output resumes from the last save.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ ADAPTER = "director_in_training"
 STATE = "training.pt"
 BETAS, EPSILON, DECAY, CLIP, EMA_DECAY = (0.9, 0.95), 1e-8, 1e-4, 0.1, 0.9999
 REMEMBERED_CLIPS = 512
-"""Latents of this many clips stay in memory; 5 MB each at full size."""
+"""Number of clips whose latents stay in memory; 5 MB each at full size."""
 
 
 def train(
     settings: TrainSettings, weights: Weights, *, accelerator: Accelerator | None = None
 ) -> Iterator[Progress | Sample | TrainedWeights]:
-    """A `TrainingStep` per step, a `Sample` now and then, and `TrainedWeights` with the LoRA and its moving average at the end.
+    """Yield a `TrainingStep` per step, a `Sample` at intervals, and at the end `TrainedWeights` with the LoRA and its moving average.
 
     Closing it saves after the current step; if started again with the same settings, it resumes from the last save.
-    Raises `InputError` for clips that cannot be used and for an output folder that holds another training.
+    Raises `InputError` for clips that cannot be used and for an output folder of another training.
     """
     check_name(settings.name)
     clips = with_camera(find_clips(settings.data), settings.camera)  # type: ignore[arg-type]
@@ -88,8 +88,8 @@ def train(
 class Trainer:
     """The state of one training: network with adapter, optimiser, moving average, and the number of the last step.
 
-    Nothing random is carried from step to step (noise and order follow from seed and number), so a continued training
-    is the same as one in a single piece.
+    No random state is carried from step to step (noise and order follow from seed and step number), so a resumed training
+    equals an uninterrupted one.
     """
 
     def __init__(
@@ -168,14 +168,14 @@ class Trainer:
         return moved, rope
 
     def _clip_at(self, position: int) -> int:
-        """Clips in a new order for every round through them."""
+        """Index of the clip at a position; the clips are shuffled anew in every epoch."""
         round_number, place = divmod(position, len(self.clips))
         order = torch.randperm(len(self.clips), generator=_generator(self.settings.seed, round_number))
         return int(order[place])
 
     @torch.no_grad()
     def _latents(self, index: int, generator: Generator) -> Tensor:
-        """(1,T,C,h,w): a fresh sample of a clip's latents; mean and deviation are remembered."""
+        """(1,T,C,h,w): a new sample of a clip's latents; mean and standard deviation are cached."""
         if index not in self._moments:
             video = self._clip(index)[None].to(self.device, self.dtype)
             encoded: Any = self.networks.vae.encode(video)
@@ -206,7 +206,7 @@ class Trainer:
         )
 
     def _first_frame(self, index: int) -> Tensor:
-        """(1,3,1,H,W); read once."""
+        """(1,3,1,H,W): the first frame of a clip, cached."""
         if index not in self._pictures:
             picture = self._clip(index)[None, :, :1].clone()
             if len(self._pictures) >= REMEMBERED_CLIPS:
@@ -231,7 +231,7 @@ class Trainer:
         return texts
 
     def _add_adapter(self) -> list[nn.Parameter]:
-        """Add the matrices that are trained, in float32: A by Kaiming's rule, B zeros."""
+        """Add the trainable matrices, in float32: A with Kaiming initialisation, B zeros."""
         settings, transformer = self.settings, self.networks.transformer
         if getattr(transformer, "peft_config", None):
             transformer.unload_lora()
@@ -245,14 +245,16 @@ class Trainer:
         matrices = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
         for matrix in matrices:
             matrix.data = matrix.data.float()
-        placed: Any = transformer  # before the optimiser is made, so that its state is where the matrices are
+        placed: Any = (
+            transformer  # before the optimiser is created, so that its state is on the same device as the matrices
+        )
         placed.to(self.device)
         return matrices
 
     # saving and continuing
 
     def save(self) -> None:
-        """The LoRA, its moving average, a copy under the step's number, and what is needed to continue."""
+        """Save the LoRA, its moving average, a copy named after the step, and the state for resuming."""
         if not self.is_main:
             return
         save_lora(self.file(), self.lora())
@@ -274,7 +276,7 @@ class Trainer:
         self._saved = self.step
 
     def lora(self) -> LoraFile:
-        """The adapter as it is now."""
+        """The adapter in its current state."""
         tensors = {
             name.replace(f".{ADAPTER}.", "."): value.detach().cpu().to(self.dtype)
             for name, value in self.networks.transformer.named_parameters()
@@ -287,8 +289,8 @@ class Trainer:
         now, then = self.settings.values(), state["settings"]
         if changed := [name for name in now if name not in RESUMABLE and now[name] != then.get(name)]:
             raise InputError(
-                f"{self.folder.name} holds a training with {changed[0]} {then.get(changed[0])!r}, not {now[changed[0]]!r}; "
-                "continue it with the same settings or choose another folder."
+                f"{self.folder.name} contains a training with {changed[0]} {then.get(changed[0])!r}, not {now[changed[0]]!r}; "
+                "resume it with the same settings or choose another folder."
             )
         for matrix, stored in zip(self.matrices, state["matrices"]):
             matrix.data.copy_(stored)
@@ -298,7 +300,7 @@ class Trainer:
         self._saved = self.step
 
     def leave(self) -> None:
-        """Take the adapter out of the network, which others may share."""
+        """Remove the adapter from the network, which others may share."""
         self.networks.transformer.disable_gradient_checkpointing()
         self.networks.transformer.unload_lora()
 
@@ -325,7 +327,7 @@ class Trainer:
 
 
 def _generator(*numbers: int) -> Generator:
-    """Random numbers that depend on these numbers and nothing else."""
+    """A generator seeded only by these numbers."""
     digest = hashlib.sha256(" ".join(map(str, numbers)).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 

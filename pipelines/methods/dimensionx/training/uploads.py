@@ -1,7 +1,7 @@
 """Collects uploaded clips in a folder; the same clips always give the same folder.
 
-This is how a training is resumed: uploading the same clips under the same name continues where it stopped, and
-nobody else can find the folder.
+This makes trainings resumable: uploading the same clips under the same name continues from the last save, and nobody else
+can find the folder.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipelines.inputs.open import VIDEOS
 from pipelines.methods.dimensionx.training.settings import check_name
 
 FOLDER_VARIABLE = "RESHOOT_TRAININGS"
-"""Environment variable: the folder that trainings started in the page are kept in."""
+"""Environment variable: the folder of trainings started in the page."""
 ACCEPTED = "a zip of videos, or the videos themselves, with a .txt caption beside each or one CSV of files and captions"
 _KEPT = (*VIDEOS, ".txt", ".csv")
 _BLOCK = 1 << 20
@@ -35,9 +35,9 @@ def trainings_folder() -> Path:
 
 
 def collect_clips(files: Sequence[str | Path], name: str, root: Path) -> Path:
-    """The folder of the training ``name`` on these files, below ``root``; its ``clips`` holds what they bring.
+    """The folder of the training ``name`` on these files, below ``root``; the clips are in its folder ``clips``.
 
-    ``files``: `ACCEPTED`. Raises `InputError` for anything else and for a zip that is damaged or far too large.
+    ``files``: see `ACCEPTED`. Raises `InputError` for anything else and for a zip that is damaged or too large.
     """
     check_name(name)
     paths = [Path(file) for file in files]
@@ -57,7 +57,7 @@ def collect_clips(files: Sequence[str | Path], name: str, root: Path) -> Path:
 
 
 def find_source(clips: Path) -> Path:
-    """Find the input of `pipelines.methods.dimensionx.training.data.find_clips` below ``clips``: the one CSV file, or the one folder with videos."""
+    """Find the input of `pipelines.methods.dimensionx.training.data.find_clips` below ``clips``: the only CSV file, or the only folder with videos."""
     files = [path for path in sorted(clips.rglob("*")) if path.is_file()]
     tables = [path for path in files if path.suffix.lower() == ".csv"]
     folders = sorted({path.parent for path in files if path.suffix.lower() in VIDEOS})
@@ -66,7 +66,7 @@ def find_source(clips: Path) -> Path:
     if len(tables) > 1:
         raise InputError(f"There are {len(tables)} CSV files; give one with all clips.")
     if not tables and len(folders) > 1:
-        raise InputError(f"The videos lie in {len(folders)} folders; put them into one, or add a CSV that lists them.")
+        raise InputError(f"The videos are in {len(folders)} folders; put them into one, or add a CSV that lists them.")
     if not tables:
         return folders[0]
     _check_inside(tables[0], clips)
@@ -74,19 +74,19 @@ def find_source(clips: Path) -> Path:
 
 
 def _check_inside(table: Path, clips: Path) -> None:
-    """Raise `InputError` where a CSV lists other files of this computer than those that came with it."""
+    """Raise `InputError` if a CSV lists files of this computer that were not uploaded with it."""
     with table.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        with reading(f"{table.name} is damaged: a line of it breaks off; save it again as CSV."):
+        with reading(f"{table.name} is damaged: a line is incomplete; save it again as CSV."):
             rows = list(csv.reader(file))
         for row in rows[1:]:
             if row and not _is_inside(table.parent / row[0], clips):
                 raise InputError(
-                    f"{table.name} names {row[0][:80]!r}, which did not come with it; give names of the clips."
+                    f"{table.name} names {row[0][:80]!r}, which was not uploaded with it; use names of the clips."
                 )
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
-    """Whether ``path``, which a file names and may be no name at all, leads below ``folder``."""
+    """Whether ``path``, read from a file and possibly not a valid name, is below ``folder``."""
     try:
         return path.resolve().is_relative_to(folder.resolve())
     except (ValueError, OSError):
@@ -94,14 +94,14 @@ def _is_inside(path: Path, folder: Path) -> bool:
 
 
 def code_of(output: Path) -> str:
-    """The code with which a user finds the training in ``output`` (two folders below the root) again."""
+    """The code with which a user can find the training in ``output`` (two folders below the root) again."""
     return f"{output.parent.name}.{output.name}"
 
 
 def read_progress(code: str, root: Path) -> tuple[int, tuple[Path, ...]]:
-    """Steps that the training of this code has saved below ``root``, and its LoRA and moving average.
+    """Number of steps that the training with this code has saved below ``root``, and its LoRA and moving average.
 
-    Raises `InputError` for a code that no training here has.
+    Raises `InputError` for a code without a training.
     """
     found = _CODE.fullmatch(code)
     folder = root / found[1] / found[2] if found else None
@@ -116,7 +116,7 @@ def read_progress(code: str, root: Path) -> tuple[int, tuple[Path, ...]]:
 
 def _copy(path: Path, clips: Path) -> None:
     if path.suffix.lower() not in _KEPT:
-        raise InputError(f"{path.name} is no clip and no caption; give {ACCEPTED}.")
+        raise InputError(f"{path.name} is neither a clip nor a caption; give {ACCEPTED}.")
     if (clips / path.name).exists():
         raise InputError(f"Two of the files are called {path.name}; rename one.")
     shutil.copyfile(path, clips / path.name)
@@ -130,7 +130,7 @@ def _place(name: str) -> PurePosixPath | None:
 
 
 def _fingerprint(clips: Path) -> str:
-    """Of names and contents of all files."""
+    """Hash of names and contents of all files."""
     digest = hashlib.sha256()
     for path in sorted(clips.rglob("*")):
         if path.is_file():

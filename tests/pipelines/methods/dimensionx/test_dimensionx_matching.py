@@ -75,7 +75,7 @@ def test_half_a_turn_or_more_is_the_long_orbit(start):
     result = found(nominal_path(start, [("orbit_right", 1.0)], distance=DISTANCE, amount=5.0, frames=200))
     assert result.parts[0].directors == (("orbit_360", 1.0),)
     assert result.parts[0].extent == pytest.approx(-225 / 360)
-    assert "this path to the right" in result.losses[0] and "the other way round" in result.summary
+    assert "this path turns right" in result.losses[0] and "in the opposite direction" in result.summary
 
 
 def test_losses_grow_with_what_is_added(start):

@@ -103,7 +103,7 @@ def test_a_missing_weight_is_refused(sat):
     del parts["proj_out.bias"]
     with pytest.raises(InputError, match=r"proj_out\.bias"):
         orbit_transformer(parts, config, dtype=torch.float32)
-    with pytest.raises(InputError, match="holds nothing under"):
+    with pytest.raises(InputError, match="contains nothing under"):
         convert_checkpoint({"transformer.x": torch.zeros(1)})
 
 

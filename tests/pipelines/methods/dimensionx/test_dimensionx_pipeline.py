@@ -213,7 +213,7 @@ def test_extras_make_frames_more_larger_and_portable(pipeline, scene):
     assert plain.frames.shape == (9, 64, 96, 3) and clip.frames.shape == (17, 256, 384, 3)
     assert clip.fps == 16 and len(clip.path) == 17 and clip.path.width == 384
     assert clip.notes[-2:] == (
-        "Real-ESRGAN made every frame four times as wide and high: 384 x 256.",
+        "Real-ESRGAN enlarged every frame four times in width and height: 384 x 256.",
         "RIFE made 17 frames of 9; they play at 16 per second.",
     )
     gif = Image.open(BytesIO(clip.files["clip.gif"]))

@@ -150,7 +150,7 @@ def test_of_several_orbit_states_the_latest_counts(orbit_weights, hub):
     try:
         assert load_networks(orbit_weights, "orbit").geometry.sample_frames == 145
         (folder / "latest").write_text("7")
-        with pytest.raises(InputError, match="should hold one model state, found 0"):
+        with pytest.raises(InputError, match="should contain one model state, found 0"):
             networks._orbit_file(orbit_weights.files(checkpoint("orbit_360")))
     finally:
         other.unlink()

@@ -148,8 +148,8 @@ KEY = "transformer_blocks.0.attn1.to_q.lora_A.weight"
     ("change", "message"),
     [
         (lambda lora: without(lora, KEY), "only one of lora_A and lora_B"),
-        (lambda lora: {**lora.tensors, KEY: torch.zeros(3, 32)}, "does not multiply"),
-        (lambda lora: {**lora.tensors, "proj_out.weight": torch.zeros(2, 2)}, "not a LoRA that is understood"),
+        (lambda lora: {**lora.tensors, KEY: torch.zeros(3, 32)}, "cannot be multiplied"),
+        (lambda lora: {**lora.tensors, "proj_out.weight": torch.zeros(2, 2)}, "not a LoRA of a known layout"),
         (lambda lora: {}, "not a LoRA"),
         (
             lambda lora: {**lora.tensors, KEY: torch.zeros(8, 32), KEY.replace("_A", "_B"): torch.zeros(32, 8)},
@@ -157,7 +157,7 @@ KEY = "transformer_blocks.0.attn1.to_q.lora_A.weight"
         ),
         (
             lambda lora: {**lora.tensors, "a.alpha": torch.tensor(1.0), "b.alpha": torch.tensor(2.0)},
-            "gives an alpha to 'a', of which it has no matrices",
+            "has an alpha for 'a' but no matrices",
         ),
     ],
 )

@@ -130,7 +130,7 @@ def test_a_name_is_part_of_a_file_name(clips, tmp_path):
 
 def test_another_training_in_the_same_folder_is_refused(clips, tmp_path):
     run(settings(clips, tmp_path, steps=1))
-    with pytest.raises(InputError, match="holds a training with rank 4, not 8"):
+    with pytest.raises(InputError, match="contains a training with rank 4, not 8"):
         run(settings(clips, tmp_path, steps=1, rank=8))
 
 
@@ -184,13 +184,13 @@ def test_a_csv_names_its_clips(clips, tmp_path):
     [
         ("slide.mp4\n", "Row 2 of clips.csv has 1 columns"),
         ("gone.mp4,words\n", "Row 2 of clips.csv names 'gone.mp4'"),
-        ("", "holds no clips"),
+        ("", "contains no clips"),
         ("a.mp4,words,more\n", "Row 2 of clips.csv has 3 columns"),
         (f"{'a' * 5000}.mp4,words\n", "Row 2 of clips.csv names 'aaaa"),
         ("a\0.mp4,words\n", "Row 2 of clips.csv names|is damaged"),
         ("..,words\n", "Row 2 of clips.csv names '..'"),
-        (f'"{"a" * 200_000}",words\n', "clips.csv is damaged: a line of it breaks off"),
-        ("\udcff.mp4,words\n", "it is no text; save it again as CSV in UTF-8"),
+        (f'"{"a" * 200_000}",words\n', "clips.csv is damaged: a line is incomplete"),
+        ("\udcff.mp4,words\n", "it is not text; save it again as CSV in UTF-8"),
     ],
 )
 def test_wrong_tables_are_refused_by_row(tmp_path, rows, message):
@@ -205,7 +205,7 @@ def test_missing_captions_and_clips_are_named(tmp_path):
     with pytest.raises(InputError, match=r"a\.mp4 has no caption; put a file a\.txt"):
         find_clips(tmp_path)
     (tmp_path / "a.txt").write_bytes(b"caf\xe9")
-    with pytest.raises(InputError, match=r"a\.txt is no text; save it as plain text in UTF-8"):
+    with pytest.raises(InputError, match=r"a\.txt is not text; save it as plain text in UTF-8"):
         find_clips(tmp_path)
     (tmp_path / "a.txt").write_text("\ufeffa street ")
     assert find_clips(tmp_path)[0].caption == "a street"

@@ -75,14 +75,14 @@ def test_what_cannot_be_read_as_clips_is_said(tmp_path, entries, words):
 def test_a_table_names_only_what_came_with_it(tmp_path, named):
     table = f"file,caption\n{named},a street\n".encode()
     folder = collect_clips([packed(tmp_path / "a.zip", {"a.csv": table, "b.mp4": b""})], "n", tmp_path / "t")
-    with pytest.raises(InputError, match="did not come with it"):
+    with pytest.raises(InputError, match="was not uploaded with it"):
         find_source(folder / "clips")
 
 
 def test_wrong_files_are_refused(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"no zip")
     (tmp_path / "a.py").write_bytes(b"")
-    for files, words in (([], "needs clips"), (["a.zip"], "damaged"), (["a.py"], "no clip and no caption")):
+    for files, words in (([], "needs clips"), (["a.zip"], "damaged"), (["a.py"], "neither a clip nor a caption")):
         with pytest.raises(InputError, match=words):
             collect_clips([tmp_path / file for file in files], "n", tmp_path / "t")
     with pytest.raises(InputError, match="letters, digits"):
