@@ -58,7 +58,7 @@ def value(answer):
 def test_the_nearest_directors_are_said_in_numbers_for_any_path(client):
     client.predict(director="orbit_left", second_director="x_left", second_weight=0.6, api_name="/dimensionx_draw")
     told = client.predict(api_name="/dimensionx_nearest")
-    assert "Nearest: Orbit left + 0.60 x Truck left" in told and "Similarity 1.00; lost on average 0.0 degrees" in told
+    assert "Nearest: Orbit left + 0.60 x Truck left" in told and "Similarity 1.00; mean deviation 0.0 degrees" in told
     client.predict(moves_from="Film moves", film_moves="arc 30; dolly 0.2 + zoom 1.5", api_name="/dimensionx_draw")
     told = client.predict(api_name="/dimensionx_nearest")
     assert "then Dolly in" in told and "a zoom of 1.50" in told and "2 clips" in told

@@ -108,11 +108,11 @@ def test_one_frame_is_a_still_camera(start):
 def test_the_summary_says_what_directs_and_what_is_lost_in_numbers(start):
     path = nominal_path(start, [("orbit_left", 1.0), ("z_zoom_in", 0.5)], distance=DISTANCE)
     assert found(path).summary == (
-        "**Nearest: Orbit left + 0.50 x Dolly in.** Similarity 1.00; lost on average 0.0 degrees, 0.00 of the distance to the "
+        "**Nearest: Orbit left + 0.50 x Dolly in.** Similarity 1.00; mean deviation 0.0 degrees, 0.00 of the distance to the "
         "subject and no zoom; 1.00 times its nominal amount."
     )
     two = sequence([path, nominal_path(start, [("pan_up", 1.0)], distance=DISTANCE)])
-    assert "Tilt up (32% of the way, 1.00 times its nominal amount)" in found(two).summary
+    assert "Tilt up (32% of the path, 1.00 times its nominal amount)" in found(two).summary
     assert "Similarity 0.99" in found(two).summary and "2 clips" in found(two).summary
 
 

@@ -214,7 +214,7 @@ def test_extras_make_frames_more_larger_and_portable(pipeline, scene):
     assert clip.fps == 16 and len(clip.path) == 17 and clip.path.width == 384
     assert clip.notes[-2:] == (
         "Real-ESRGAN enlarged every frame four times in width and height: 384 x 256.",
-        "RIFE made 17 frames of 9; they play at 16 per second.",
+        "RIFE interpolated 9 frames to 17; they play at 16 per second.",
     )
     gif = Image.open(BytesIO(clip.files["clip.gif"]))
     assert gif.format == "GIF" and gif.n_frames == 17 and gif.size == (96, 64)
