@@ -114,7 +114,7 @@ def _words(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
 
 
 def _broken(file: str | Path) -> str:
-    return f"{Path(file).name} is not a whole project of Reshoot; give the zip that was saved here."
+    return f"{Path(file).name} is not a complete project of Reshoot; use a zip that was saved here."
 
 
 def _scene(archive: zipfile.ZipFile, facts: dict[str, Any], name: str, example: str) -> Scene:

@@ -1,1 +1,1 @@
-"""I2V3D: a scene and a camera move to coarse renders, keyframes and a video between them."""
+"""I2V3D: turns a scene and a camera move into coarse renders, keyframes, and a video between the keyframes."""

@@ -8,17 +8,17 @@ from camera.path import CameraPath
 from pipelines.method import Estimate
 
 _KEYFRAME_SIDE, _VIDEO_SIDE = 7.6, 4.4
-"""Gigabytes in half precision of what denoises together: SDXL 5.1 with its ControlNet 2.5, SVD 3.05 with its 1.36."""
+"""Gigabytes in half precision of the networks used in one denoising step: SDXL 5.1 with its ControlNet 2.5, SVD 3.05 with its 1.36."""
 _OTHERS = 3.5
 """Gigabytes of text encoders (1.6), image encoder (1.3) and VAEs (0.5)."""
 
 _FULL_SIZE = 1024 * 576
 _KEYFRAME_TERAFLOPS = 3.64 + 1.63
-"""One row of SDXL and its ControlNet at 1024x576, counted on the full-size networks; without the extended attention."""
+"""One row of SDXL and its ControlNet at 1024x576, counted on the full-size networks, without the extended attention."""
 _VIDEO_TERAFLOPS_PER_FRAME, _DEPTH_SHARE = 3.20 + 1.21, 1.21 / 4.41
-"""One frame of one row of SVD and its ControlNet at 1024x576, counted likewise with 16 frames."""
+"""One frame of one row of SVD and its ControlNet at 1024x576, counted in the same way with 16 frames."""
 _SDXL_ROW_GIGABYTES, _SVD_FRAME_GIGABYTES, _DECODED_FRAME_GIGABYTES = 0.35, 0.16, 1.5
-"""Held beside the weights at 1024x576: per row of SDXL, per frame and row of SVD, per frame decoded at once; assumed."""
+"""Memory beside the weights at 1024x576: per row of SDXL, per frame and row of SVD, per frame decoded at once; assumed."""
 _A100_TERAFLOPS_PER_SECOND = 312 * 0.4
 
 
@@ -57,7 +57,7 @@ def estimate(
     }
     basis = (
         f"Computed, not measured: about {teraflops / 1e3:.1f} PFLOP at 40 % of an A100's half-precision peak; weights, and "
-        "assumed sizes of what a pass holds beside them. The authors publish no figures."
+        "assumed sizes of activations. The authors publish no figures."
     )
     return Estimate(
         teraflops / _A100_TERAFLOPS_PER_SECOND, {mode: round(need, 1) for mode, need in gigabytes.items()}, basis

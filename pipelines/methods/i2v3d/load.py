@@ -156,7 +156,7 @@ def _part(weights: Weights, kind: Any, checkpoint: Any, subfolder: str = "", **o
 
 
 def _tokenizer(weights: Weights, kind: type, subfolder: str) -> PreTrainedTokenizerBase:
-    """SDXL's, or one token per byte for weights that have learnt no vocabulary."""
+    """SDXL's tokenizer, or one token per byte for untrained weights."""
     if weights.mode == "real":
         folder = folder_of(weights.files(SDXL))
         return AutoTokenizer.from_pretrained(folder, subfolder=subfolder, local_files_only=True)

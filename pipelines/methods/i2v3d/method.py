@@ -17,7 +17,7 @@ from pipelines.methods.i2v3d.schedule import keyframe_indices, parse_indices
 from pipelines.settings import Settings, setting
 
 NEGATIVE_PROMPT = "ugly, blurry, low res, unrealistic, unaesthetic"
-"""Upstream's constant."""
+"""Upstream's negative prompt."""
 RENDERS, KEYFRAMES, VIDEO = "coarse renders", "keyframes", "video"
 STAGES = (RENDERS, KEYFRAMES, VIDEO)
 WHOLE_PICTURE, CUT_OUT, NO_PICTURE = "the whole picture", "without its foreground", "nothing"
@@ -27,7 +27,7 @@ SHORT_WINDOW, FAR_TURN_DEGREES = 8, 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class I2V3DMoves(Moves):
-    """A move about the subject, which is at the picture's typical depth times ``pivot``; the components add up."""
+    """A move around the subject, which is at the picture's median depth times ``pivot``; the components add up."""
 
     around_degrees: float = setting(
         20.0, "Around", minimum=-180, maximum=180, step=1, help="Degrees around the subject, facing it; positive to the right."
@@ -46,11 +46,11 @@ class I2V3DMoves(Moves):
         0.0, "Lift", minimum=-2, maximum=2, step=0.05, help="Upwards without turning, in distances to the subject."
     )  # fmt: skip
     pace: str = setting(
-        "even", "Pace", choices=presets.PACES, help="Even runs at one speed; soft starts and stops gently.", advanced=True
+        "even", "Pace", choices=presets.PACES, help="Even has constant speed; soft starts and stops gently.", advanced=True
     )  # fmt: skip
     pivot: float = setting(
         1.0, "Subject distance", minimum=0.1, maximum=10, step=0.05,
-        help="Where the subject stands: 1 is the median depth of the picture's middle.", advanced=True,
+        help="Depth of the subject: 1 is the median depth of the picture's middle.", advanced=True,
     )  # fmt: skip
     frames: int = setting(
         16, "Frames", minimum=2, maximum=481, step=1,
@@ -62,10 +62,10 @@ class I2V3DMoves(Moves):
 
 @dataclass(frozen=True, kw_only=True)
 class I2V3DSettings(Settings):
-    """Everything of a run that is not the camera's way: the scene, the keyframes, the video between them."""
+    """All settings of a run except the camera: the scene, the keyframes, the video between them."""
 
     prompt: str = setting(
-        "", "Prompt", lines=3, help="Describes the picture; with a trained LoRA it holds its rare word, as in: a sks car."
+        "", "Prompt", lines=3, help="Describes the picture; with a trained LoRA it contains its rare word, as in: a sks car."
     )  # fmt: skip
     negative_prompt: str = setting(NEGATIVE_PROMPT, "Negative prompt", lines=2, advanced=True)
     inversion_prompt: str = setting("", "Prompt of the inversion", lines=2, advanced=True)
@@ -78,7 +78,7 @@ class I2V3DSettings(Settings):
     )  # fmt: skip
     keyframes_file: str = setting(
         "", "Own keyframes", file=True,
-        help="A zip of pictures named by frame, as every run hands out; those that are missing in it are made anew.",
+        help="A zip of pictures named by frame, as in the files of every run; missing ones are generated.",
     )  # fmt: skip
     keyframes_at: str = setting(
         "", "Keyframes at", advanced=True,
@@ -86,11 +86,11 @@ class I2V3DSettings(Settings):
     )  # fmt: skip
     keyframe_prompts: str = setting(
         "", "Prompts of single keyframes", lines=2, advanced=True,
-        help="One a line, as in 15: A sks car in the rain. The others take the prompt above.",
+        help="One per line, as in 15: A sks car in the rain. The others use the prompt above.",
     )  # fmt: skip
     foreground: str = setting(
         "by depth", "Foreground", choices=("by depth", "objects", "everything", "nothing"),
-        help="What keeps its shape exactly; the background may change more, and shares its look between keyframes. "
+        help="The part that keeps its shape exactly; the background may change more, and looks alike in all keyframes. "
         "Objects always belong to it, except with nothing.",
     )  # fmt: skip
     foreground_reach: float = setting(
@@ -99,7 +99,7 @@ class I2V3DSettings(Settings):
     )  # fmt: skip
     background: str = setting(
         WHOLE_PICTURE, "Background", choices=(WHOLE_PICTURE, CUT_OUT, NO_PICTURE),
-        help="Of the picture: without its foreground, what was behind is invented; nothing leaves only the objects.",
+        help="Background from the picture. Without its foreground: hidden parts are invented. Nothing: only the objects remain.",
     )  # fmt: skip
     light: str = setting(
         PAINTED, "Light on objects", choices=(PAINTED, LAMP, BESIDE_CAMERA),
@@ -115,30 +115,30 @@ class I2V3DSettings(Settings):
     light_above: float = setting(45.0, "Lamp above", minimum=-90, maximum=90, step=5, advanced=True)
     renderer: str = setting(
         AUTO, "Renderer of objects", choices=RENDERERS, advanced=True,
-        help="Both draw the same. Auto takes OpenGL for long paths where it is installed and a trial finds it faster.",
+        help="Both give the same picture. Auto uses OpenGL for long paths if it is installed and faster in a trial.",
     )  # fmt: skip
     seed: int = setting(1, "Seed", minimum=0, maximum=2**31 - 1, step=1)
     steps: int = setting(50, "Keyframe steps", minimum=2, maximum=200, step=1)
     guidance: float = setting(7.5, "Keyframe guidance", minimum=1, maximum=20, step=0.5)
     feature_share: float = setting(
         0.6, "Feature injection", minimum=0, maximum=1, step=0.05,
-        help="Share of the steps in which the foreground's features come from the render. Lower frees the look.",
+        help="Share of the steps in which the foreground's features come from the render. Lower values change the look more.",
     )  # fmt: skip
     foreground_share: float = setting(
         1.0, "Foreground attention", minimum=0, maximum=1, step=0.05,
-        help="Share of the steps in which the foreground's attention follows the render.",
+        help="Share of the steps in which the foreground's attention comes from the render.",
     )  # fmt: skip
     background_share: float = setting(
         0.8, "Background attention", minimum=0, maximum=1, step=0.05,
-        help="The same for everything that the scene shows; afterwards only the foreground follows.",
+        help="The same for everything visible in the scene; afterwards only the foreground.",
     )  # fmt: skip
     guide_everywhere: bool = setting(
         False, "Guide everywhere", advanced=True,
-        help="Features and attention follow the render in the whole picture, not only where foreground or scene is.",
+        help="Features and attention come from the render in the whole picture, not only in the foreground or scene.",
     )  # fmt: skip
     depth_strength: float = setting(1.0, "Depth strength", minimum=0, maximum=2, step=0.05, advanced=True)
     together: int = setting(
-        4, "Keyframes at once", minimum=1, maximum=12, step=1, help="Keyframes in a group see each other's background.", advanced=True
+        4, "Keyframes at once", minimum=1, maximum=12, step=1, help="Keyframes in a group share their background.", advanced=True
     )  # fmt: skip
     overlap: int = setting(1, "Shared by neighbours", minimum=0, maximum=6, step=1, advanced=True)
     window: int = setting(16, "Frames between keyframes", minimum=4, maximum=32, step=1,
@@ -147,13 +147,15 @@ class I2V3DSettings(Settings):
     video_guidance: float = setting(1.5, "Video guidance", minimum=1, maximum=5, step=0.1, advanced=True)
     video_feature_share: float = setting(
         1.0, "Video feature injection", minimum=0, maximum=1, step=0.05,
-        help="Share of the video steps that follow the renders' features. Lower gives more motion of its own.",
+        help="Share of the video steps in which features come from the renders. Lower values allow more motion.",
     )  # fmt: skip
     video_attention_share: float = setting(1.0, "Video attention injection", minimum=0, maximum=1, step=0.05)
-    use_depth: bool = setting(True, "Depth in the video", help="Off follows the coarse renders alone.", advanced=True)
+    use_depth: bool = setting(
+        True, "Depth in the video", help="Off uses the coarse renders without depth.", advanced=True
+    )
     video_depth_strength: float = setting(1.0, "Video depth strength", minimum=0, maximum=2, step=0.05)
     use_visibility: bool = setting(
-        True, "Invent what is not seen", help="Holes of the scene start from noise and follow no render.", advanced=True
+        True, "Invent what is not seen", help="Holes of the scene start from noise and use no render.", advanced=True
     )  # fmt: skip
     fusion_share: float = setting(
         1.0, "Both directions", minimum=0, maximum=1, step=0.05, advanced=True,
@@ -168,8 +170,8 @@ class I2V3DSettings(Settings):
     )  # fmt: skip
     form: str = setting(
         "corrected", "Form", choices=("corrected", "published code"),
-        help="The published code loses the last frames, reads pictures without normalising them, pairs reversed frames with "
-        "forward depth and masks, starts the source too faint, lets attention go a step late and decodes frames one by one.",
+        help="The published code loses the last frames, does not normalise pictures, pairs reversed frames with forward depth "
+        "and masks, starts the source too faint, switches attention a step late and decodes frames one by one.",
         advanced=True,
     )  # fmt: skip
 
@@ -178,13 +180,13 @@ class I2V3DSettings(Settings):
         return self.form == "published code"
 
     def keyframes(self, frames: int) -> list[int]:
-        """Frames, counted from 0, that become keyframes. Raises `InputError`."""
+        """Indices of the keyframes, counted from 0. Raises `InputError`."""
         if self.keyframes_at.strip():
             return parse_indices(frames, self.keyframes_at)
         return keyframe_indices(frames, self.window, upstream=self.is_upstream)
 
     def prompts(self, keyframes: list[int]) -> list[str]:
-        """The prompt of each keyframe. Raises `InputError` for a line that names none of them."""
+        """The prompt of each keyframe. Raises `InputError` for a line that names no keyframe."""
         own: dict[int, str] = {}
         for line in filter(str.strip, self.keyframe_prompts.splitlines()):
             number, colon, words = line.partition(":")
@@ -210,7 +212,7 @@ def path(moves: Moves, scene: Scene) -> CameraPath:
 
 
 def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]:
-    """Refuses what cannot be run; says what the networks never saw."""
+    """Raise `InputError` for inputs that cannot be run; returns notes on inputs unlike the training data."""
     settings = cast(I2V3DSettings, settings)
     _refuse(scene, path, settings)
     notes = (_window_note(path, settings), _turn_note(path), _size_note(path), _prompt_note(settings))
@@ -219,11 +221,11 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
 
 def _refuse(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> None:
     if scene.kind != "still":
-        raise InputError("I2V3D starts from one picture; give a still scene, or the first frame of the clip.")
+        raise InputError("I2V3D starts from one picture; open a still scene, or the first frame of the clip.")
     if path.width % 8 or path.height % 8:
         raise InputError(
             f"I2V3D needs width and height in multiples of 8, got {path.width}x{path.height}; "
-            f"take {path.width // 8 * 8}x{path.height // 8 * 8}."
+            f"use {path.width // 8 * 8}x{path.height // 8 * 8}."
         )
     if settings.overlap >= settings.together:
         raise InputError(
@@ -237,7 +239,7 @@ def _refuse(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> None:
     settings.prompts(found)
     if settings.make == VIDEO and len(found) < 2:
         raise InputError(
-            f"The published code finds one keyframe in {len(path)} frames; give more than {settings.window}, or take the "
+            f"The published code finds one keyframe in {len(path)} frames; use more than {settings.window}, or the "
             "corrected form."
         )
 
@@ -252,9 +254,7 @@ def _window_note(path: CameraPath, settings: I2V3DSettings) -> str:
     if last >= min(SHORT_WINDOW, settings.window):
         return ""
     better = found[-2] + 1 if len(found) > 2 else settings.window
-    return (
-        f"The last window has {last} frames only, far from what the network knows; {better} frames end with a full one."
-    )
+    return f"The last window has only {last} frames, far from the training data; {better} frames end with a full one."
 
 
 def _turn_note(path: CameraPath) -> str:
@@ -271,13 +271,13 @@ def _turn_note(path: CameraPath) -> str:
 
 def _size_note(path: CameraPath) -> str:
     if path.width * path.height < 0.5 * 1024 * 576:
-        return f"The networks are made for about 1024x576; {path.width}x{path.height} may look worse."
+        return f"The networks were trained at about 1024x576; {path.width}x{path.height} may look worse."
     return ""
 
 
 def _prompt_note(settings: I2V3DSettings) -> str:
     if settings.make != RENDERS and not settings.prompt.strip():
-        return "Without a prompt the keyframes follow the scene alone; a sentence about the picture makes them better."
+        return "Without a prompt the keyframes follow the scene alone; a sentence about the picture improves them."
     return ""
 
 
@@ -324,8 +324,8 @@ METHOD = Method(
     name="i2v3d",
     title="I2V3D",
     summary="The picture becomes a coarse 3D scene; SDXL repaints keyframes of the animated scene and SVD the frames between.",
-    camera_use="Every pose is rendered exactly, lens changes included; colour, depth and features of the renders steer both "
-    "networks.",
+    camera_use="Every pose is rendered exactly, including lens changes; colour, depth and features of the renders condition "
+    "both networks.",
     nominal=False,
     paper="https://arxiv.org/abs/2503.09733",
     code="https://github.com/bestzzhang/I2V3D_code",

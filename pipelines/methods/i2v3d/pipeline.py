@@ -31,7 +31,7 @@ from pipelines.settings import Settings
 from pipelines.weights.hub import Weights
 
 TINY_PIXELS, TINY_STEPS = 128 * 72, 3
-"""The size for tiny weights, so that a run takes seconds on any machine."""
+"""Picture size for tiny weights, so that a run takes seconds on any machine."""
 PREVIEW_EVERY = 5
 
 
@@ -41,13 +41,13 @@ def load(weights: Weights) -> I2V3DPipeline:
 
 
 class I2V3DPipeline:
-    """``components`` are moved by the runtime; ``device`` is where the tensors of a run are made, in ``dtype``.
+    """``components`` are moved by the runtime; tensors of a run are created on ``device``, in ``dtype``.
 
     Each phase's networks are loaded when a run first needs them.
     """
 
     together = (("keyframe_unet", "keyframe_controlnet"), ("video_unet", "video_controlnet"))
-    """Take turns at every step, so they stay on the device side by side."""
+    """Pairs of networks that alternate within every step, so they stay on the device together."""
 
     def __init__(self, weights: Weights) -> None:
         self.weights, self.device, self.dtype = weights, torch.device(weights.device), weights.dtype
@@ -81,7 +81,7 @@ class I2V3DPipeline:
     def __call__(self, scene: Scene, path: CameraPath, settings: Settings) -> Iterator[Progress | Clip]:
         """Phases: rendering, keyframes (inversion, denoising), then per window the same for the video.
 
-        After each phase a `Clip` shows what there is; the last one holds the video and all before it as extras.
+        After each phase a `Clip` contains the results so far; the last one is the video, with all earlier results as extras.
         """
         settings = cast(I2V3DSettings, settings)
         notes = METHOD.check(scene, path, settings)
@@ -144,14 +144,14 @@ class I2V3DPipeline:
             if isinstance(made, CoarseRenders):
                 return made
             yield Progress("Rendering the scene", made, len(path))
-        raise AssertionError("renders end with all of them")
+        raise AssertionError("rendering must end with all frames")
 
     # keyframes
 
     def _keyframes(
         self, renders: CoarseRenders, settings: I2V3DSettings, indices: list[int]
     ) -> Generator[Progress, None, Frames]:
-        """(K,H,W,3) uint8: the user's own keyframes where given, the others generated."""
+        """(K,H,W,3) uint8: the user's own keyframes if given, the others generated."""
         height, width = renders.colour.shape[1:3]
         given: dict[int, NDArray[np.uint8]] = {}
         if settings.keyframes_file:
@@ -166,7 +166,7 @@ class I2V3DPipeline:
         self, renders: CoarseRenders, settings: I2V3DSettings, positive: list[str]
     ) -> Generator[Progress, None, Frames]:
         networks, (height, width) = self.keyframe_networks, renders.colour.shape[1:3]
-        yield Progress("Reading the words", 0, 1)
+        yield Progress("Encoding the prompt", 0, 1)
         positive = positive if len(set(positive)) > 1 else positive[:1]
         prompts = [settings.inversion_prompt, settings.negative_prompt, *positive]
         text = words.encode(networks, prompts, self.device)
@@ -202,7 +202,7 @@ class I2V3DPipeline:
     def _interpolate(
         self, renders: CoarseRenders, keyframes: Frames, indices: list[int], settings: I2V3DSettings
     ) -> Generator[Progress, None, Frames]:
-        """(F,H,W,3): windows joined at their shared keyframes."""
+        """(F,H,W,3): the windows joined at their shared keyframes."""
         parts: list[Frames] = []
         count = len(indices) - 1
         for number, (first, last) in enumerate(itertools.pairwise(indices), 1):
@@ -237,25 +237,25 @@ def _grey(values: NDArray) -> Frames:
 
 
 def _hold_keyframes(keyframes: Frames, indices: list[int]) -> Frames:
-    """Every keyframe shown until the next one comes."""
+    """Show every keyframe until the next one."""
     shown = np.searchsorted(indices, np.arange(indices[-1] + 1), side="right") - 1
     return keyframes[shown]
 
 
 def _project(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> dict[str, bytes]:
-    """A scene with objects goes with its result, since nothing else there holds them."""
+    """The project as a file of the result for a scene with objects, since no other file contains them."""
     if not isinstance(scene, StagedScene) or not scene.objects:
         return {}
     return {"project.zip": pack(Project(scene, path, settings))}
 
 
 def _slow_fps(path: CameraPath) -> float:
-    """A frame rate at which single keyframes can be looked at."""
+    """A frame rate that shows each keyframe long enough."""
     return min(path.fps, 2.0)
 
 
 def _shrink_run(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> tuple[Scene, CameraPath, I2V3DSettings]:
-    """The same run at a size and with numbers of steps that suit networks that show nothing anyway."""
+    """The same run with a smaller size and fewer steps, for networks that produce noise anyway."""
     shrink = min(1.0, (TINY_PIXELS / (path.width * path.height)) ** 0.5)
     width, height = (max(64, round(side * shrink / 8) * 8) for side in (path.width, path.height))
     steps, video_steps = min(settings.steps, TINY_STEPS), min(settings.video_steps, TINY_STEPS)

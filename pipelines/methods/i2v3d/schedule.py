@@ -7,16 +7,16 @@ from itertools import pairwise
 from camera.errors import InputError
 
 MOST_KEYFRAMES = 20
-"""Upstream makes no more than this."""
+"""Upstream's maximum number of keyframes."""
 LONGEST_WINDOW = 48
-"""Frames between two keyframes that are chosen by hand, both counted; the networks were made for 14 and 16."""
+"""Maximum number of frames between two keyframes chosen by hand, both included; the networks were trained with 14 and 16."""
 
 
 def keyframe_indices(frames: int, window: int, *, upstream: bool = False) -> list[int]:
     """Indices of the keyframes, counted from 0, of a video of ``frames`` frames in windows of ``window`` frames.
 
-    Neighbouring windows share a keyframe. The last frame is always one, so that the last window may be shorter;
-    ``upstream``: frames after the last full window are lost, the last frame itself never counts, and there are at
+    Neighbouring windows share a keyframe. The last frame is always a keyframe, so the last window may be shorter.
+    ``upstream``: frames after the last full window are lost, the last frame is never a keyframe, and there are at
     most `MOST_KEYFRAMES`. Raises `InputError`.
     """
     if window < 2:
@@ -30,9 +30,9 @@ def keyframe_indices(frames: int, window: int, *, upstream: bool = False) -> lis
 
 
 def parse_indices(frames: int, text: str) -> list[int]:
-    """Keyframes named in ``text``, frames counted from 0 and separated by commas; first and last always belong to them.
+    """Parse frames in ``text``, counted from 0 and separated by commas; first and last are always included.
 
-    Raises `InputError` for what is no frame of the video, and for keyframes too far apart for the video network.
+    Raises `InputError` for numbers that are not frames of the video, and for keyframes too far apart for the video network.
     """
     try:
         named = {int(part) for part in text.split(",") if part.strip()}
@@ -50,7 +50,7 @@ def parse_indices(frames: int, text: str) -> list[int]:
 def sliding_windows(count: int, size: int, overlap: int) -> list[list[int]]:
     """Groups of at most ``size`` of ``count`` items, neighbours sharing ``overlap``; raises `InputError`.
 
-    A last group that would only repeat the overlap is left out.
+    A last group that would only repeat the overlap is omitted.
     """
     if not 0 <= overlap < size:
         raise InputError(f"The overlap must be less than the window of {size}, got {overlap}.")

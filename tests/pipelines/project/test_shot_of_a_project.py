@@ -75,7 +75,7 @@ def test_what_is_no_project_is_refused_in_a_sentence(tmp_path, capsys):
     (tmp_path / "p.zip").write_bytes(b"PK\x03\x04 not whole")
     arguments = ["run", "dualcamctrl", "--project", str(tmp_path / "p.zip"), "--out", str(tmp_path / "x.mp4")]
     assert main(arguments) == 1
-    assert "p.zip is not a whole project" in capsys.readouterr().err
+    assert "p.zip is not a complete project" in capsys.readouterr().err
     empty = save_project(tmp_path / "empty.zip", ProjectFile())
     assert main([*arguments[:3], str(empty), *arguments[4:]]) == 1
     assert "holds no picture yet" in capsys.readouterr().err

@@ -122,17 +122,17 @@ def test_what_is_no_project_is_refused_and_strange_values_are_said(project, tmp_
     for number, (values, words) in enumerate((
         ({"reshoot_studio": 99}, "newer Reshoot"),
         ({"scene": {**facts, "views": 10**9}}, "1000000000 pictures"),
-        ({"scene": {**facts, "kind": "dream"}}, "not a whole project"),
+        ({"scene": {**facts, "kind": "dream"}}, "not a complete project"),
         ({"track": {"keys": []}}, "a move"),
-        ({"own": {"frames": 3}}, "not a whole project"),
-        ({"shots": [{}]}, "not a whole project"),
+        ({"own": {"frames": 3}}, "not a complete project"),
+        ({"shots": [{}]}, "not a complete project"),
         ({"shots": 61}, "up to 60"),
-        ({"files": {"i2v3d": 3}}, "not a whole project"),
+        ({"files": {"i2v3d": 3}}, "not a complete project"),
     )):  # fmt: skip
         with pytest.raises(InputError, match=words):
             read_project(changed(good, tmp_path / f"{number}.zip", **values))
     (tmp_path / "junk.zip").write_bytes(b"junk")
-    with pytest.raises(InputError, match="not a whole project"):
+    with pytest.raises(InputError, match="not a complete project"):
         read_project(tmp_path / "junk.zip")
     odd = changed(good, tmp_path / "odd.zip", settings={"gen3c": {"steps": -4, "mood": 1}, "dreamer": {}})
     content, notes = content_of(read_project(odd))

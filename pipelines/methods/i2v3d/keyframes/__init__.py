@@ -1,1 +1,1 @@
-"""Phase 2 of I2V3D: keyframes painted with SDXL."""
+"""Phase 2 of I2V3D: generates keyframes with SDXL."""

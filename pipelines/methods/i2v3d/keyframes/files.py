@@ -23,9 +23,9 @@ from pipelines.methods.i2v3d.method import I2V3DSettings
 from pipelines.methods.i2v3d.schedule import LONGEST_WINDOW
 
 LARGEST_BYTES = 1 << 26
-"""Of one picture in such a file."""
+"""Largest picture in such a file, in bytes."""
 PAINTED, TAUGHT = "painted", "taught"
-"""The method's data in a project: the current keyframes, and the settings of the subject training."""
+"""Names of the method's data in a project: the current keyframes, and the settings of the subject training."""
 _ABOUT = "painted.json"
 _NAME = re.compile(r"(?:.*/)?(\d{1,6})\.(?:png|jpg|jpeg)$", re.IGNORECASE)
 
@@ -43,14 +43,14 @@ class PaintedKeyframes:
     along: str = ""
 
     def without(self, index: int) -> PaintedKeyframes:
-        """Without one keyframe. Raises `InputError` for the first and the last, which the video needs."""
+        """Remove one keyframe. Raises `InputError` for the first and the last, which the video needs."""
         if index in (self.indices[0], self.indices[-1]):
-            raise InputError("The first and the last keyframe hold the video's ends; paint them again instead.")
+            raise InputError("The video needs the first and the last keyframe; paint them again instead.")
         kept = [number for number, known in enumerate(self.indices) if known != self.known(index)]
         apart = max(self.indices[b] - self.indices[a] + 1 for a, b in pairwise(kept))
         if apart > LONGEST_WINDOW:
             raise InputError(
-                f"Without it two keyframes are {apart} frames apart, and the video network takes {LONGEST_WINDOW} at most; "
+                f"Without it two keyframes are {apart} frames apart, and the video network supports at most {LONGEST_WINDOW}; "
                 "paint this one again instead."
             )
         return replace(self, indices=tuple(self.indices[n] for n in kept), pictures=self.pictures[kept])
@@ -61,7 +61,7 @@ class PaintedKeyframes:
         return index
 
     def packed(self, *, but: int | None = None) -> bytes:
-        """See `pack`; the keyframe ``but`` is left out."""
+        """A zip of the keyframes, see `pack`, without the keyframe ``but``."""
         chosen = [number for number, index in enumerate(self.indices) if index != but]
         return pack(self.pictures[chosen], [self.indices[number] for number in chosen])
 
@@ -74,7 +74,7 @@ class PaintedKeyframes:
         return stream.getvalue()
 
     def settings(self, settings: I2V3DSettings, file: Path, *, again: int | None = None) -> I2V3DSettings:
-        """Settings of a run that uses these keyframes unchanged, except ``again``, from the zip ``file`` that this writes."""
+        """Settings of a run that uses these keyframes unchanged, except ``again``; writes them to the zip ``file``."""
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(self.packed(but=again))
         prompts = "\n".join(f"{index}: {words}" for index, words in self.prompts.items() if index in self.indices)
@@ -84,8 +84,8 @@ class PaintedKeyframes:
 
 
 def read_kept(data: bytes) -> PaintedKeyframes:
-    """Read what `PaintedKeyframes.to_keep` wrote. Raises `InputError`."""
-    with reading("The keyframes that were kept are damaged; paint them anew."):
+    """Read a zip of `PaintedKeyframes.to_keep`. Raises `InputError`."""
+    with reading("The saved keyframes are damaged; paint them again."):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             about = json.loads(read_part(archive, _ABOUT, LARGEST_BYTES))
         prompts = {int(index): str(words) for index, words in about["prompts"].items()}
@@ -93,12 +93,12 @@ def read_kept(data: bytes) -> PaintedKeyframes:
 
 
 def unpack_painted(data: bytes, prompts: dict[int, str]) -> PaintedKeyframes:
-    """Read what `PaintedKeyframes.packed` wrote. Raises `InputError`."""
+    """Read a zip of `PaintedKeyframes.packed`. Raises `InputError`."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = {int(named[1]): entry for entry in archive.infolist() if (named := _NAME.match(entry.filename))}
         pictures = [_decode(archive, entries[index]) for index in sorted(entries)]
     if len(pictures) < 2 or len({picture.shape for picture in pictures}) > 1:
-        raise InputError("The keyframes that were kept are damaged; paint them anew.")
+        raise InputError("The saved keyframes are damaged; paint them again.")
     return PaintedKeyframes(tuple(sorted(entries)), np.stack(pictures), prompts)
 
 
@@ -112,11 +112,11 @@ def pack(keyframes: Frames, indices: list[int]) -> bytes:
 
 
 def unpack(file: str | Path, indices: list[int], *, width: int, height: int) -> dict[int, NDArray[np.uint8]]:
-    """Pictures (H,W,3) by frame. Raises `InputError` for other frames, other sizes and files that are no such zip."""
+    """Pictures (H,W,3) by frame. Raises `InputError` for other frames, other sizes and files that are not such a zip."""
     file = Path(file)
     found: dict[int, NDArray[np.uint8]] = {}
     with (
-        reading(f"{file.name} is not a readable zip of keyframes; give the one that a run handed out."),
+        reading(f"{file.name} is not a readable zip of keyframes; use the one from a finished run."),
         zipfile.ZipFile(file) as archive,
     ):
         for entry in archive.infolist():
@@ -125,11 +125,11 @@ def unpack(file: str | Path, indices: list[int], *, width: int, height: int) -> 
                 found[int(named[1])] = _picture(archive, entry, width, height)
     if strange := sorted(found.keys() - set(indices)):
         raise InputError(
-            f"{file.name} holds a keyframe for frame {strange[0]}, but this path has them at {', '.join(map(str, indices))}; "
+            f"{file.name} contains a keyframe for frame {strange[0]}, but this path has them at {', '.join(map(str, indices))}; "
             "name the pictures by these numbers."
         )
     if not found:
-        raise InputError(f"{file.name} holds no keyframes; expected pictures named by their frame, as 00000.png.")
+        raise InputError(f"{file.name} contains no keyframes; expected pictures named by their frame, as 00000.png.")
     return found
 
 
@@ -147,7 +147,7 @@ def _decode(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> NDArray[np.uint
     import cv2
 
     if entry.file_size > LARGEST_BYTES:
-        raise InputError(f"{entry.filename} is larger than 64 MB; give keyframes of the path's size.")
+        raise InputError(f"{entry.filename} is larger than 64 MB; use keyframes of the path's size.")
     wrong = f"{entry.filename} is not a readable picture; save it as PNG."
     picture = decode_picture(read_member(archive, entry), cv2.IMREAD_COLOR, wrong)
     return np.ascontiguousarray(picture[..., ::-1]).astype(np.uint8, copy=False)

@@ -1,4 +1,4 @@
-"""Phase 2's guidance by the coarse renders, and the attention across the keyframes' backgrounds, in SDXL's UNet."""
+"""Guidance of phase 2 in SDXL's UNet: features of the coarse renders, and attention across the keyframes' backgrounds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Masks:
     visible: Mapping[tuple[int, int], Tensor]
 
     def of(self, frames: list[int]) -> Masks:
-        """For a window of frames."""
+        """The masks of some frames."""
         return Masks(*({size: mask[frames] for size, mask in by.items()} for by in (self.foreground, self.visible)))
 
     def to(self, device: torch.device) -> Masks:
@@ -38,9 +38,9 @@ class Masks:
 
 @dataclass(frozen=True, eq=False)
 class KeyframeInjection:
-    """What is injected from the source rows into the others in one step: features on the foreground, attention on ``attention``.
+    """Injection from the source rows into the others in one step: features on the foreground, attention on ``attention``.
 
-    ``attention``: "visible", "foreground" or "" for none. ``everywhere``: both are given at every place, whatever the masks.
+    ``attention``: "visible", "foreground" or "" for none. ``everywhere``: both are injected in the whole picture, whatever the masks.
     """
 
     masks: Masks
@@ -50,7 +50,7 @@ class KeyframeInjection:
 
     @property
     def attended(self) -> Mapping[tuple[int, int], Tensor] | None:
-        """The pixels at which the attention follows the source."""
+        """Masks of the pixels whose attention comes from the source; None for no injection."""
         if not self.attention:
             return None
         if self.everywhere:
@@ -71,7 +71,7 @@ def scale_masks(masks: Tensor) -> dict[tuple[int, int], Tensor]:
 def extend_mask(foreground: Tensor) -> Tensor:
     """(n,N,n*N) bool from (n,N): the tokens of all frames that each token of a frame attends to.
 
-    Everything in its own frame; a background token also sees the background of the other frames.
+    A token attends to all tokens of its own frame; a background token also to the background of the other frames.
     """
     frames, tokens = foreground.shape
     background = ~foreground
@@ -82,7 +82,7 @@ def extend_mask(foreground: Tensor) -> Tensor:
 
 @contextmanager
 def inject(unet: UNet2DConditionModel, injection: KeyframeInjection) -> Iterator[None]:
-    """A context in which a batch of source, unconditional and conditional rows (n frames each) is guided; undone afterwards."""
+    """A context that guides a batch of source, unconditional and conditional rows (n frames each); undone afterwards."""
     masks, stock, handles = injection.masks, {}, []
     extended = _OncePerSize(masks.foreground)
     try:
@@ -104,13 +104,13 @@ def inject(unet: UNet2DConditionModel, injection: KeyframeInjection) -> Iterator
 
 
 def _whole(masks: Mapping[tuple[int, int], Tensor]) -> dict[tuple[int, int], Tensor]:
-    """The same with every place True."""
+    """The masks with all values True."""
     return {size: torch.ones_like(mask) for size, mask in masks.items()}
 
 
 def _features_from_source(foreground: Mapping[tuple[int, int], Tensor]):
     def hook(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
-        """(3n,C,h,w): the first third wherever the foreground is."""
+        """(3n,C,h,w): the first third replaces the others on the foreground."""
         height, width = output.shape[-2:]
         mask = foreground[height, width].view(1, -1, 1, height, width)
         return _from_source(output, mask)
@@ -119,7 +119,7 @@ def _features_from_source(foreground: Mapping[tuple[int, int], Tensor]):
 
 
 class _OncePerSize:
-    """Extended masks (2n,1,N,n*N) by number of tokens, made when first asked for."""
+    """Extended masks (2n,1,N,n*N) by number of tokens, computed on first use."""
 
     def __init__(self, foreground: Mapping[tuple[int, int], Tensor]) -> None:
         self._foreground = {mask.shape[1]: mask for mask in foreground.values()}
@@ -132,7 +132,7 @@ class _OncePerSize:
 
 
 class _ExtendedAttention:
-    """Self-attention: each source frame by itself, the others over all frames of the window."""
+    """Self-attention: each source frame by itself, the other rows over all frames of the window."""
 
     def __init__(self, injection: KeyframeInjection, extended: _OncePerSize) -> None:
         self.extended = extended
@@ -166,6 +166,6 @@ def _by_heads(attn: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor
 
 
 def _from_source(values: Tensor, mask: Tensor) -> Tensor:
-    """(3n,...): the second and third thirds become the first where ``mask``, broadcast to (3,n,...), is True."""
+    """(3n,...): replaces the second and third thirds by the first where ``mask``, broadcast to (3,n,...), is True."""
     rows = values.unflatten(0, (3, -1))
     return torch.where(mask, rows[:1], rows).flatten(0, 1)

@@ -11,7 +11,7 @@ from pipelines.methods.i2v3d.load import KeyframeNetworks
 
 
 def encode(networks: KeyframeNetworks, prompts: list[str], device: torch.device) -> PromptEmbeddings:
-    """One row per prompt, 77 tokens each; longer prompts are cut off. Gradients reach the encoders' matrices."""
+    """One row per prompt, 77 tokens each; longer prompts are cut off. Differentiable with respect to the encoders' LoRA."""
     hidden, pooled = [], None
     pairs: list[tuple[Any, Any]] = [
         (networks.tokenizer, networks.text_encoder),

@@ -28,7 +28,7 @@ class PromptEmbeddings:
     pooled: Tensor
 
     def repeated(self, count: int) -> PromptEmbeddings:
-        """Every prompt ``count`` times in a row."""
+        """Repeat every prompt ``count`` times."""
         return PromptEmbeddings(self.embeddings.repeat_interleave(count, 0), self.pooled.repeat_interleave(count, 0))
 
     def of(self, rows: list[int]) -> PromptEmbeddings:
@@ -46,8 +46,8 @@ class CoarseKeyframes:
 
 @dataclass(frozen=True)
 class KeyframeOptions:
-    """Shares are of the steps. Foreground and background share both 0 turn every coupling off. ``late_switch``: attention
-    changes from the visible to the foreground one step later than its share says, as the published code has it."""
+    """Shares are of the steps. If foreground and background shares are both 0, no injection happens at all. ``late_switch``:
+    attention changes from the visible to the foreground one step later than its share says, as in the published code."""
 
     steps: int = 50
     guidance: float = 7.5
@@ -72,8 +72,8 @@ class KeyframeOptions:
 
 @dataclass(frozen=True, eq=False)
 class KeyframeStep:
-    """``latents`` (n,4,h,w) after step ``number`` of ``count``; ``windows`` are those of every window before averaging,
-    ``clean`` is the picture of the first keyframe expected by now (1,4,h,w)."""
+    """``latents`` (n,4,h,w) after step ``number`` of ``count``; ``windows``: latents of every window before averaging;
+    ``clean``: predicted clean latents of the first keyframe (1,4,h,w)."""
 
     number: int
     count: int
@@ -99,11 +99,11 @@ class Schedule:
         return torch.cumprod(1 - betas, dim=0)
 
     def before(self, time: int) -> Tensor:
-        """The signal at the next, less noisy time."""
+        """The signal at the next, less noisy timestep."""
         return self.signal[max(time - TRAINED_STEPS // self.steps, 0)]
 
     def moved(self, latents: Tensor, noise: Tensor, now: Tensor, then: Tensor) -> Tensor:
-        """From signal ``now`` to signal ``then`` along the predicted ``noise``."""
+        """Move latents from signal ``now`` to signal ``then`` along the predicted ``noise``."""
         return then.sqrt() * self.clean(latents, noise, now) + (1 - then).sqrt() * noise
 
     @staticmethod
@@ -123,8 +123,8 @@ class SteeredSDXL:
     def noise(self, latents: Tensor, time: Tensor, words: PromptEmbeddings, depth: Tensor, strength: float) -> Tensor:
         """(B,4,h,w) float32, predicted for latents (B,4,h,w), a prompt and a depth picture per row.
 
-        The networks work in the type of ``words``; what is between two steps stays in float32, since an inversion adds up
-        the rounding of all its steps.
+        The networks compute in the dtype of ``words``; latents between steps stay in float32, since an inversion accumulates the
+        rounding errors of all its steps.
         """
         latents = latents.to(words.embeddings.dtype)
         sizes = [self.height, self.width, 0, 0, self.height, self.width]
@@ -146,7 +146,7 @@ def invert(
 ) -> Iterator[tuple[int, Tensor]]:
     """Yield the step number and the latents so far, and last all states (T,n,4,h,w); entry i belongs to denoising step i.
 
-    ``words``: the one prompt of the inversion.
+    ``words``: the single prompt of the inversion.
     """
     schedule = Schedule(steps)
     latents, states = coarse.latents, []
@@ -178,8 +178,8 @@ def denoise(
     starts: list[Tensor],
     options: KeyframeOptions,
 ) -> Iterator[KeyframeStep]:
-    """Keyframes from the ``starts`` of every window; ``words``: prompts of the inversion, negative and positive (3), or of
-    the inversion, negative and one positive per keyframe (2+n)."""
+    """Denoise keyframes from the ``starts`` of every window; ``words``: prompts of the inversion, negative and positive (3), or
+    of the inversion, negative and one positive per keyframe (2+n)."""
     schedule = Schedule(options.steps)
     windows = sliding_windows(len(coarse.latents), options.together, options.overlap)
     latents: Tensor | None = None
@@ -214,8 +214,8 @@ def rows_of(
     step: int,
     options: KeyframeOptions,
 ) -> Tensor:
-    """(R*m,4,h,w): noise of m rows of the source, m unconditional and m conditional ones; R is 3, or 2 without the source, which
-    is left out when nothing is injected."""
+    """(R*m,4,h,w): noise of m source, m unconditional and m conditional rows; R is 3, or 2 without the source, which is
+    omitted if nothing is injected."""
     injection = options.injection(step, coarse.masks.of(frames).to(now.device))
     rows = [source[frames], now, now] if injection else [now, now]
     given = words.of(_word_rows(len(words.pooled), frames, with_source=injection is not None))
@@ -225,13 +225,13 @@ def rows_of(
 
 
 def _word_rows(prompts: int, frames: list[int], *, with_source: bool) -> list[int]:
-    """Which prompt every row of a window is given."""
+    """Index of the prompt of every row of a window."""
     positive = [2] * len(frames) if prompts == 3 else [2 + frame for frame in frames]
     return [0] * len(frames) * with_source + [1] * len(frames) + positive
 
 
 def _average(moved: list[Tensor], windows: list[list[int]], like: Tensor) -> Tensor:
-    """Frames of several windows become their mean."""
+    """Average the frames that belong to several windows."""
     total, count = torch.zeros_like(like, dtype=torch.float32), torch.zeros(len(like), 1, 1, 1, device=like.device)
     for part, frames in zip(moved, windows):
         total[frames] += part.float()

@@ -1,7 +1,7 @@
-"""The scene for Blender: a script that rebuilds camera, objects and background, with the files it imports.
+"""Exports the scene for Blender: a script that rebuilds camera, objects and background, with the files it imports.
 
-Blender's importers turn a file's y up into z up; the script undoes that by parenting what was imported to an empty, which
-carries the object's way frame by frame.
+Blender's importers rotate y up to z up; the script undoes that by parenting the imported objects to an empty, which is
+animated frame by frame.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ CAMERA_SCRIPT = "blender"
 """Name of the format whose script keys the camera."""
 UPSTREAM_JSON = "i2v3d"
 _Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
-"""Blender's world from ours, as in `camera.conventions`."""
+"""Blender's world axes from ours, as in `camera.conventions`."""
 _IMPORTED = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
 """The rotation that Blender's importers apply to a file with y up."""
 MOST_COLUMNS = 640
-"""Of the background's grid."""
+"""Maximum number of columns of the background's grid."""
 
 _OBJECTS = '''
 
@@ -49,7 +49,7 @@ UNLIT = {unlit}
 
 
 def imported(name):
-    """New objects that the file brought."""
+    """Import a file and return its new objects."""
     before, path = set(bpy.data.objects), os.path.join(HERE, name)
     kind = name.lower().rsplit(".", 1)[-1]
     if kind == "glb":
@@ -62,7 +62,7 @@ def imported(name):
 
 
 def play(item, animation, speed, seconds):
-    """Lets the named animation run from frame 1, over and over; the others rest."""
+    """Play the named animation from frame 1 in a loop; mutes the others."""
     data = item.animation_data
     if data is None:
         return
@@ -77,7 +77,7 @@ def play(item, animation, speed, seconds):
 
 
 def unlit(material):
-    """The material's colour straight to the surface."""
+    """Make the material emit its own colour."""
     if not material.use_nodes:
         return
     tree = material.node_tree
@@ -123,8 +123,8 @@ if UNLIT:
 def pack(scene: StagedScene, path: CameraPath, settings: I2V3DSettings) -> bytes:
     """A zip with ``reshoot_scene.py``, the files that it imports, and the camera as the authors' ``save_camera_infos.json``.
 
-    The JSON is left out, and a text says so, where the lens changes on the way. Raises `InputError` for lenses that
-    Blender does not have.
+    The JSON is left out if the lens changes along the path, which a text file explains. Raises `InputError` for lenses that
+    Blender does not support.
     """
     _, camera = formats.write(CAMERA_SCRIPT, path)
     script = camera.decode().replace("Camera path", "Scene and camera path", 1)
@@ -170,9 +170,9 @@ def _y_down_from_up() -> NDArray[np.float64]:
 
 
 def background_glb(view: View, cut: NDArray[np.bool_]) -> bytes:
-    """The picture's depth mesh with the picture on it, in our world with y and z turned so that y points up.
+    """The picture's depth mesh with the picture as texture, in our world with y and z flipped so that y points up.
 
-    Torn where depth jumps; the sky, and what was ``cut`` (H,W) out, stay away.
+    The mesh is split at depth edges; the sky and the ``cut`` (H,W) pixels are left out.
     """
     import trimesh
     from PIL import Image

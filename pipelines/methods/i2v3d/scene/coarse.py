@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from camera.render.triangles import MeshFrame
 
 MOST_THREADS = 4
-"""That draw objects side by side; each holds two frames."""
+"""Maximum number of threads that draw objects in parallel; each holds two frames in memory."""
 FARTHEST_PERCENTILE = 98.0
-"""Of all depths of a path: what lies farther is as black as nothing at all."""
+"""Percentile of all depths of a path; farther points are as black as empty pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class CoarseRenders:
-    """``colour`` (F,H,W,3) uint8, black where empty; ``depth`` (F,H,W) uint8, near is bright, the same scale throughout;
+    """``colour`` (F,H,W,3) uint8, black where empty; ``depth`` (F,H,W) uint8, near is bright, one scale for all frames;
     ``foreground`` and ``visible`` (F,H,W) bool. ``normal`` (F,H,W,3) uint8: x right, y up, z towards the camera, -1..1 as
-    0..255, black where empty; None where it was not asked for. ``drawn``: what drew the objects, in one sentence."""
+    0..255, black where empty; None unless requested. ``drawn``: the renderer of the objects, in one sentence."""
 
     colour: Frames
     depth: NDArray[np.uint8]
@@ -50,7 +50,7 @@ class CoarseRenders:
 
     @property
     def depth_pictures(self) -> NDArray[np.float32]:
-        """(F,H,W) in 0..1, each picture stretched to the full range, as both networks were given it."""
+        """(F,H,W) in 0..1, each picture scaled to the full range: the depth input of both networks."""
         low = self.depth.min(axis=(1, 2), keepdims=True).astype(np.float32)
         high = self.depth.max(axis=(1, 2), keepdims=True).astype(np.float32)
         return (np.rint(255 * (self.depth - low) / np.maximum(high - low, 1)) / 255).astype(np.float32)
@@ -58,9 +58,9 @@ class CoarseRenders:
 
 @dataclass(frozen=True, eq=False)
 class CoarseFrame:
-    """One camera's view: ``colour`` (H,W,3) uint8; ``depth`` (H,W) float32 along z, ``far`` in the sky and where nothing is;
-    ``foreground``, ``visible`` (H,W) bool; ``normal`` (H,W,3) float32 in the camera's axes, zeros where it is not known.
-    ``drawn``: what drew the objects, in one sentence."""
+    """The view of one camera: ``colour`` (H,W,3) uint8; ``depth`` (H,W) float32 along z, ``far`` in the sky and in empty pixels;
+    ``foreground``, ``visible`` (H,W) bool; ``normal`` (H,W,3) float32 in the camera's axes, zeros where unknown.
+    ``drawn``: the renderer of the objects, in one sentence."""
 
     colour: NDArray[np.uint8]
     depth: NDArray[np.float32]
@@ -112,8 +112,8 @@ _NONE = np.zeros((0, 0, 3), np.float32)
 def render_frames(
     scene: Scene, path: CameraPath, settings: I2V3DSettings, *, frames: range | None = None, normals: bool = False
 ) -> Iterator[CoarseFrame]:
-    """Background and objects together; ``frames``: only these of the path. The background's normals cost time, so they are
-    there only with ``normals``."""
+    """Render background and objects; ``frames``: only these frames of the path. The background's normals cost time, so they
+    are computed only with ``normals``."""
     chosen = frames if frames is not None else range(len(path))
     part = replace(path, world_from_camera=path.world_from_camera[chosen], intrinsics=path.intrinsics[chosen])
     objects = scene.objects if isinstance(scene, StagedScene) else ()
@@ -139,7 +139,7 @@ def render_frames(
 
 
 def _merge_nearest(shown: MeshFrame, behind: CoarseFrame, foreground: bool, drawn: str) -> CoarseFrame:
-    """``behind`` with what is ``shown`` where that is nearer."""
+    """Draw the objects (``shown``) over ``behind`` wherever they are nearer."""
     front = (shown.surface >= 0) & (shown.depth < behind.depth)
     return CoarseFrame(
         np.where(front[..., None], shown.colour, behind.colour),
@@ -158,7 +158,7 @@ def lighting(settings: I2V3DSettings) -> Lighting:
 
 
 def _backgrounds(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> Iterator[CoarseFrame]:
-    """The picture's own surface. Its foreground, and what was cut out, are drawn as a second picture on it."""
+    """Render the picture's own surface. Its foreground and the cut-out pixels are drawn into a second picture on the same mesh."""
     empty = np.zeros((path.height, path.width, 3), np.float32)
     if settings.background == NO_PICTURE:
         nothing = np.zeros((path.height, path.width), bool)
@@ -181,15 +181,15 @@ def _backgrounds(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> Ite
 
 
 def background_view(view: View, settings: I2V3DSettings) -> tuple[View, NDArray[np.bool_]]:
-    """The picture as background, and (H,W) bool where its foreground was cut out and what is behind only continued.
+    """The picture as background, and (H,W) bool: pixels whose foreground was cut out and replaced by smooth extrapolation.
 
-    What was cut out counts as not visible, so that the networks invent it over the continued depth.
+    Cut-out pixels count as not visible, so that the networks invent them over the extrapolated depth.
     """
     if settings.background != CUT_OUT:
         return view, np.zeros_like(view.known)
     cut = _dilate(foreground_mask(view, settings), max(view.width // 200, 1))
     if not (view.known & ~cut).any():
-        raise InputError("Nothing is left when the foreground is cut out; lower the foreground reach.")
+        raise InputError("Nothing is left after the foreground is cut out; lower the foreground reach.")
     seen = np.dstack([view.colour.astype(np.float32), 1 / view.depth])
     behind = _extrapolate(seen, cut)
     depth = 1 / np.maximum(behind[..., 3], np.float32(1 / view.far))
@@ -197,7 +197,7 @@ def background_view(view: View, settings: I2V3DSettings) -> tuple[View, NDArray[
 
 
 def _extrapolate(values: NDArray, unknown: NDArray[np.bool_]) -> NDArray:
-    """``values`` (H,W,C) with the ``unknown`` (H,W) as the smooth continuation of the rest, from pictures of half the size."""
+    """``values`` (H,W,C) with the ``unknown`` (H,W) pixels filled by smooth extrapolation, from a pyramid of half sizes."""
     import cv2
 
     height, width = unknown.shape
@@ -213,14 +213,14 @@ def _extrapolate(values: NDArray, unknown: NDArray[np.bool_]) -> NDArray:
 
 
 def _dilate(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
-    """With a margin, since the outlines of depth and colour differ by a few pixels."""
+    """Add a margin, since the outlines of depth and colour differ by a few pixels."""
     import cv2
 
     return cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1, 2 * by + 1), np.uint8)) > 0
 
 
 def _normals_of(frame: CoarseFrame, lens: NDArray) -> NDArray[np.float32]:
-    """(H,W,3): of the surface through neighbouring pixels, towards the camera; zeros in the sky and in holes."""
+    """(H,W,3): normals of the surface through neighbouring pixels, towards the camera; zeros in the sky and in holes."""
     height, width = frame.depth.shape
     grid = np.stack([*np.meshgrid(np.arange(width), np.arange(height)), np.ones((height, width))], axis=-1)
     points = (grid @ np.linalg.inv(lens).T * frame.depth[..., None]).astype(np.float32)
@@ -239,7 +239,7 @@ def normal_picture(frame: CoarseFrame) -> NDArray[np.uint8]:
 
 
 def _brightness(distance: NDArray[np.float32], far: float) -> NDArray[np.uint8]:
-    """(F,H,W): 255 at the camera, falling evenly to 0 at the farthest depth of the path."""
+    """(F,H,W): 255 at the camera, decreasing linearly to 0 at the farthest depth of the path."""
     known = distance[distance < far]
     farthest = np.percentile(known, FARTHEST_PERCENTILE) if known.size else 1.0
     return np.rint(255 * np.clip(1 - distance / max(float(farthest), 1e-6), 0, 1)).astype(np.uint8)

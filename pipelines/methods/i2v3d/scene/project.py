@@ -1,7 +1,7 @@
 """A project: picture, depth, objects with their files and motions, camera, settings, keyframes and LoRA in one zip.
 
-``project.json`` holds camera and settings, ``picture.png`` and ``depth.npy`` are the scene, ``objects.json`` and ``models/``
-the objects, ``files/`` what settings name: the LoRA, own keyframes; ``painted.zip`` the keyframes as they stand.
+``project.json`` contains camera and settings, ``picture.png`` and ``depth.npy`` the scene, ``objects.json`` and ``models/``
+the objects, ``files/`` the files named by settings (LoRA, the user's own keyframes), ``painted.zip`` the current keyframes.
 Nothing in it is run or unpickled; sizes are checked before anything is unpacked.
 """
 
@@ -36,23 +36,23 @@ from pipelines.settings import Settings
 __all__ = ["VIDEO", "Project", "new_project", "pack", "read_project", "save_project"]
 FORMAT, TAG = 1, "reshoot_project"
 LARGEST_PICTURE = 64_000_000
-"""Pixels."""
+"""Maximum number of pixels."""
 LARGEST_WORDS = 1 << 26
-"""Bytes of ``project.json``."""
+"""Maximum size of ``project.json``, in bytes."""
 LARGEST_FILE = 1 << 31
-"""Bytes of a LoRA, or of all keyframes."""
+"""Maximum size of a LoRA, or of all keyframes, in bytes."""
 MOST_KEYS = 1000
 _PAINTED = "painted.zip"
 _KINDS = {"lora_file": ".safetensors", "keyframes_file": ".zip"}
-"""Settings that name files of this computer, and what these are."""
+"""Settings that are file paths on this computer, and the file types."""
 
 
 @dataclass(frozen=True, eq=False)
 class Project:
-    """``settings`` name files of this computer, which the zip carries. ``moves``: the camera controls; ``controls``: how
-    else the path is described, as the page does; ``track``: the camera's keys; ``keys``: those of older files, paths of one
-    frame. ``subject``: how the subject was learned last; ``painted``: the keyframes as they stand. ``notes`` on what was left
-    out."""
+    """``settings``: paths in them are on this computer; the zip contains these files. ``moves``: the camera controls;
+    ``controls``: other descriptions of the path, as on the page; ``track``: the camera's keys; ``keys``: keys of older files,
+    paths of one frame. ``subject``: settings of the last subject training; ``painted``: the current keyframes. ``notes``: what
+    was left out."""
 
     scene: StagedScene
     path: CameraPath | None = None
@@ -72,34 +72,36 @@ def new_project() -> Project:
 
 
 def save_project(file: str | Path, project: Project) -> Path:
-    """Write the zip with the files that its settings name; it gets its name only when complete. Raises `InputError`."""
+    """Write the zip with the files that its settings name; it gets its final name only when complete. Raises `InputError`."""
     with complete(file) as whole, whole.open("wb") as stream:
         _write(stream, project, carried=_find_files(project.settings))
     return Path(file)
 
 
 def pack(project: Project) -> bytes:
-    """The zip as bytes, without the files that its settings name."""
+    """The zip as bytes, without the files named by its settings."""
     stream = io.BytesIO()
     _write(stream, project, carried={})
     return stream.getvalue()
 
 
 def with_kept(settings: I2V3DSettings, kept: Mapping[str, bytes], folder: Path) -> I2V3DSettings:
-    """Settings of a video between the keyframes that a project of all tabs keeps, which are put into ``folder``; the same settings
-    where it keeps none, or where no video is asked for."""
+    """Settings of a video between the keyframes that a shared project contains, which are written to ``folder``; unchanged
+    settings if the project contains none, or if no video is requested."""
     if settings.make != VIDEO or PAINTED not in kept:
         return settings
     return read_kept(kept[PAINTED]).settings(settings, folder / "painted.zip")
 
 
 def _find_files(settings: I2V3DSettings) -> dict[str, Path]:
-    """By setting, the files that there are."""
+    """Existing files by setting."""
     found = {name: Path(getattr(settings, name)) for name in _KINDS if getattr(settings, name)}
     for name, file in found.items():
         label = settings.controls()[name].label
         if not file.is_file():
-            raise InputError(f"{label}: there is no file {file.name} any more; choose it again, or empty that field.")
+            raise InputError(
+                f"{label}: the file {file.name} does not exist any more; choose it again, or empty that field."
+            )
         if file.stat().st_size > LARGEST_FILE:
             raise InputError(f"{label}: {file.name} is larger than {LARGEST_FILE >> 30} GB; empty that field to save.")
     return found
@@ -143,14 +145,14 @@ def _place(name: str) -> str:
 
 
 def read_project(file: str | Path | io.BytesIO, name: str = "", *, folder: Path | None = None) -> Project:
-    """Read what `save_project` or `pack` wrote. ``folder``: where its files are put; without one they are left out, with a
-    note. Raises `InputError` for anything else."""
+    """Read a file of `save_project` or `pack`. ``folder``: where its files are written; without a folder they are left out,
+    with a note. Raises `InputError` for anything else."""
     name = name or (Path(file).name if isinstance(file, (str, Path)) else "The project")
-    with reading(f"{name} is not a whole project of Reshoot; give the zip that was saved here."):
+    with reading(f"{name} is not a complete project of Reshoot; use a zip that was saved here."):
         with zipfile.ZipFile(file) as archive:
             about = json.loads(read_part(archive, "project.json", LARGEST_WORDS))
             if not isinstance(about, dict) or about.get(TAG, FORMAT + 1) > FORMAT:
-                raise InputError(f"{name} was saved by a newer Reshoot, or is no project; update to open it.")
+                raise InputError(f"{name} was saved by a newer Reshoot, or is not a project; update to open it.")
             scene = _scene(archive, about["scene"])
             objects = read_objects(archive)
             project = _parse_description(about)
@@ -170,13 +172,13 @@ def read_project(file: str | Path | io.BytesIO, name: str = "", *, folder: Path 
         for known in lacking:
             label = I2V3DSettings.controls()[known].label
             project = replace(
-                project, notes=(*project.notes, f"{label}: this project does not carry the file; choose it again.")
+                project, notes=(*project.notes, f"{label}: this project does not contain the file; choose it again.")
             )
         return replace(project, scene=scene)
 
 
 def _parse_description(about: dict[str, Any]) -> Project:
-    """All that ``project.json`` says but the scene, which is an empty stage here."""
+    """Parse ``project.json``; the scene is an empty stage here."""
     values, notes = _filter_values(I2V3DSettings, about["settings"])
     moves, more = _filter_values(I2V3DMoves, about["moves"])
     keys, subject, controls = about.get("keys", []), about.get("subject"), about.get("controls", {})
@@ -195,7 +197,7 @@ def _parse_description(about: dict[str, Any]) -> Project:
 
 
 def _extract_files(archive: zipfile.ZipFile, project: Project, stored: dict[str, str], folder: Path) -> Project:
-    """With the LoRA and the keyframes written to ``folder``, and the settings naming them there."""
+    """Write the LoRA and the keyframes to ``folder``, and set the settings to these paths."""
     for name, label in stored.items():
         target = folder / (PurePath(plain_name(label, name)).stem[:80] + _KINDS[name])
         if archive.getinfo(_place(name)).file_size > LARGEST_FILE:
@@ -222,7 +224,7 @@ def _scene(archive: zipfile.ZipFile, about: dict[str, Any]) -> Scene:
 
 
 def _filter_values(kind: type[Settings], values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Those that are still known and allowed, and a sentence for each other one."""
+    """The known and allowed values, and a sentence for each other value."""
     good: dict[str, Any] = {}
     notes = []
     for name, value in values.items():

@@ -1,4 +1,4 @@
-"""Chooses the renderer for a scene's objects: OpenGL if a trial found it clearly faster, else our own."""
+"""Chooses the renderer for a scene's objects: OpenGL if clearly faster in a trial, otherwise our own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 AUTO, OPENGL, PLAIN = RENDERERS = "auto", "opengl", "plain"
 
 ENOUGH_PIXELS = 4_000_000
-"""Pixels of all frames together below which the plain renderer finishes before OpenGL has started."""
+"""Total pixels of all frames below which the plain renderer finishes before OpenGL has started."""
 CLEARLY_FASTER = 1.5
 TRIAL_SIZE, TRIAL_ROWS, TRIAL_ROUNDS = (512, 288), 100, 3
 
@@ -42,8 +42,8 @@ class Trial:
 class Drawing:
     """Draws objects on any thread; use it as a context around all frames of one path. ``words``: the renderer used, in one sentence.
 
-    Raises `InputError` for "opengl" where there is none. What "auto" begins with OpenGL and OpenGL fails to draw, the
-    plain renderer draws, and the words say so.
+    Raises `InputError` for "opengl" if it is not available. With "auto", the plain renderer draws what OpenGL fails to draw,
+    and ``words`` says so.
     """
 
     def __init__(self, renderer: str, path: CameraPath) -> None:
@@ -71,7 +71,7 @@ class Drawing:
             return draw(surfaces, path, frame, light=light)
 
     def _give_up(self, words: str) -> None:
-        """Once, whichever thread comes first."""
+        """Switch to the plain renderer once, whichever thread fails first."""
         with self._lock:
             if self._canvas is not None:
                 self.words = words
@@ -98,7 +98,7 @@ def choose_renderer(renderer: str, pixels: int) -> tuple[str, str]:
     if renderer == PLAIN or pixels < ENOUGH_PIXELS:
         return PLAIN, f"{plainly}."
     if refusal():
-        return PLAIN, f"{plainly}; there is no OpenGL to use here."
+        return PLAIN, f"{plainly}; OpenGL is not available here."
     tried = run_trial()
     if not tried.opengl_wins:
         return PLAIN, f"{plainly}: {tried.plain_ms:.0f} ms in a trial, OpenGL ({_card()}) {tried.opengl_ms:.0f}."
@@ -106,7 +106,7 @@ def choose_renderer(renderer: str, pixels: int) -> tuple[str, str]:
 
 
 def refusal() -> str:
-    """Why OpenGL cannot be used here, in one sentence; empty where it can."""
+    """Why OpenGL cannot be used here, in one sentence; empty if it can."""
     from pipelines.environment import on_zerogpu
 
     if on_zerogpu():  # a driver's locks do not survive the fork
@@ -154,7 +154,7 @@ def _milliseconds(work: Callable[[], object]) -> float:
 
 
 def make_ball(rows: int) -> Surface:
-    """``2 rows * rows`` textured triangles, of radius 1, 2.6 before the first camera."""
+    """``2 rows * rows`` textured triangles: a ball of radius 1, 2.6 in front of the first camera."""
     v, u = np.mgrid[0 : rows + 1, 0 : rows + 1] / rows
     across, down = 2 * np.pi * u, np.pi * v
     points = np.stack([np.sin(across) * np.sin(down), -np.cos(down), 2.6 + np.cos(across) * np.sin(down)], axis=-1)

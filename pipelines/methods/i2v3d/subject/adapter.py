@@ -1,4 +1,4 @@
-"""The matrices that phase 1 trains on SDXL's UNet and text encoders, and the files they are written to."""
+"""The matrices that phase 1 trains in SDXL's UNet and text encoders, and the files that contain them."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from pipelines.methods.i2v3d.subject.lora import KOHYA, UNET, Parts, name_in_fil
 ADAPTER = "subject_in_training"
 TARGETS = ("to_k", "to_q", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2")
 TEXT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")
-"""Those of diffusers' DreamBooth training of SDXL, which upstream's is derived from."""
+"""Trained layers of diffusers' DreamBooth training of SDXL, which upstream's is derived from."""
 
 
 def add_subject_adapter(unet: UNet2DConditionModel, *, rank: int, seed: int, dora: bool = False) -> list[nn.Parameter]:
-    """Add the matrices that are trained, in float32: A normal with deviation 1/rank, B zeros."""
+    """Add the trainable matrices, in float32: A normal with standard deviation 1/rank, B zeros."""
     return _add_adapter(unet, TARGETS, rank=rank, seed=seed, dora=dora)
 
 
 def add_text_adapters(
     encoders: Sequence[nn.Module], *, rank: int, seed: int, dora: bool = False
 ) -> list[list[nn.Parameter]]:
-    """The same for text encoders, each with random numbers of its own."""
+    """Like `add_subject_adapter` for text encoders, each with its own random numbers."""
     return [
         _add_adapter(encoder, TEXT_TARGETS, rank=rank, seed=seed + number, dora=dora)
         for number, encoder in enumerate(encoders, 1)
@@ -51,8 +51,8 @@ def _add_adapter(network: nn.Module, targets: Sequence[str], *, rank: int, seed:
 
 
 def subject_state(parts: Parts) -> dict[str, Tensor]:
-    """The trained matrices under the names of upstream's file: attention in the old style, feed-forward in peft's, and the
-    text encoders' as diffusers writes them."""
+    """The trained matrices under the names of upstream's file: attention in the old diffusers style, feed-forward in peft's, and
+    the text encoders' as diffusers writes them."""
     state = {}
     for part, network in parts.items():
         for name, value in network.named_parameters():
@@ -62,7 +62,7 @@ def subject_state(parts: Parts) -> dict[str, Tensor]:
 
 
 def key_in_file(part: str, name: str) -> str:
-    """What the matrix ``name`` of a network is called there."""
+    """Name of the matrix ``name`` of a network in upstream's file."""
     name, old = name.replace(f".{ADAPTER}", ""), "lora" if part == UNET else "lora_linear_layer"
     if ".ff." not in name:
         name = name.replace(".lora_A.", f".{old}.down.").replace(".lora_B.", f".{old}.up.")
@@ -70,7 +70,7 @@ def key_in_file(part: str, name: str) -> str:
 
 
 def kohya_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same in the layout of Kohya's scripts: one name per module, with the rank as alpha, so that the scale is 1."""
+    """The same matrices in the layout of Kohya's scripts: one name per module, with the rank as alpha, so that the scale is 1."""
     made: dict[str, Tensor] = {}
     for key, value in state.items():
         plain = key.replace(".lora_linear_layer.", ".lora.")
@@ -94,7 +94,7 @@ def save_subject(file: Path, state: dict[str, Tensor]) -> None:
 
 
 def set_checkpointing(network: Any, *, on: bool) -> None:
-    """Gradient checkpointing of a network of diffusers or transformers; it needs no gradient of the inputs."""
+    """Switch gradient checkpointing of a network of diffusers or transformers on or off; needs no gradient of the inputs."""
     if isinstance(network, UNet2DConditionModel):
         network.enable_gradient_checkpointing() if on else network.disable_gradient_checkpointing()
     else:

@@ -21,11 +21,11 @@ from pipelines.methods.i2v3d.method import NO_PICTURE, I2V3DSettings
 from pipelines.methods.i2v3d.scene.coarse import CoarseRenders, render_path
 
 VIEWS: tuple[tuple[float, float], ...] = ((-30, 0), (-15, 10), (-10, -8), (10, -8), (15, 10), (30, 0))
-"""Degrees around and over the subject. A scene from one picture shows no back, so these stay in front of it."""
+"""Degrees around and over the subject. A scene from one picture has no back, so all views are from the front."""
 ALL_ROUND: tuple[tuple[float, float], ...] = ((-30, 10), (30, 10), (90, -5), (150, 10), (-150, 10), (-90, -5))
-"""The same around objects, which have a back."""
+"""The same for objects, which have a back."""
 ROOM_AROUND = 1.5
-"""Distance of those cameras in what just fills the picture."""
+"""Camera distance for `ALL_ROUND`, as a multiple of the distance at which the objects just fill the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +43,9 @@ class Views:
 
 
 def render_views(scene: Scene, settings: I2V3DSettings, size: int) -> Views:
-    """Six views of the scene's foreground, ``size`` pixels square; of its objects alone where it has any.
+    """Six views of the scene's foreground, ``size`` pixels square; of its objects alone if it has any.
 
-    Raises `InputError` where there is no foreground.
+    Raises `InputError` if there is no foreground.
     """
     if isinstance(scene, StagedScene) and scene.objects:
         return _object_views(scene, settings, size)
@@ -61,7 +61,7 @@ def render_views(scene: Scene, settings: I2V3DSettings, size: int) -> Views:
 
 
 def _object_views(scene: StagedScene, settings: I2V3DSettings, size: int) -> Views:
-    """All round the objects as they stand in the first frame, without the picture behind them."""
+    """Views around the objects as in the first frame, without the picture behind them."""
     points = np.concatenate([part.vertices for part in scene.surfaces(0, 1, 24.0)]).astype(np.float64)
     low, high = points.min(axis=0), points.max(axis=0)
     lens = pinhole(size, size, 45.0)
@@ -80,7 +80,7 @@ def _object_views(scene: StagedScene, settings: I2V3DSettings, size: int) -> Vie
 
 
 def resize_shorter_side(picture: NDArray[np.uint8], resolution: int) -> Image.Image:
-    """Its shorter side becomes ``resolution``, bilinear with antialiasing."""
+    """Resize so that the shorter side is ``resolution``, bilinear with antialiasing."""
     height, width = picture.shape[:2]
     if width <= height:
         size = (resolution, int(resolution * height / width))
@@ -103,7 +103,7 @@ def view(picture: NDArray[np.uint8], resolution: int) -> Tensor:
 
 
 def view_mask(mask: NDArray[np.uint8], resolution: int) -> Tensor:
-    """(1,R/8,R/8) bool: where the nearest pixel of the resized mask is not black."""
+    """(1,R/8,R/8) bool: True where the nearest pixel of the resized mask is not black."""
     values = torch.from_numpy(np.array(resize_shorter_side(mask, resolution)))[None, None].float() / 255
     return functional.interpolate(values, (resolution // 8, resolution // 8))[0] > 0
 

@@ -1,4 +1,4 @@
-"""A subject's LoRA on SDXL's UNet and, if it was trained on them too, the text encoders: attached for a run, detached afterwards."""
+"""A subject's LoRA on SDXL's UNet and, if trained on them too, the text encoders: attached for a run, detached afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipelines.weights.lora_strength import Strength, layer_alphas, read_strengt
 ADAPTER = "subject"
 UNET = "unet"
 KOHYA = {UNET: "lora_unet_", "text_encoder": "lora_te1_", "text_encoder_2": "lora_te2_"}
-"""By the part of SDXL, as diffusers' files name it, what its names begin with in Kohya's."""
+"""Prefix in Kohya's files for each part of SDXL, by its name in diffusers' files."""
 _KOHYA_SIDES = {
     "lora_down.weight": "lora_A.weight", "lora_up.weight": "lora_B.weight", "dora_scale": "lora_magnitude_vector.weight",
 }  # fmt: skip
@@ -31,13 +31,13 @@ _TRANSFORMER = re.compile(r"(down|mid|up)_blocks?\.?(\d*)\.attentions\.(\d+)\.(.
 Parts = Mapping[str, nn.Module]
 """SDXL's networks under the names of `KOHYA`."""
 States = dict[str, dict[str, Tensor]]
-"""By part, tensors by their names in that network."""
+"""Tensors by part and by their name in its network."""
 
 
 def attach_lora(parts: Parts, file: str, strength: float) -> tuple[str, ...]:
     """Attach the LoRA of ``file`` with ``strength`` to ``parts``, replacing any other; an empty name only detaches.
 
-    Returns what the file left unsaid and what of it was not used, one sentence each.
+    Returns notes on what the file does not say and which contents were not used, one sentence each.
     """
     detach_lora(parts)
     if not file:
@@ -57,7 +57,7 @@ def detach_lora(parts: Parts) -> None:
 
 
 def _add_matrices(network: nn.Module, state: dict[str, Tensor]) -> None:
-    """Add the matrices in the type that ``network`` computes in; its own weights may be stored in another."""
+    """Add the matrices in the compute dtype of ``network``; its own weights may be stored in another dtype."""
     ranks = {key.rpartition(".lora_")[0]: len(value) for key, value in state.items() if ".lora_A." in key}
     usual = Counter(ranks.values()).most_common(1)[0][0]
     others = {module: rank for module, rank in ranks.items() if rank != usual}
@@ -73,11 +73,11 @@ def _add_matrices(network: nn.Module, state: dict[str, Tensor]) -> None:
 
 
 def read_subject(file: str | Path, parts: Parts, account: Account | None = None) -> States:
-    """Of each part that the file is about, pairs ``MODULE.lora_A.weight``, ``MODULE.lora_B.weight``, and DoRA's magnitudes.
+    """Read, for each part in the file, pairs ``MODULE.lora_A.weight``, ``MODULE.lora_B.weight``, and DoRA's magnitudes.
 
-    The file has diffusers', peft's or Kohya's keys; how strongly a layer acts (`pipelines.weights.lora_strength`) is in its
-    second matrix afterwards, and without an alpha that is once, as diffusers has it. Raises `InputError` unless every tensor
-    belongs to a layer of ``parts`` and every pair is whole. Notes go to ``account``.
+    Accepts keys of diffusers, peft or Kohya. The strength of a layer (`pipelines.weights.lora_strength`) is multiplied into its
+    second matrix; without an alpha it is 1, as in diffusers. Raises `InputError` unless every tensor belongs to a layer of
+    ``parts`` and every pair is complete. Notes go to ``account``.
     """
     name, stored = Path(file).name, read_state(file)
     account = account or Account(name)
@@ -100,7 +100,7 @@ def read_subject(file: str | Path, parts: Parts, account: Account | None = None)
             raise InputError(f"{name} does not fit SDXL at {module}; it is incomplete or for another model.")
         states.setdefault(part, {})[f"{path}.lora_{side}.weight"] = value
     if not states:
-        raise InputError(f"{name} holds no LoRA; give the file that a training wrote.")
+        raise InputError(f"{name} contains no LoRA; use a file written by a training.")
     alphas = layer_alphas({key: value for key, (_, value) in plain.items()}, name)
     _scale(states, alphas, file, account)
     return states
@@ -114,7 +114,7 @@ def _module_and_side(key: str) -> tuple[str, str]:
 
 
 def _scale(states: States, alphas: dict[str, float], file: str | Path, account: Account) -> None:
-    """Multiplies every second matrix by what its layer's alpha and rank say."""
+    """Multiply every second matrix by the scale from its layer's alpha and rank."""
     silent = False
     for part, state in states.items():
         said = read_strength(file, part, account)
@@ -127,7 +127,9 @@ def _scale(states: States, alphas: dict[str, float], file: str | Path, account: 
             if scale != 1:
                 state[key] = state[key] * scale
     if silent:
-        account.say(f"{account.name} says no alpha; its matrices are applied once at strength 1, as diffusers does.")
+        account.say(
+            f"{account.name} contains no alpha; its matrices are applied unscaled at strength 1, as diffusers does."
+        )
 
 
 def name_in_file(part: str, path: str) -> str:
@@ -136,7 +138,7 @@ def name_in_file(part: str, path: str) -> str:
 
 
 def _layers(parts: Parts) -> list[tuple[str, str, nn.Module]]:
-    """Part, name and layer of all that a LoRA can change."""
+    """Part, name and layer of all layers that a LoRA can change."""
     return [
         (part, path, module)
         for part, network in parts.items()
@@ -164,7 +166,7 @@ def _from_kohya(stored: dict[str, Tensor], layers: list[str], name: str) -> dict
 
 
 def _first_name(module: str) -> str:
-    """What Stability AI's own code calls a transformer's module of SDXL's UNet, as most of Kohya's files do."""
+    """The name of a transformer's module of SDXL's UNet in Stability AI's own code, which most of Kohya's files use."""
     found = _TRANSFORMER.match(module)
     if found is None:
         return module
@@ -176,7 +178,7 @@ def _first_name(module: str) -> str:
 
 
 def _rename(key: str) -> str:
-    """``PART.MODULE.lora_A.weight`` for a key of diffusers or peft; one without a part is the UNet's."""
+    """``PART.MODULE.lora_A.weight`` for a key of diffusers or peft; a key without a part belongs to the UNet."""
     part, _, rest = key.partition(".")
     part, rest = (part, rest) if part in KOHYA else (UNET, key)
     for old, new in _SIDES.items():

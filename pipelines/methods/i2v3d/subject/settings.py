@@ -9,7 +9,7 @@ from pipelines.settings import Settings, setting
 
 @dataclass(frozen=True, kw_only=True)
 class SubjectSettings(Settings):
-    """Defaults are upstream's."""
+    """Settings of a subject training; the defaults are upstream's."""
 
     prompt: str = setting("", "Prompt", lines=2, help="With a rare word for the subject: A sks car flying in the sky.")
     steps: int = setting(500, "Steps", minimum=1, maximum=20_000, step=1)
@@ -20,7 +20,7 @@ class SubjectSettings(Settings):
         1.0, "Weight of the views", minimum=0, maximum=10, step=0.1, help="Training uses only their masked part."
     )
     train_text_encoder: bool = setting(
-        False, "Train the text encoders too", help="Binds the rare word more closely; slower, and needs 2 GB more.",
+        False, "Train the text encoders too", help="Binds the rare word more strongly; slower, and needs 2 GB more.",
         advanced=True,
     )  # fmt: skip
     text_encoder_rate: float = setting(
@@ -29,7 +29,13 @@ class SubjectSettings(Settings):
     mirror: bool = setting(True, "Mirror the picture at random")
     centre_crop: bool = setting(False, "Crop in the middle", advanced=True)
     snr_gamma: float = setting(
-        0.0, "SNR gamma", minimum=0, maximum=20, step=0.5, help="5 is usual; 0 weights all noise alike.", advanced=True
+        0.0,
+        "SNR gamma",
+        minimum=0,
+        maximum=20,
+        step=0.5,
+        help="5 is usual; 0 weights all noise levels equally.",
+        advanced=True,
     )
     dora: bool = setting(False, "Weight-decomposed (DoRA)", advanced=True)
     seed: int = setting(0, "Seed", minimum=0, maximum=2**31 - 1, step=1)
@@ -43,7 +49,7 @@ class SubjectSettings(Settings):
         False, "8-bit Adam", help="Less memory; needs an NVIDIA GPU and the package bitsandbytes.", advanced=True
     )
     kohya: bool = setting(
-        False, "Also in Kohya's layout", help="A second file, for programs that read that one.", advanced=True
+        False, "Also in Kohya's layout", help="A second file, for programs that read this layout.", advanced=True
     )
 
     @property
@@ -53,9 +59,9 @@ class SubjectSettings(Settings):
 
 
 _GIGABYTES = 16.0
-"""Weights of SDXL in half precision, a LoRA in float32 with its optimiser, and what one step of two pictures holds."""
+"""Weights of SDXL in half precision, a LoRA in float32 with its optimiser, and the activations of one step of two pictures."""
 _TEXT_GIGABYTES, _TEXT_GIGABYTES_PER_RANK = 1.9, 0.0064
-"""The text encoders in half precision with what they hold for the gradients of one prompt; per rank, their 400,000 values
+"""The text encoders in half precision with the activations of one prompt; per rank, their 400,000 values
 in float32 with gradient and optimiser."""
 RESUMABLE = ("steps", "save_every", "sample_every", "checkpointing", "kohya")
-"""Settings that may differ when a training is continued."""
+"""Settings that may differ when a training is resumed."""

@@ -1,4 +1,4 @@
-"""Phase 1: SDXL learns a subject, as a LoRA, from its picture and from masked views of its 3D."""
+"""Phase 1: trains SDXL on a subject, as a LoRA, from its picture and from masked views of its 3D."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ STATE = "training.pt"
 SAMPLE_STEPS, TINY_SAMPLE_STEPS, SAMPLE_GUIDANCE = 25, 2, 7.5
 BETAS, EPSILON, DECAY, CLIP = (0.9, 0.999), 1e-8, 1e-4, 1.0
 TEXT_DECAY = 1e-3
-"""Of the text encoders' matrices, as diffusers' DreamBooth training has it."""
+"""Weight decay of the text encoders' matrices, as in diffusers' DreamBooth training."""
 _NO_EIGHT_BIT = "8-bit Adam needs an NVIDIA GPU and the package bitsandbytes; install it, or switch that off."
 
 
@@ -63,7 +63,7 @@ class Batch:
 
 
 def predict(unet: nn.Module, batch: Batch) -> Tensor:
-    """(2,4,h,w): the noise that the network sees."""
+    """(2,4,h,w): the noise that the network predicts."""
     added = {"text_embeds": batch.text.pooled, "time_ids": batch.ids}
     return unet(
         batch.noisy, batch.times, encoder_hidden_states=batch.text.embeddings, added_cond_kwargs=added, return_dict=False
@@ -79,7 +79,7 @@ def losses(predicted: Tensor, batch: Batch, *, snr_gamma: float = 0.0) -> tuple[
 
 
 def snr_weights(times: Tensor, gamma: float) -> Tensor:
-    """Weights (B,) of the error of a noise prediction: less where there is little noise (Hang et al. 2023)."""
+    """Min-SNR weights (B,) of a noise prediction's error: lower at low noise levels (Hang et al. 2023)."""
     signal = Schedule(1).signal[times.cpu()]
     ratio = signal / (1 - signal)
     return ratio.clamp(max=gamma) / ratio
@@ -93,7 +93,7 @@ def optimiser_of(
     text_rate: float = 0.0,
     eight_bit: bool = False,
 ) -> torch.optim.Optimizer:
-    """AdamW, or the same with states of 8 bits; the text encoders' matrices ``of_text`` have a rate and decay of their own."""
+    """AdamW, or the same with 8-bit states; the text encoders' matrices ``of_text`` have their own rate and decay."""
     kind: Any = torch.optim.AdamW
     if eight_bit:
         if find_spec("bitsandbytes") is None or not torch.cuda.is_available():
@@ -107,18 +107,18 @@ def optimiser_of(
 def train(
     picture: NDArray[np.uint8], views: Views | None, settings: SubjectSettings, weights: Weights, folder: str | Path
 ) -> Iterator[Progress | TrainedWeights]:
-    """`TrainingStep` per step, now and then with a picture painted so far, then `TrainedWeights`. Closing it stops after a step.
+    """Yield a `TrainingStep` per step, at intervals with a sample, then `TrainedWeights`. Closing it stops after a step.
 
-    ``views`` may be None only with a view weight of 0. Starting again with the same ``folder`` continues where the last
-    save was. Raises `InputError`.
+    ``views`` may be None only with a view weight of 0. Starting again with the same ``folder`` resumes from the last
+    save. Raises `InputError`.
     """
     if not settings.prompt.strip():
         raise InputError("A training needs a prompt with a rare word for the subject, as in: a sks car.")
     if views is None and settings.view_weight:
-        raise InputError("A training with views needs them; give some, or set their weight to 0.")
+        raise InputError("This training needs views; add some, or set their weight to 0.")
     if settings.resolution > min(picture.shape[:2]) * 4:
         raise InputError(
-            f"The picture is {picture.shape[1]}x{picture.shape[0]}, too small to learn at {settings.resolution}; lower it."
+            f"The picture is {picture.shape[1]}x{picture.shape[0]}, too small for a resolution of {settings.resolution}; lower it."
         )
     if settings.eight_bit and (find_spec("bitsandbytes") is None or not torch.cuda.is_available()):
         raise InputError(_NO_EIGHT_BIT)
@@ -144,8 +144,8 @@ def train(
 
 
 class _Trainer:
-    """State of one training. Every step's random numbers follow from seed and step, so a continued training is the same
-    as one in a single piece."""
+    """State of one training. Every step's random numbers follow from seed and step, so a resumed training equals an
+    uninterrupted one."""
 
     def __init__(
         self, picture: NDArray[np.uint8], views: Views | None, settings: SubjectSettings, weights: Weights, folder: Path
@@ -171,7 +171,7 @@ class _Trainer:
             raise
 
     def _matrices(self) -> tuple[list[nn.Parameter], torch.optim.Optimizer]:
-        """All that is trained, new, on the device."""
+        """Create all trainable matrices on the device, and their optimiser."""
         settings = self.settings
         more: dict[str, Any] = {"rank": settings.rank, "seed": settings.seed, "dora": settings.dora}
         of_unet = add_subject_adapter(self.unet, **more)
@@ -220,7 +220,7 @@ class _Trainer:
         return Batch(noisy, noise, times, text, ids.to(self.device), mask[None].to(self.device))
 
     def _view(self, generator: Generator) -> tuple[Tensor, Tensor]:
-        """A view drawn at random and its mask; without views a grey one that counts for nothing."""
+        """A random view and its mask; without views a grey one whose loss has weight 0."""
         size = self.settings.resolution
         if self.views is None:
             return torch.zeros(3, size, size), torch.zeros(1, size // 8, size // 8, dtype=torch.bool)
@@ -229,7 +229,7 @@ class _Trainer:
 
     @torch.no_grad()
     def _latents(self, pixels: Tensor, generator: Generator) -> Tensor:
-        """(2,4,h,w) on the CPU, drawn from what the VAE answers."""
+        """(2,4,h,w) on the CPU, sampled from the VAE's distribution."""
         vae: Any = self.networks.vae
         answer = vae.encode(pixels.to(self.device, self.dtype)).latent_dist
         mean, deviation = answer.mean.float().cpu(), answer.std.float().cpu()
@@ -240,7 +240,7 @@ class _Trainer:
 
     @torch.no_grad()
     def _read_once(self) -> PromptEmbeddings:
-        """The prompt and the negative prompt; the encoders leave the device afterwards."""
+        """Encode the prompt and the negative prompt once; the encoders leave the device afterwards."""
         for encoder in self.encoders:
             encoder.to(self.device)
         text = self._read(self.settings.prompt, NEGATIVE_PROMPT)
@@ -249,7 +249,7 @@ class _Trainer:
         return text
 
     def _text(self, *prompts: str) -> PromptEmbeddings:
-        """The prompt, then the negative prompt where asked for, as the encoders read them by now."""
+        """Encode the prompt, and the negative prompt if requested, with the encoders in their current state."""
         if self.frozen is not None:
             return self.frozen
         with self._autocast():
@@ -261,7 +261,7 @@ class _Trainer:
 
     @torch.no_grad()
     def sample(self) -> NDArray[np.uint8]:
-        """(R,R,3): a sample from the prompt alone at this step, always from the same noise."""
+        """(R,R,3): a sample from the prompt alone at the current step, always from the same noise."""
         size, schedule = self.settings.resolution, Schedule(self.sample_steps)
         latents = torch.randn(1, 4, size // 8, size // 8, generator=_generator(self.settings.seed)).to(self.device)
         text = self._text(self.settings.prompt, NEGATIVE_PROMPT).of([1, 0])
@@ -281,7 +281,7 @@ class _Trainer:
         return (picture * 255).round().byte().permute(1, 2, 0).cpu().numpy()
 
     def save(self) -> None:
-        """The file, a copy under the step's number, and what is needed to continue."""
+        """Save the LoRA, a copy named after the step, and the state for resuming."""
         state = subject_state(self.parts)
         save_subject(self.folder / FILE, state)
         save_subject(self.folder / f"step-{self.step:05d}.safetensors", state)
@@ -300,8 +300,8 @@ class _Trainer:
         now, then = self.settings.values(), {**SubjectSettings.defaults(), **kept["settings"]}
         if changed := [name for name in now if name not in RESUMABLE and now[name] != then.get(name)]:
             raise InputError(
-                f"{self.folder.name} holds a training with {changed[0]} {then.get(changed[0])!r}, not {now[changed[0]]!r}; "
-                "continue it with the same settings or choose another folder."
+                f"{self.folder.name} contains a training with {changed[0]} {then.get(changed[0])!r}, not {now[changed[0]]!r}; "
+                "resume it with the same settings or choose another folder."
             )
         for matrix, stored in zip(self.matrices, kept["matrices"], strict=True):
             matrix.data.copy_(stored)
@@ -309,7 +309,7 @@ class _Trainer:
         self.step, self.loss = kept["step"], kept["loss"]
 
     def leave(self) -> None:
-        """Take the adapters out of the networks, which other runs share."""
+        """Remove the adapters from the networks, which other runs share."""
         for network in self.parts.values():
             set_checkpointing(network, on=False)
             network.eval()
@@ -317,6 +317,6 @@ class _Trainer:
 
 
 def _generator(*numbers: int) -> Generator:
-    """Random numbers that depend on these numbers and nothing else."""
+    """A generator seeded only by these numbers."""
     digest = hashlib.sha256(" ".join(map(str, numbers)).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))

@@ -13,7 +13,7 @@ from transformers import CLIPVisionModelWithProjection
 
 _MEAN = (0.48145466, 0.4578275, 0.40821073)
 _DEVIATION = (0.26862954, 0.26130258, 0.27577711)
-"""Of the pictures that CLIP was trained on."""
+"""Mean and standard deviation of the pictures that CLIP was trained on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +33,10 @@ def encode_picture(
     generator: Generator,
     normalise: bool = True,
 ) -> Picture:
-    """A picture (1,3,H,W) in 0..1 as the network sees it.
+    """Encode a picture (1,3,H,W) in 0..1 for the network.
 
-    ``noise_level``: of the noise on the picture's latents. ``normalise``: by CLIP's mean and deviation, which SVD was
-    trained with; the published code of I2V3D leaves it out.
+    ``noise_level``: standard deviation of the noise added before the VAE. ``normalise``: by CLIP's mean and standard deviation,
+    as SVD was trained; the published code of I2V3D does not.
     """
     noise = torch.randn(picture.shape, generator=generator).to(picture)
     latents = _moments(vae, picture * 2 - 1 + noise_level * noise).mode()
@@ -44,12 +44,12 @@ def encode_picture(
 
 
 def unconditional(picture: Picture) -> Picture:
-    """The unconditional row."""
+    """The unconditional row: zeros."""
     return Picture(torch.zeros_like(picture.embedding), torch.zeros_like(picture.latents))
 
 
 def added_ids(*, fps: int, motion_bucket: int, noise_level: float, like: Tensor) -> Tensor:
-    """(1,3): frame rate less one, motion, noise of the picture."""
+    """(1,3): frame rate minus one, motion bucket, noise level of the picture."""
     return torch.tensor([[fps - 1, motion_bucket, noise_level]], dtype=like.dtype, device=like.device)
 
 
@@ -60,7 +60,7 @@ def encode_video(vae: AutoencoderKLTemporalDecoder, frames: Tensor) -> Tensor:
 
 
 def decode_video(vae: AutoencoderKLTemporalDecoder, latents: Tensor, *, together: int) -> Tensor:
-    """(1,F,4,h,w) to (F,3,H,W) in 0..1 float32; ``together`` frames at once, which the decoder makes agree."""
+    """(1,F,4,h,w) to (F,3,H,W) in 0..1 float32; decodes ``together`` frames at once, which makes them consistent."""
     parts: list[Tensor] = []
     for part in latents[0].split(together):
         decoded: Any = vae.decode((part / _scale(vae)).to(vae.dtype), num_frames=len(part))

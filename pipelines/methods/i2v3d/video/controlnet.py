@@ -1,4 +1,4 @@
-"""ControlNet for Stable Video Diffusion: the encoder half of its UNet, steered by a depth video."""
+"""ControlNet for Stable Video Diffusion: the encoder half of its UNet, conditioned on a depth video."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pipelines.runtime.parallel.plans import FramePlan
 MULTIPLICITY = (4, 4, 4, 4, 3, 3, 3, 2, 2, 2, 1, 1)
 """How often each of the 12 residuals is added to its skip connection.
 
-The UNet that these weights were trained with adds, after each of its four blocks, to everything collected so far.
+The UNet with which these weights were trained adds, after each of its four blocks, to all skip connections collected so far.
 """
 
 
 class ControlNetSVDModel(UNetSpatioTemporalConditionModel):
-    """Same names and shapes as the UNet's encoder, plus an embedding of the depth video and 1x1 convolutions for the
+    """The UNet's encoder with the same names and shapes, plus an embedding of the depth video and 1x1 convolutions for the
     13 residuals."""
 
     parallel_plan = FramePlan({"sample": 1, "controlnet_cond": 1}, gather=False)
@@ -83,7 +83,7 @@ class ControlNetSVDModel(UNetSpatioTemporalConditionModel):
         controlnet_cond: Tensor,
         conditioning_scale: float = 1.0,
     ) -> tuple[list[Tensor], Tensor]:
-        """Residuals: one (B*F,C,h,w) per skip connection, and one for the middle.
+        """The residuals: one (B*F,C,h,w) per skip connection, and one for the middle block.
 
         ``sample`` (B,F,8,h,w): noisy latents, then picture latents. ``encoder_hidden_states`` (B,1,D).
         ``added_time_ids`` (B,3). ``controlnet_cond`` (B,F,3,8h,8w) in -1..1, near is 1.
@@ -105,7 +105,7 @@ class ControlNetSVDModel(UNetSpatioTemporalConditionModel):
         return down, self.controlnet_mid_block(hidden) * conditioning_scale
 
     def _time(self, timestep: Tensor, added_time_ids: Tensor, sample: Tensor) -> Tensor:
-        """(B,T): noise level, frame rate, motion and noise of the picture in one vector."""
+        """(B,T): embedding of noise level, frame rate, motion and noise of the picture."""
         batch = len(sample)
         steps = self.time_proj(timestep.to(sample.device).reshape(-1).expand(batch)).to(sample.dtype)
         ids = self.add_time_proj(added_time_ids.flatten()).reshape(batch, -1).to(sample.dtype)
@@ -125,7 +125,7 @@ def _has_attention(block: Any) -> bool:
 
 @contextmanager
 def add_residuals(unet: UNetSpatioTemporalConditionModel, down: Sequence[Tensor], middle: Tensor) -> Iterator[None]:
-    """Inside, ``unet`` adds the residuals to its skip connections (see `MULTIPLICITY`) and after its middle."""
+    """A context in which ``unet`` adds the residuals to its skip connections (see `MULTIPLICITY`) and after its middle block."""
     weighted = [count * residual for count, residual in zip(MULTIPLICITY, down, strict=True)]
 
     def to_skips(wanted: list[Tensor]) -> Any:

@@ -12,7 +12,7 @@ HIGHEST, LOWEST, RHO = 700.0, 0.002, 7.0
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """``sigmas`` (T+1,) float32 of a run of T steps, and the network's time input (T,) at each."""
+    """``sigmas`` (T+1,) float32 of a run of T steps, and the network's time input (T,) for each step."""
 
     sigmas: Tensor
     times: Tensor
@@ -25,9 +25,9 @@ def generation(steps: int) -> Levels:
 
 
 def inversion(steps: int) -> Levels:
-    """From nearly 0 up to `HIGHEST`: the generation's levels reversed, its 0 continued one ratio below the lowest.
+    """From nearly 0 up to `HIGHEST`: the generation's levels reversed, with its 0 replaced by a level one ratio below the lowest.
 
-    The step from each level is told the time of that level, beginning with that lowest one.
+    Each step's time input belongs to the level it starts from, beginning with that lowest one.
     """
     if steps < 2:
         raise ValueError(f"an inversion needs at least 2 steps, got {steps}")
@@ -38,12 +38,12 @@ def inversion(steps: int) -> Levels:
 
 
 def scale_input(latents: Tensor, sigma: Tensor) -> Tensor:
-    """Latents as the network takes them."""
+    """Latents scaled as the network's input."""
     return latents / (sigma**2 + 1).sqrt()
 
 
 def euler_step(latents: Tensor, velocity: Tensor, sigma: Tensor, following: Tensor) -> Tensor:
-    """An Euler step from level ``sigma`` to ``following``, in float32: an inversion adds up the rounding of all its steps."""
+    """An Euler step from level ``sigma`` to ``following``, in float32: an inversion accumulates the rounding of all its steps."""
     now = latents.float()
     clean = -velocity.float() * sigma / (sigma**2 + 1).sqrt() + now / (sigma**2 + 1)
     return now + (now - clean) / sigma * (following - sigma)

@@ -1,4 +1,4 @@
-"""Phase 3's guidance by the coarse renders: their features and attention maps replace those of the video in SVD's UNet."""
+"""Guidance of phase 3 in SVD's UNet: features and attention maps of the coarse renders replace those of the video."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ ATTENTION = tuple(
 
 @dataclass(frozen=True, eq=False)
 class VideoInjection:
-    """What is injected from the source rows into the others in one pass.
+    """Injection from the source rows into the others in one pass.
 
-    ``masks``: by number of tokens (h*w of a resolution) the places (F,tokens) bool where attention is injected; None is
+    ``masks``: by number of tokens (h*w of a resolution) the tokens (F,tokens) bool where attention is injected; None for
     everywhere.
     """
 
@@ -34,7 +34,7 @@ class VideoInjection:
 
 @contextmanager
 def inject(unet: UNetSpatioTemporalConditionModel, injection: VideoInjection) -> Iterator[None]:
-    """Inside, a batch of the rows source, unconditional, conditional gets the source's features; undone afterwards."""
+    """A context in which a batch of source, unconditional and conditional rows gets the source's features; undone afterwards."""
     attentions = {name: unet.get_submodule(name) for name in ATTENTION} if injection.attention else {}
     stock = {name: module.processor for name, module in attentions.items()}
     handle = unet.get_submodule(FEATURES).register_forward_hook(_from_source) if injection.features else None
@@ -50,13 +50,13 @@ def inject(unet: UNetSpatioTemporalConditionModel, injection: VideoInjection) ->
 
 
 def _from_source(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
-    """(3F,C,h,w): the first third for all."""
+    """(3F,C,h,w): the first third for all rows."""
     source = output[: len(output) // 3]
     return torch.cat([source, source, source])
 
 
 class _SourceAttention:
-    """Self-attention whose queries and keys come from the source row where the mask says so."""
+    """Self-attention whose queries and keys come from the source row where the mask is True."""
 
     def __init__(
         self, masks: Mapping[int, Tensor] | None, own_frames: Callable[[Tensor], Tensor] | None = None
@@ -79,7 +79,7 @@ class _SourceAttention:
         return attn.to_out[0](mixed)
 
     def _mask(self, hidden_states: Tensor) -> Tensor | None:
-        """(1,F,N,1) for the frames that are here: all, or this process's share where they are split between GPUs."""
+        """(1,F,N,1) for the frames in this process: all, or its share if they are split between GPUs."""
         if self.masks is None:
             return None
         mask = self.masks[hidden_states.shape[1]]
@@ -89,7 +89,7 @@ class _SourceAttention:
 
 
 def _replace_from_source(values: Tensor, mask: Tensor | None) -> Tensor:
-    """(3F,N,C): the second and third thirds become the first where ``mask`` (1,F,N,1) is True, or everywhere."""
+    """(3F,N,C): replaces the second and third thirds by the first where ``mask`` (1,F,N,1) is True, or everywhere."""
     rows = values.unflatten(0, (3, -1))
     source = rows[:1].expand_as(rows)
     return (source if mask is None else torch.where(mask, source, rows)).flatten(0, 1)

@@ -20,11 +20,11 @@ class VideoForm:
     """Options that reproduce bugs of the published code; all False fixes them."""
 
     forward_depth_backwards: bool = False
-    """The reversed renders are inverted with the depth of the forward order."""
+    """The reversed renders are inverted with depth in forward order."""
     forward_masks_backwards: bool = False
-    """The reversed pass is injected with the masks of the forward order."""
+    """The reversed pass uses masks in forward order."""
     faint_source: bool = False
-    """The first step's source row keeps unit size instead of the noise level's."""
+    """The first step's source row keeps unit size instead of being scaled to the noise level."""
 
 
 CORRECTED, PUBLISHED = VideoForm(), VideoForm(True, True, True)
@@ -40,7 +40,7 @@ class Renders:
     visible: Tensor | None
 
     def reversed(self, *, depth: bool = True, visible: bool = True) -> Renders:
-        """The renders in reversed time; arguments that are False keep their order."""
+        """The renders in reverse order; arguments that are False keep their order."""
         return Renders(
             self.latents.flip(1),
             self.depth.flip(1) if depth and self.depth is not None else self.depth,
@@ -61,7 +61,7 @@ class Direction:
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """Shares are of the steps."""
+    """Options of a run; shares are of the steps."""
 
     steps: int = 25
     guidance: float = 1.5
@@ -74,8 +74,8 @@ class VideoOptions:
 
 @dataclass(frozen=True, eq=False)
 class VideoStep:
-    """``latents`` (1,F,4,h,w) after step ``number`` of ``count``; ``velocity`` is what was predicted for it, ``clean`` the
-    video expected by now."""
+    """``latents`` (1,F,4,h,w) after step ``number`` of ``count``; ``velocity``: the prediction of this step; ``clean``: the
+    predicted clean video."""
 
     number: int
     count: int
@@ -97,7 +97,7 @@ class SteeredUnet:
     ) -> Tensor:
         """(R,F,4,h,w) float32 for scaled ``latents`` of that shape, one picture per row, depth (1,F,3,H,W) for all rows.
 
-        The networks work in the type of the pictures' latents.
+        The networks compute in the dtype of the pictures' latents.
         """
         rows, frames = latents.shape[:2]
         seen = torch.cat([picture.latents for picture in pictures])[:, None].expand(-1, frames, -1, -1, -1)
@@ -118,7 +118,7 @@ class SteeredUnet:
 def invert(networks: SteeredUnet, renders: Renders, picture: Picture, steps: int) -> Iterator[tuple[int, Tensor]]:
     """Yield the step number and the states so far, and last all states (T+1,1,F,4,h,w); entry i belongs to generation step i.
 
-    The last entry is the clean latents; the first is brought to unit size. ``picture`` is the first render.
+    The last entry is the clean latents; the first is scaled to unit size. ``picture`` is the first render.
     """
     levels = edm.inversion(steps)
     now, states = renders.latents, [renders.latents]
@@ -134,7 +134,7 @@ def invert(networks: SteeredUnet, renders: Renders, picture: Picture, steps: int
 
 
 def initial_noise(inverted: Tensor, visible: Tensor | None, generator: Generator) -> Tensor:
-    """Unit-size noise (1,F,4,h,w) to begin with: the inverted renders, new noise where nothing is visible."""
+    """Initial noise of unit size (1,F,4,h,w): the inverted renders, new noise where nothing is visible."""
     first = inverted[0]
     if visible is None:
         return first
@@ -147,9 +147,9 @@ def initial_noise(inverted: Tensor, visible: Tensor | None, generator: Generator
 def interpolate(
     networks: SteeredUnet, noise: Tensor, forward: Direction, backward: Direction, options: VideoOptions
 ) -> Iterator[VideoStep]:
-    """Denoises unit-size ``noise`` (1,F,4,h,w) from both keyframes; ``backward`` is in the order of falling time.
+    """Denoise unit-size ``noise`` (1,F,4,h,w) from both keyframes; ``backward`` is in reverse time order.
 
-    At frame f of F the backward pass counts f/(F-1), the forward pass the rest.
+    At frame f of F the backward pass has weight f/(F-1), the forward pass the rest.
     """
     levels, steps = edm.generation(options.steps), options.steps
     highest = (levels.sigmas[0] ** 2 + 1).sqrt()
@@ -171,7 +171,7 @@ def interpolate(
 def _rows(
     networks: SteeredUnet, latents: Tensor, way: Direction, levels: edm.Levels, i: int, options: VideoOptions
 ) -> Tensor:
-    """(3,F,4,h,w): velocities of source, unconditional and conditional row in one direction."""
+    """(3,F,4,h,w): velocities of the source, unconditional and conditional rows in one direction."""
     source = way.inverted[i]
     if i == 0 and not options.form.faint_source:
         source = source * (levels.sigmas[0] ** 2 + 1).sqrt()

@@ -1,4 +1,4 @@
-"""One window of phase 3: from renders and two keyframes to the frames between."""
+"""One window of phase 3: from renders and two keyframes to the frames between them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PREVIEW_EVERY = 5
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """``renders`` of the frames from one keyframe to the next, both counted; keyframes (H,W,3) uint8."""
+    """``renders`` of the frames from one keyframe to the next, both included; keyframes (H,W,3) uint8."""
 
     renders: CoarseRenders
     first: NDArray[np.uint8]
@@ -39,7 +39,7 @@ def shoot(
     dtype: torch.dtype,
     suffix: str = "",
 ) -> Iterator[Progress | Frames]:
-    """`Progress` of both inversions and of the video, then the frames (F,H,W,3). ``number`` gives every window its noise."""
+    """Yield `Progress` of both inversions and of the video, then the frames (F,H,W,3). ``number`` seeds the window's noise."""
     frames = _pictures(window.renders.colour, device, dtype)
     yield Progress(f"Reading the renders{suffix}", 0, 1)
     renders = _renders(networks, window.renders, settings, frames)

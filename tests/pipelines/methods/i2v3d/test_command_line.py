@@ -182,4 +182,4 @@ def test_a_project_is_one_way_to_give_a_scene(project, tmp_path, capsys):
         with pytest.raises(SystemExit):
             main(["run", "i2v3d", "--project", str(project), *wrong, "--out", str(tmp_path / "x.mp4")])
     assert main(["preview", "i2v3d", "--project", str(tmp_path / "gone.zip"), "--out", str(tmp_path / "x.mp4")]) == 1
-    assert "gone.zip is not a whole project" in capsys.readouterr().err
+    assert "gone.zip is not a complete project" in capsys.readouterr().err

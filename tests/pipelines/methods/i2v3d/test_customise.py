@@ -177,13 +177,15 @@ def test_a_file_s_header_counts_as_in_diffusers_own_loader(about, sdxl, tmp_path
     for key, module in worn:
         expected = module.scaling["a"] * module.lora_B["a"].weight  # type: ignore[operator]
         assert torch.allclose(ours[f"{key}.lora_B.weight"], expected), key
-    assert not any("applied once" in note for note in account.notes())
+    assert not any("applied unscaled" in note for note in account.notes())
 
 
 def test_a_silent_file_is_applied_once_and_says_so(sdxl):
     account = Account("p1")
     read_subject(GOLDEN / "p1_tiny_lora_fp16.safetensors", {"unet": sdxl["sdxl_unet"]}, account)
-    assert account.notes() == ["p1 says no alpha; its matrices are applied once at strength 1, as diffusers does."]
+    assert account.notes() == [
+        "p1 contains no alpha; its matrices are applied unscaled at strength 1, as diffusers does."
+    ]
 
 
 def test_ready_loras_with_the_names_of_stability_s_code_are_read(sdxl, tmp_path):
@@ -252,7 +254,7 @@ def test_a_training_goes_on_where_it_stopped_and_leaves_the_network_clean(scene,
     ours, theirs = load_file(whole.file), load_file(parts.file)
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
     assert any(value.abs().sum() > 0 for key, value in ours.items() if key.endswith(("up.weight", "lora_B.weight")))
-    with pytest.raises(InputError, match="holds a training with rank 2"):
+    with pytest.raises(InputError, match="contains a training with rank 2"):
         list(train(scene.first.colour, views, replace(chosen, rank=3), weights, tmp_path / "parts"))
 
 
@@ -323,7 +325,7 @@ def test_what_cannot_be_trained_is_refused(scene, tmp_path):
     picture = scene.first.colour
     for wrong, told in (
         ({"prompt": " "}, "rare word"),
-        ({}, "needs them"),
+        ({}, "needs views"),
         ({"eight_bit": True, "view_weight": 0.0}, "bitsandbytes"),
         ({"view_weight": 0.0, "resolution": 512}, "too small"),
     ):

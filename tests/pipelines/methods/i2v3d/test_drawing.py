@@ -85,7 +85,7 @@ def test_opengl_is_refused_before_anything_is_loaded_where_it_is_not(scene, monk
     check(scene, path(20), replace(settings, renderer=AUTO))
     assert choose_renderer(AUTO, ENOUGH_PIXELS) == (
         PLAIN,
-        "Objects were drawn by the plain renderer; there is no OpenGL to use here.",
+        "Objects were drawn by the plain renderer; OpenGL is not available here.",
     )
     monkeypatch.undo()
     opengl._probe.cache_clear()

@@ -195,7 +195,7 @@ def test_warnings_say_what_the_networks_never_saw():
     known = method("i2v3d")
     scene, path, settings = shot(frames=18, prompt="")
     notes = " ".join(known.check(scene, path, settings))
-    assert "3 frames only" in notes and "16 frames" in notes and "128x72" in notes and "Without a prompt" in notes
+    assert "only 3 frames" in notes and "16 frames" in notes and "128x72" in notes and "Without a prompt" in notes
 
 
 def test_estimates_grow_with_the_video_and_shrink_with_offloading():

@@ -126,16 +126,16 @@ def test_files_that_are_no_project_are_refused_and_strange_settings_told(project
         ("picture.png", b"junk"),
         ("painted.zip", b"junk"),
     ):
-        with pytest.raises(InputError, match="not a whole project"):
+        with pytest.raises(InputError, match="not a complete project"):
             read_project(changed(data, part, content), "mine.zip")
     pickled = io.BytesIO()
     np.save(pickled, np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(InputError, match="not a whole project"):
+    with pytest.raises(InputError, match="not a complete project"):
         read_project(changed(data, "depth.npy", pickled.getvalue()))
     huge = cv2.imencode(".png", np.zeros((8192, 8192), np.uint8))[1].tobytes()
     with pytest.raises(InputError, match="64 megapixels"):
         read_project(changed(data, "picture.png", huge))
-    with pytest.raises(InputError, match="not a whole project"):
+    with pytest.raises(InputError, match="not a complete project"):
         read_project(io.BytesIO(b"no zip"))
 
 
