@@ -126,7 +126,7 @@ def test_words_alone_become_a_video(client):
     assert client.predict(api_name="/dualcamctrl_open_blank") == "text to video"
     client.predict(**SMALL["dualcamctrl"], api_name="/dualcamctrl_draw")
     shot = {"steps": 1, "weights": "tiny", "prompt": "a quiet street"}
-    with pytest.raises(AppError, match="There is no picture: give one"):
+    with pytest.raises(AppError, match="There is no picture: open one"):
         client.predict(**shot, mode="picture to video", api_name="/dualcamctrl_shoot")
     status, *_ = client.predict(**shot, mode="text to video", api_name="/dualcamctrl_shoot")
     assert "tiny random weights" in status

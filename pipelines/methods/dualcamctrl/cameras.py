@@ -1,6 +1,6 @@
 """Camera conditioning of DualCamCtrl: relative poses in training units, a lens rule, Plücker rays.
 
-Intrinsics of the training cameras are fractions of width and height; the three rules below turn them into pixels.
+Intrinsics of the training cameras are fractions of width and height; the three rules below convert them to pixels.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from camera.rays import pluecker
 LENS_RULES: tuple[str, ...] = ("training", "demo script", "demo app")
 
 _DEMO_ASPECT = 640 / 360
-"""The demo script takes every picture for one of 640x360."""
+"""The demo script treats every picture as 640x360."""
 
 
 def lens_in_pixels(
@@ -50,10 +50,10 @@ def lens_in_pixels(
 def network_path(
     path: CameraPath, *, unit: float = 1.0, rule: str = "training", source_aspect: float | None = None
 ) -> CameraPath:
-    """The cameras as the network receives them: the first pose is the identity, lengths are divided by ``unit``, the lens follows ``rule``.
+    """The cameras as the network's input: the first pose is the identity, lengths are divided by ``unit``, the lens follows ``rule``.
 
-    ``source_aspect``: width over height of the source picture. None takes it from the path's own lens, which is taken to have
-    had square pixels before any stretch.
+    ``source_aspect``: width over height of the source picture. None computes it from the path's own lens, assuming square
+    pixels before any stretch.
     """
     lens = path.intrinsics
     focal = lens[:, [0, 1], [0, 1]] / [path.width, path.height]

@@ -19,7 +19,7 @@ def disparity_picture(view: View) -> NDArray[np.uint8]:
 
 
 def colour_disparity(grey: NDArray[np.uint8], colours: str) -> NDArray[np.uint8]:
-    """(F,H,W) or (H,W) grey to RGB in the colours named."""
+    """(F,H,W) or (H,W) grey to RGB in the colour map ``colours``."""
     import cv2
 
     if colours == "grey":
@@ -34,7 +34,7 @@ def views(
 ) -> tuple[View, ...]:
     """Every generated frame (F,H,W,3) as a view with its generated depth (F,H,W brightness) and the path's camera.
 
-    Empty when a frame is infinitely far all over.
+    Empty if a frame is infinitely far in all pixels.
     """
     depth = span.depth(brightness)
     if (depth >= span.far).all(axis=(1, 2)).any():

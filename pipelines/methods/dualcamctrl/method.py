@@ -18,7 +18,7 @@ from pipelines.settings import Settings, setting
 
 TRAINED_FRAMES = 61
 TYPICAL_TRAVEL = (0.3, 0.5)
-"""How far RealEstate10K's cameras go in 61 frames, in the unit of its poses (the demo trajectories)."""
+"""Camera travel in 61 frames of RealEstate10K, in the unit of its poses (the demo trajectories)."""
 TYPICAL_TURN_DEGREES = (14.0, 21.0)
 FAR_TRAVEL, FAR_TURN_DEGREES = 1.0, 60.0
 
@@ -28,7 +28,7 @@ NEGATIVE_PROMPT = (
     "deformed, disfigured, malformed limbs, fused fingers, static image, messy background, three legs, many people in the "
     "background, walking backward."
 )
-"""The constant that upstream's script, app and training share."""
+"""Upstream's negative prompt, shared by its script, app and training."""
 
 PICTURE, TEXT = "picture to video", "text to video"
 NO_PICTURE, BLANK_SIZE, BLANK_FOV_DEGREES = "none, there is no picture", (480, 320), 55.0
@@ -36,7 +36,7 @@ NO_PICTURE, BLANK_SIZE, BLANK_FOV_DEGREES = "none, there is no picture", (480, 3
 
 @dataclass(frozen=True, kw_only=True)
 class DualCamCtrlMoves(Moves):
-    """A move around the subject, which is at the picture's typical depth times ``pivot``."""
+    """A move around the subject, which is at the picture's median depth times ``pivot``."""
 
     preset: str = setting(
         "push-in", "Move", choices=presets.PRESETS, help="Shapes look at the subject; slides do not turn."
@@ -47,10 +47,10 @@ class DualCamCtrlMoves(Moves):
     )  # fmt: skip
     turn_degrees: float = setting(
         30.0, "Turn", minimum=-360, maximum=360, step=1,
-        help="Angle around the subject for circle and spiral, positive to the right. The demo app makes a full round.",
+        help="Angle around the subject for circle and spiral, positive to the right. The demo app makes a full circle.",
     )  # fmt: skip
     rise: float = setting(
-        0.1, "Rise", minimum=-1, maximum=1, step=0.05, help="How far a spiral climbs, in distances to the subject.",
+        0.1, "Rise", minimum=-1, maximum=1, step=0.05, help="How far a spiral rises, in distances to the subject.",
         advanced=True,
     )  # fmt: skip
     approach: float = setting(
@@ -59,7 +59,7 @@ class DualCamCtrlMoves(Moves):
     )  # fmt: skip
     pivot: float = setting(
         1.0, "Subject distance", minimum=0.1, maximum=10, step=0.05,
-        help="Where the subject stands: 1 is the median depth of the picture's middle.", advanced=True,
+        help="Depth of the subject: 1 is the median depth of the picture's middle.", advanced=True,
     )  # fmt: skip
     form: str = setting(
         "corrected", "Form", choices=("corrected", "demo app"),
@@ -88,7 +88,7 @@ class DualCamCtrlSettings(Settings):
     """All settings of a run except the camera path."""
 
     prompt: str = setting(
-        "", "Prompt", lines=3, help="Picture-to-video training used empty prompts, so words steer little."
+        "", "Prompt", lines=3, help="Picture-to-video training used empty prompts, so the prompt has little effect."
     )
     negative_prompt: str = setting(NEGATIVE_PROMPT, "Negative prompt", lines=3, advanced=True)
     mode: str = setting(
@@ -98,36 +98,42 @@ class DualCamCtrlSettings(Settings):
     steps: int = setting(50, "Steps", minimum=1, maximum=200, step=1)
     guidance: float = setting(
         5.0, "Guidance", minimum=0, maximum=20, step=0.5,
-        help="As the authors count it: 5 equals guidance_scale 6 in diffusers; 0 follows the prompt alone.",
+        help="On the authors' scale: 5 equals guidance_scale 6 in diffusers; 0 uses only the prompt.",
     )  # fmt: skip
     translation_scale: float = setting(
         1.0, "Translation scale", minimum=0.05, maximum=20, step=0.05,
-        help="Multiplies all camera positions before the network sees them. RealEstate10K, the training set, typically moves "
-        "0.3 to 0.5 in 61 frames and turns 14 to 21 degrees.",
+        help="Multiplies all camera positions for the network. In RealEstate10K, the training set, cameras typically move "
+        "0.3 to 0.5 in 61 frames and turn 14 to 21 degrees.",
     )  # fmt: skip
     translation_unit: str = setting(
         "subject distance", "Unit of translation", choices=("subject distance", "path"),
-        help="What counts as 1 for the network: the distance to the picture's middle, or the path's own unit (as upstream).",
+        help="The network's unit of length: the distance to the picture's middle, or the path's own unit (as upstream).",
         advanced=True,
     )  # fmt: skip
     lens_rule: str = setting(
         "training", "Lens rule", choices=cameras.LENS_RULES,
-        help="How focal lengths become pixels. The demo script exchanges width and height, the demo app uses 1 pixel; both are "
-        "kept for comparison.",
+        help="How focal lengths are converted to pixels. The demo script exchanges width and height, the demo app uses 1 pixel; "
+        "both exist for comparison.",
         advanced=True,
     )  # fmt: skip
     stage: str = setting(
         "naive", "Schedule", choices=("naive", "early", "mid", "late"),
-        help="Naive is the published one; the others spend two thirds of the steps on the fine, middle or coarse third of the "
-        "noise, without shift.",
+        help="Naive is the published one; the others spend two thirds of the steps on the low, middle or high third of the "
+        "noise levels, without shift.",
         advanced=True,
     )  # fmt: skip
     shift: float = setting(
-        5.0, "Shift", minimum=0.1, maximum=20, step=0.1, help="Larger spends more steps on coarse noise.", advanced=True
+        5.0,
+        "Shift",
+        minimum=0.1,
+        maximum=20,
+        step=0.1,
+        help="Larger values spend more steps on high noise levels.",
+        advanced=True,
     )
     depth_colours: str = setting(
         "turbo", "Depth colours", choices=("turbo", "inferno", "grey"),
-        help="Of the depth video; near is bright or red. The 16-bit depth is always among the files.", advanced=True,
+        help="Colours of the depth video; near is bright or red. The 16-bit depth is always among the files.", advanced=True,
     )  # fmt: skip
     preview_every: int = setting(
         10,
@@ -156,18 +162,18 @@ def path(moves: Moves, scene: Scene) -> CameraPath:
 
 
 def translation_unit(scene: Scene, settings: DualCamCtrlSettings) -> float:
-    """The length, in the path's unit, that is 1 for the network."""
+    """The length, in the path's unit, that equals 1 for the network."""
     length = scene.first.focus_depth if settings.translation_unit == "subject distance" else 1.0
     return length / settings.translation_scale
 
 
 def network_path(scene: Scene, path: CameraPath, settings: DualCamCtrlSettings) -> CameraPath:
-    """The cameras as the network receives them, see `cameras.network_path`."""
+    """The cameras as the network's input, see `cameras.network_path`."""
     return cameras.network_path(path, unit=translation_unit(scene, settings), rule=settings.lens_rule)
 
 
 def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]:
-    """Refuses what cannot be run; warns of what the network never saw in training."""
+    """Raise `InputError` for inputs that cannot be run; returns warnings about inputs unlike the training data."""
     settings = cast(DualCamCtrlSettings, settings)
     _refuse(scene, path, settings)
     seen = network_path(scene, path, settings)
@@ -186,7 +192,7 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
 
 
 def blank() -> Scene:
-    """Grey, one unit away, through the lens that a picture of unknown origin is given: the scene of a run on words alone."""
+    """The scene of a run without a picture: grey, one unit away, with the default lens of pictures of unknown origin."""
     lens = pinhole(BLANK_SIZE[0], BLANK_SIZE[1], BLANK_FOV_DEGREES)
     colour = np.full((BLANK_SIZE[1], BLANK_SIZE[0], 3), 127, dtype=np.uint8)
     view = View.of(colour, np.ones(colour.shape[:2], dtype=np.float32), lens)
@@ -195,16 +201,16 @@ def blank() -> Scene:
 
 def _refuse(scene: Scene, path: CameraPath, settings: DualCamCtrlSettings) -> None:
     if scene.source == NO_PICTURE and settings.mode == PICTURE:
-        raise InputError(f"There is no picture: give one, or choose the mode {TEXT}.")
+        raise InputError(f"There is no picture: open one, or choose the mode {TEXT}.")
     if scene.kind != "still":
-        raise InputError("DualCamCtrl starts from one picture; give a still scene, or the first frame of the clip.")
+        raise InputError("DualCamCtrl starts from one picture; open a still scene, or the first frame of the clip.")
     if len(path) % 4 != 1 or len(path) < 5:
         lower = max(5, (len(path) - 1) // 4 * 4 + 1)
-        raise InputError(f"DualCamCtrl makes 4k+1 frames, got {len(path)}; take {lower} or {lower + 4}.")
+        raise InputError(f"DualCamCtrl makes 4k+1 frames, got {len(path)}; use {lower} or {lower + 4}.")
     if path.width % 16 or path.height % 16:
         raise InputError(
             f"DualCamCtrl needs width and height in multiples of 16, got {path.width}x{path.height}; "
-            f"take {_multiple(path.width)}x{_multiple(path.height)}."
+            f"use {_multiple(path.width)}x{_multiple(path.height)}."
         )
     check_same_size(scene, path)
 
@@ -215,7 +221,7 @@ def _multiple(length: int) -> int:
 
 def _travel_warning(travel: float, turn: float) -> str:
     low, high = TYPICAL_TRAVEL
-    told = f"The network receives a travel of {travel:.2g}; its training clips go {low} to {high} in 61 frames"
+    told = f"The network receives a travel of {travel:.2g}; its training clips have {low} to {high} in 61 frames"
     if travel > FAR_TRAVEL:
         return f"{told}: lower the translation scale or shorten the move, or expect the picture to fall apart."
     if travel < 0.03 and turn < 1:
@@ -231,10 +237,10 @@ def _turn_warning(turn: float) -> str:
 
 def _lens_warning(path: CameraPath, settings: DualCamCtrlSettings) -> str:
     if settings.lens_rule != "training":
-        return f"The {settings.lens_rule}'s lens rule is kept for comparison; it is not the one of training."
+        return f"The {settings.lens_rule}'s lens rule exists for comparison; training used another one."
     focal = path.intrinsics[:, 0, 0]
     if focal.max() > 1.02 * focal.min():
-        return "The path changes its focal length; training clips keep theirs, so the zoom may be ignored."
+        return "The path changes its focal length; training clips do not, so the zoom may be ignored."
     return ""
 
 
@@ -243,7 +249,7 @@ def _start_warning(scene: Scene, path: CameraPath) -> str:
     tolerance = [1e-3] * 3 + [1e-3 * scene.first.focus_depth]
     if (abs(offset[:3]) <= tolerance).all():
         return ""
-    return "The path does not begin at the picture's camera; the network takes its first pose for the picture's."
+    return "The path does not begin at the picture's camera; the network treats its first pose as the picture's."
 
 
 def _size_warning(path: CameraPath) -> str:
@@ -283,7 +289,7 @@ METHOD = Method(
     name="dualcamctrl",
     title="DualCamCtrl",
     summary="One picture and its depth become an RGB and a depth video, denoised together along the camera path.",
-    camera_use="Every pose enters as Plücker rays at full resolution, relative to the first; scale and one fixed lens matter, "
+    camera_use="Every pose enters as Plücker rays at full resolution, relative to the first; uses scale and one fixed lens, "
     "zoom is not learned.",
     nominal=False,
     paper="https://arxiv.org/abs/2511.23127",

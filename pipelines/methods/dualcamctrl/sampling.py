@@ -19,7 +19,7 @@ from pipelines.runtime.parallel.branches import run_each
 class Conditions:
     """The conditions of both branches, in the dtype and on the device of the run.
 
-    ``text``, ``negative``: (1,512,4096). ``tokens``: (1,257,1280). ``picture``, ``depth``: (1,16,t,h,w), the latent of the
+    ``text``, ``negative``: (1,512,4096). ``tokens``: (1,257,1280). ``picture``, ``depth``: (1,16,t,h,w), the latents of the
     picture and of its depth at the first frame, zeros elsewhere. ``camera``: (1,24,t,8h,8w) packed rays.
     """
 
@@ -33,7 +33,7 @@ class Conditions:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """After step ``index`` of ``count``: latents (1,16,t,h,w) of both branches, and the clean RGB they point to."""
+    """After step ``index`` of ``count``: latents (1,16,t,h,w) of both branches, and the predicted clean RGB latents."""
 
     index: int
     count: int
@@ -43,7 +43,7 @@ class Step:
 
 
 def noise(shape: tuple[int, ...], seed: int) -> Tensor:
-    """Both branches start from this tensor; drawn on the CPU in float32, so that a seed means one thing everywhere."""
+    """Initial noise of both branches; drawn on the CPU in float32, so that a seed gives the same noise on every machine."""
     return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed))
 
 
@@ -54,7 +54,7 @@ def denoise(
     sigmas: Tensor,
     guidance: float,
 ) -> Iterator[Step]:
-    """Yield after every step. ``start``: (1,16,t,h,w) noise of both branches; ``sigmas``: see `schedule.sigmas`.
+    """Yield a `Step` after every step. ``start``: (1,16,t,h,w) noise of both branches; ``sigmas``: see `schedule.sigmas`.
 
     The timestep is rounded to the latents' dtype, as upstream does; sigmas are not.
     """

@@ -1,4 +1,4 @@
-"""Noise levels of a run: Euler flow matching on explicit sigmas (1 is noise, 0 is picture)."""
+"""Noise levels of a run: Euler flow matching with explicit sigmas (1 is noise, 0 is the picture)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from torch import Tensor
 from camera.errors import InputError
 
 _SHARES = {"early": (1, 1, 4), "mid": (1, 4, 1), "late": (4, 1, 1)}
-"""Of the steps, for sigmas 1 to 0.9, 0.9 to 0.75 and 0.75 to 0."""
+"""Shares of the steps for sigmas 1 to 0.9, 0.9 to 0.75 and 0.75 to 0."""
 _EDGES = (1.0, 0.9, 0.75, 0.0)
 
 
 def sigmas(steps: int, *, shift: float = 5.0, stage: str = "naive") -> Tensor:
-    """Falling sigmas (N+1,) float32 for N evaluations of the network; the last is 0. Timesteps are 1000 times as large.
+    """Decreasing sigmas (N+1,) float32 for N evaluations of the network; the last is 0. Timesteps are 1000 times as large.
 
-    "naive" makes N = ``steps``: s = 1 - i/steps, shifted to shift*s / (1 + (shift-1)*s). diffusers' own schedules for
+    "naive" has N = ``steps``: s = 1 - i/steps, shifted to shift*s / (1 + (shift-1)*s). diffusers' own schedules for
     shifted flow matching differ from it by up to 69 timesteps (50 steps). The stages ignore ``shift``, are linear between
-    the edges 1, 0.9, 0.75 and 0, and evaluate a little less often (47 times for 50), because upstream drops doubled edges and
-    pads the end with zeros, which change nothing and are left out here.
+    the edges 1, 0.9, 0.75 and 0, and have slightly fewer evaluations (47 for 50), because upstream drops duplicate edges and
+    pads the end with zeros, which have no effect and are left out here.
     """
     if stage == "naive":
         linear = 1 - np.arange(steps) / steps

@@ -17,7 +17,7 @@ from pipelines.settings import Settings, setting
 STRIDE = 32  # pixels per latent; frames per latent are 8
 TRAINED_SIZE, TRAINED_FPS, LONGEST = (1280, 704), 16, 961
 MINUTE_SECONDS = 149.0
-"""961 frames in 60 steps on one H100, from the 24.1 videos an hour that are reported for the first stage."""
+"""961 frames in 60 steps on one H100, from the reported 24.1 videos per hour for the first stage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class SanaWMSettings(Settings):
     guidance: float = setting(5.0, "Guidance", minimum=1, maximum=20, step=0.5, help="1: without negative prompt.")
     subject_metres: float = setting(
         3.0, "Subject distance in metres", minimum=0.1, maximum=1000, step=0.1, advanced=True,
-        help="The network takes paths in metres. If the depth has no unit, the subject is assumed to be this far away.",
+        help="The network needs paths in metres. If the depth has no unit, the subject is assumed to be this far away.",
     )  # fmt: skip
 
 
@@ -58,31 +58,33 @@ def metres_per_unit(scene: Scene, settings: SanaWMSettings) -> float:
 
 
 def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]:
-    """Refuses what cannot be run; warns of what the network never saw in training."""
+    """Raise `InputError` for inputs that cannot be run; returns warnings about inputs unlike the training data."""
     if scene.kind != "still":
-        raise InputError("SANA-WM starts from one picture; give a still scene, or the first frame of the clip.")
+        raise InputError("SANA-WM starts from one picture; open a still scene, or the first frame of the clip.")
     if len(path) % 8 != 1 or not 9 <= len(path) <= LONGEST:
         lower = min(max(9, (len(path) - 1) // 8 * 8 + 1), LONGEST - 8)
-        raise InputError(f"SANA-WM makes 8k+1 frames, 9 to {LONGEST}, got {len(path)}; take {lower} or {lower + 8}.")
+        raise InputError(f"SANA-WM makes 8k+1 frames, 9 to {LONGEST}, got {len(path)}; use {lower} or {lower + 8}.")
     asked = f"{path.width} x {path.height}"
     if path.width % STRIDE or path.height % STRIDE:
         width, height = (max(64, round(side / STRIDE) * STRIDE) for side in (path.width, path.height))
-        raise InputError(f"SANA-WM needs multiples of {STRIDE} pixels, got {asked}; take {width} x {height}.")
+        raise InputError(f"SANA-WM needs multiples of {STRIDE} pixels, got {asked}; use {width} x {height}.")
     check_same_size(scene, path)
     return tuple(_warnings(scene, path, cast(SanaWMSettings, settings)))
 
 
 def _warnings(scene: Scene, path: CameraPath, settings: SanaWMSettings) -> list[str]:
-    found = ["Only the first stage is run; the authors' second one, which refines the video, is not."]
+    found = ["Only the first stage is run; the authors' second stage, which refines the video, is not."]
     if (path.width, path.height) != TRAINED_SIZE:
         found.append(f"The network was trained at {TRAINED_SIZE[0]} x {TRAINED_SIZE[1]}; other sizes are drafts.")
     if path.fps != TRAINED_FPS:
         found.append(f"The network was trained at {TRAINED_FPS} frames per second, not at {path.fps:g}.")
     offset = np.abs(path.world_from_camera[0] - scene.first.world_from_camera)[:3]
     if (offset > [1e-3, 1e-3, 1e-3, 1e-3 * scene.first.focus_depth]).any():
-        found.append("The path does not begin at the picture's camera, for which its first pose is taken.")
+        found.append(
+            "The path does not begin at the picture's camera; the network treats its first pose as the picture's."
+        )
     if scene.unit != "metres":
-        found.append(f"The scene's depth has no unit: its subject is taken to be {settings.subject_metres:g} m away.")
+        found.append(f"The scene's depth has no unit: its subject is assumed to be {settings.subject_metres:g} m away.")
     return found
 
 
@@ -93,7 +95,7 @@ def estimate(path: CameraPath, settings: Settings) -> Estimate:
     needs = {"full": 13.0 + room, "model offload": 5.3 + room, "group offload": 1.0 + room}
     seconds = MINUTE_SECONDS * share * cast(SanaWMSettings, settings).steps / 60
     return Estimate(
-        seconds, needs, "weights counted, room guessed, time from the reported pace of an H100; not measured"
+        seconds, needs, "weights counted, activations guessed, time from the reported speed of an H100; not measured"
     )
 
 
@@ -105,18 +107,18 @@ CHECKPOINT = Checkpoint(
 METHOD = Method(
     name="sana_wm",
     title="SANA-WM",
-    summary="A picture and words become a video of up to a minute along the camera path.",
+    summary="A picture and a prompt become a video of up to a minute along the camera path.",
     camera_use="Every pose enters in metres, as rays in every block of the network; follows any path, including lens changes.",
     nominal=False,
     paper="https://arxiv.org/abs/2605.15178",
     code="https://github.com/NVlabs/Sana",
     licences=(
         Licence("code", "Apache-2.0", "https://github.com/NVlabs/Sana", "The networks' code comes from diffusers, Apache-2.0."),
-        Licence("weights", "Apache-2.0", f"https://huggingface.co/{REPOSITORY}", "As its repository says; parts have their own."),
+        Licence("weights", "Apache-2.0", f"https://huggingface.co/{REPOSITORY}", "As stated in its repository; some parts have their own."),
         Licence("video decoder", "LTX-2 Community License", "https://huggingface.co/Lightricks/LTX-2",
-                "LTX-2's decoder is part of the weights; read its terms before you sell what you make."),
+                "LTX-2's decoder is part of the weights; read its terms before you sell your results."),
         Licence("text encoder", "Gemma Terms of Use", "https://ai.google.dev/gemma/terms",
-                "Gemma 2 is part of the weights; its prohibited uses bind you too."),
+                "Gemma 2 is part of the weights; its prohibited uses apply to you too."),
     ),
     checkpoints=(CHECKPOINT,),
     moves=SanaWMMoves,

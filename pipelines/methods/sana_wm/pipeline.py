@@ -43,7 +43,7 @@ TINY_TRANSFORMER = {
 
 
 class _Placed(DiffusersPipeline):
-    """Computes where the runtime says, wherever its networks lie between their turns."""
+    """diffusers' pipeline that computes on the runtime's device, wherever its networks are between steps."""
 
     place: torch.device = torch.device("cpu")
 
@@ -80,7 +80,7 @@ def _tokenizer_and_schedule(weights: Weights) -> tuple[Any, dict[str, Any]]:
 
 
 class SanaWMPipeline:
-    """``components`` are moved by the runtime; ``device`` is where a run's tensors are made."""
+    """``components`` are moved by the runtime; tensors of a run are created on ``device``."""
 
     tiny_side = 128
 
@@ -88,17 +88,17 @@ class SanaWMPipeline:
         self.pipe, self.device, self.components = pipe, device, networks
 
     def __call__(self, scene: Scene, path: CameraPath, settings: Settings) -> Iterator[Progress | Clip]:
-        """Phases: words and picture, denoising, decoding."""
+        """Phases: prompt and picture, denoising, decoding."""
         settings = cast(SanaWMSettings, settings)
         notes = METHOD.check(scene, path, settings)
-        yield Progress("Reading words and picture", 0, 1)
+        yield Progress("Encoding prompt and picture", 0, 1)
         frames = yield from stepwise(lambda tell: self._video(scene, path, settings, tell))
         yield Clip(frames, path.fps, path, notes=notes)
 
     def _video(
         self, scene: Scene, path: CameraPath, settings: SanaWMSettings, tell: Callable[[Progress], None]
     ) -> NDArray[np.uint8]:
-        """(F,H,W,3); ``tell`` is called after every step and may end the run by raising."""
+        """(F,H,W,3): the video; ``tell`` is called after every step and may end the run by raising."""
 
         def told(pipe: Any, step: int, time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             tell(Progress("Denoising", step + 1, settings.steps))
@@ -117,9 +117,9 @@ class SanaWMPipeline:
 
 
 def cameras(scene: Scene, path: CameraPath, settings: SanaWMSettings) -> tuple[NDArray, NDArray]:
-    """Poses (F,4,4), world from camera in metres, and fx, fy, cx, cy (F,4) in pixels, as the network takes them.
+    """The network's cameras: poses (F,4,4), world from camera in metres, and fx, fy, cx, cy (F,4) in pixels.
 
-    Its pixels are counted from the picture's corner, so that a centred lens has its middle at half the width.
+    Pixels are counted from the picture's corner, so the centre of a centred lens is at half the width.
     """
     poses = path.scaled(metres_per_unit(scene, settings)).world_from_camera.astype(np.float32)
     lenses = path.intrinsics[:, [0, 1, 0, 1], [0, 1, 2, 2]] + [0, 0, 0.5, 0.5]

@@ -16,9 +16,9 @@ class _Closed(BaseException):
 
 
 def stepwise(call: Callable[[Callable[[Any], None]], Result]) -> Generator[Any, None, Result]:
-    """Yield what ``call(tell)`` reports, and return its result; its errors are raised here.
+    """Yield the items that ``call(tell)`` reports, and return its result; its errors are raised here.
 
-    The call runs in a thread that stands still until the next step is asked for. Closing the generator makes ``tell`` raise
+    The call runs in a thread that pauses until the next step is requested. Closing the generator makes ``tell`` raise
     and waits for the end of the call.
     """
     out: SimpleQueue[Any] = SimpleQueue()

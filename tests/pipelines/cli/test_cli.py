@@ -104,7 +104,7 @@ def test_words_alone_need_no_picture(picture, tmp_path, capsys):
     assert main([*small, "--mode", "text to video", "--prompt", "a quiet street"]) == 0
     assert restore(tmp_path / "words.mp4").settings["mode"] == "text to video"
     assert main(small) == 1
-    assert "There is no picture: give one, or choose the mode text to video." in capsys.readouterr().err
+    assert "There is no picture: open one, or choose the mode text to video." in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([*small, "--image", str(picture)])
 

@@ -1,4 +1,4 @@
-"""Upstream names to ours: the released wrapper file, the base checkpoint, and the encoders that the wrapper carries."""
+"""Converts upstream names to ours: the released wrapper file, the base checkpoint, and the encoders in the wrapper."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ _VISION = (
 
 
 def transformer_renames(rgb_to_depth: tuple[int, ...], depth_to_rgb: tuple[int, ...]) -> tuple[tuple[str, str], ...]:
-    """Upstream's fusion modules are numbered by their place in the two lists; ours live in the layer they serve."""
+    """Renames fusion modules: upstream numbers them by their position in the two lists; ours are part of their layer."""
     fusions = [(rf"^rgb_zero_inits\.{i}\.", f"blocks.{layer}.rgb_to_depth.") for i, layer in enumerate(rgb_to_depth)]
     fusions += [
         (rf"^control_zero_inits\.{i}\.", f"blocks.{layer}.depth_to_rgb.") for i, layer in enumerate(depth_to_rgb)
@@ -92,14 +92,14 @@ def _renames_of(network: DualCamCtrlTransformer) -> tuple[tuple[str, str], ...]:
 def load_transformer(
     network: DualCamCtrlTransformer, state: State, *, source: str, dtype: torch.dtype | None = None
 ) -> LoadReport:
-    """Fill the denoiser from a released file under any of `PREFIXES`; the wrapper's encoders stay where they are."""
+    """Fill the denoiser from a released file under any of `PREFIXES`; ignores the wrapper's encoders."""
     return load_strict(network, strip_prefix(state, *PREFIXES), _renames_of(network), source=source, dtype=dtype)
 
 
 def load_base(
     network: DualCamCtrlTransformer, state: State, *, source: str, dtype: torch.dtype | None = None
 ) -> LoadReport:
-    """Start from the one-branch base model: the depth branch becomes a copy of the RGB branch, fusions begin anew.
+    """Start from the one-branch base model: the depth branch becomes a copy of the RGB branch, fusions are newly initialised.
 
     Their zero ``proj_out`` makes both branches independent at first.
     """
@@ -113,7 +113,7 @@ def load_base(
 
 
 def load_folder(folder: str | Path, *, dtype: torch.dtype) -> DualCamCtrlTransformer:
-    """A denoiser that was stored with ``save_pretrained``."""
+    """Load a denoiser saved with ``save_pretrained``."""
     return from_folder(DualCamCtrlTransformer, folder, dtype=dtype)
 
 
@@ -124,14 +124,14 @@ def has_encoders(state: State) -> bool:
 
 
 def load_vae(network: AutoencoderKLWan, state: State, *, source: str, dtype: torch.dtype | None = None) -> LoadReport:
-    """Wan's autoencoder in upstream names, without prefix."""
+    """Fill Wan's autoencoder from upstream names without prefix."""
     return load_strict(network, convert_wan_vae_to_diffusers(dict(state)), source=source, dtype=dtype)
 
 
 def load_text_encoder(
     network: UMT5EncoderModel, state: State, *, source: str, dtype: torch.dtype | None = None
 ) -> LoadReport:
-    """UMT5's encoder in upstream names, without prefix."""
+    """Fill UMT5's encoder from upstream names without prefix."""
     state = dict(state)
     if "encoder.embed_tokens.weight" in network.state_dict():
         state["encoder.embed_tokens.weight"] = state["token_embedding.weight"]
@@ -143,7 +143,7 @@ def load_text_encoder(
 def load_image_encoder(
     network: CLIPVisionModel, state: State, *, source: str, dtype: torch.dtype | None = None
 ) -> LoadReport:
-    """The picture half of open-clip ViT-H in upstream names, without prefix; its projection head is not used."""
+    """Fill the image encoder of open-clip ViT-H from upstream names without prefix; its projection head is not used."""
     own_prefix = "vision_model." if any(key.startswith("vision_model.") for key in network.state_dict()) else ""
     renames = (*_VISION, (r"^(?=embeddings|pre_layr|post_layer|encoder)", own_prefix))
     unused = (r"^log_scale$", r"^visual\.head$", r"^textual\.")
@@ -151,7 +151,7 @@ def load_image_encoder(
 
 
 def _separate_qkv(state: State) -> dict[str, Tensor]:
-    """Joint query, key and value projections in three; class and position embeddings without their batch axis."""
+    """Split joint query, key and value projections into three; remove the batch axis of class and position embeddings."""
     separate: dict[str, Tensor] = {}
     for key, value in state.items():
         if ".to_qkv." in key:

@@ -1,4 +1,4 @@
-"""Conditioning inputs of the denoiser: text embeddings, picture tokens and picture latents."""
+"""Conditioning inputs of the denoiser: text embeddings, image tokens and picture latents."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STRAIGHT = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"'})
 
 
 def clean_prompt(prompt: str) -> str:
-    """Composed Unicode with straight quotes, HTML entities resolved (twice), runs of white space as one space."""
+    """Normalise to composed Unicode with straight quotes; unescape HTML entities (twice) and collapse white space."""
     text = unicodedata.normalize("NFC", prompt).translate(_STRAIGHT)
     return re.sub(r"\s+", " ", html.unescape(html.unescape(text))).strip()
 
@@ -30,7 +30,7 @@ def clean_prompt(prompt: str) -> str:
 def encode_text(
     tokenizer: PreTrainedTokenizerBase, encoder: UMT5EncoderModel, prompt: str, device: torch.device
 ) -> Tensor:
-    """(1,512,C) of UMT5; rows after the end of the text are zero."""
+    """(1,512,C) embeddings of UMT5; rows after the end of the text are zero."""
     tokens = tokenizer(
         [clean_prompt(prompt)],
         padding="max_length",
@@ -48,12 +48,12 @@ def tokens_too_many(tokenizer: PreTrainedTokenizerBase, prompt: str) -> int:
 
 
 def encode_tokens(encoder: UMT5EncoderModel, ids: Tensor, mask: Tensor) -> Tensor:
-    """Token numbers (1,512) and their mask to (1,512,C)."""
+    """Token ids (1,512) and their mask to embeddings (1,512,C)."""
     return encoder(ids, mask).last_hidden_state * mask.unsqueeze(-1)
 
 
 def clip_pixels(picture: Tensor) -> Tensor:
-    """(1,3,H,W) in -1..1 to CLIP's (1,3,224,224): bicubic, stretched, neither cropped nor smoothed, unlike CLIP's own way."""
+    """(1,3,H,W) in -1..1 to CLIP's (1,3,224,224): bicubic, stretched, without crop or antialiasing, unlike CLIP's own preprocessing."""
     square = F.interpolate(picture, size=(224, 224), mode="bicubic", align_corners=False)
     mean, std = (
         torch.tensor(v, dtype=square.dtype, device=square.device).view(3, 1, 1) for v in (_CLIP_MEAN, _CLIP_STD)
@@ -62,7 +62,7 @@ def clip_pixels(picture: Tensor) -> Tensor:
 
 
 def encode_clip(encoder: CLIPVisionModel, picture: Tensor) -> Tensor:
-    """Picture tokens (1,257,C), before the last layer of ViT-H."""
+    """Image tokens (1,257,C), from before the last layer of ViT-H."""
     return encoder(pixel_values=clip_pixels(picture), output_hidden_states=True).hidden_states[-2]
 
 
@@ -72,12 +72,12 @@ def resize_picture(picture: NDArray[np.uint8], width: int, height: int) -> NDArr
 
 
 def picture_tensor(picture: NDArray[np.uint8], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(H,W,3) or grey (H,W) to (1,3,H,W) in -1..1; ``dtype`` comes before the affine map, as in upstream."""
+    """(H,W,3) or grey (H,W) to (1,3,H,W) in -1..1; converts to ``dtype`` before the affine map, as upstream does."""
     grey = picture if picture.ndim == 3 else picture[..., None].repeat(3, axis=2)
     unit = torch.from_numpy(grey.astype(np.float32) / 255).permute(2, 0, 1).unsqueeze(0)
     return unit.to(device=device, dtype=dtype) * 2 - 1
 
 
 def beside_noise(latent: Tensor, frames: int) -> Tensor:
-    """A picture's latent (1,16,1,h,w) at the first of ``frames`` latent frames, zeros after it."""
+    """A picture's latent (1,16,1,h,w) as the first of ``frames`` latent frames, followed by zeros."""
     return F.pad(latent, (0, 0, 0, 0, 0, frames - 1))

@@ -43,7 +43,7 @@ TINY: dict[type, dict[str, Any]] = {
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """Everything that a run computes with."""
+    """All networks of a run."""
 
     transformer: DualCamCtrlTransformer
     vae: TiledWanVAE
@@ -53,9 +53,9 @@ class Networks:
 
 
 def load_networks(weights: Weights) -> Networks:
-    """Real weights come from the released file; its own encoders are used when it holds them, else Wan's are fetched.
+    """Load the networks. Real weights come from the released file; if it contains no encoders, Wan's are downloaded.
 
-    A local folder in place of the repository may hold a denoiser saved by training instead of the released file.
+    A local folder instead of the repository may contain a denoiser saved by training in place of the released file.
     """
     if weights.mode == "real":
         if (own := _find_trained(weights)) is not None:
@@ -95,7 +95,7 @@ def load_tokenizer(weights: Weights) -> PreTrainedTokenizerBase:
 
 
 def stock_encoders(weights: Weights) -> tuple[TiledWanVAE, UMT5EncoderModel, CLIPVisionModel]:
-    """Wan's own encoders, which training leaves as they are."""
+    """Wan's own encoders, which training does not change."""
 
     def stock(kind: type, subfolder: str) -> Any:
         return component(weights, kind, ENCODERS, tiny=TINY[kind], full=FULL[kind], subfolder=subfolder)
@@ -129,6 +129,6 @@ def _tiling(vae: TiledWanVAE) -> TiledWanVAE:
 
 
 def empty(kind: Any) -> Any:
-    """A full-size network whose parameters have no memory yet."""
+    """A full-size network with unallocated parameters."""
     configuration = getattr(kind, "config_class", None)
     return on_meta_device(lambda: kind(configuration(**FULL[kind])) if configuration else kind(**FULL[kind]))

@@ -30,7 +30,7 @@ from pipelines.runtime.parallel.attention import WanSelfAttention
 from pipelines.runtime.parallel.plans import TokenPlan
 
 TEXT_TOKENS = 512
-"""Length of the text context; the attention takes everything before the last 512 tokens for picture tokens."""
+"""Length of the text context; the attention treats everything before the last 512 tokens as image tokens."""
 
 Grid = tuple[int, int, int]
 """Tokens along time, height and width."""
@@ -56,7 +56,7 @@ class CameraAdapter(nn.Module):
 class GatedFusion(nn.Module):
     """The update that one branch adds to the other. The RGB feature is the base in both directions; ``proj_out`` starts at zero.
 
-    Source: paper section 3.3 (SIGMA). Depth-wise convolutions over time and space see the whole video, so under context
+    Source: paper section 3.3 (SIGMA). Depth-wise convolutions over time and space need the whole video, so under context
     parallelism ``whole`` gathers the tokens and the output is split again.
     """
 
@@ -76,7 +76,7 @@ class GatedFusion(nn.Module):
         nn.init.zeros_(self.proj_out.weight)
 
     def forward(self, rgb: Tensor, depth: Tensor, grid: Grid) -> Tensor:
-        """Tokens (B,N,C) of both branches, N = t*h*w, to what is added (B,N,C)."""
+        """Tokens (B,N,C) of both branches, N = t*h*w, to the update (B,N,C)."""
         x, r = (self.whole(tokens).transpose(1, 2).unflatten(2, grid) for tokens in (rgb, depth))
         z = F.silu(self.fuse_pw1(torch.cat([self.main_embed(x), self.control_embed(r)], dim=1)))
         z = self.fuse_pw2(F.silu(self.fuse_temporal(z)))
@@ -85,7 +85,7 @@ class GatedFusion(nn.Module):
 
 
 class DualBranchBlock(nn.Module):
-    """One layer of both branches. Depth goes first and sees RGB from before its own block."""
+    """One layer of both branches. Depth goes first and uses RGB from before its own block."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class DualBranchBlock(nn.Module):
         rotary_emb: tuple[Tensor, Tensor],
         grid: Grid,
     ) -> tuple[Tensor, Tensor]:
-        """RGB and depth tokens (B,N,C), under the names by which diffusers' step caches know two streams."""
+        """RGB and depth tokens (B,N,C), with the argument names that diffusers' step caches expect for two streams."""
         rgb, depth = hidden_states, encoder_hidden_states
         if self.rgb_to_depth is not None:
             depth = depth + self.rgb_to_depth(rgb, depth, grid)
@@ -200,9 +200,9 @@ class DualCamCtrlTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin, CacheMix
     ) -> tuple[Tensor, Tensor]:
         """Velocities of the RGB and of the depth latents, (B,16,t,H/8,W/8) each.
 
-        ``hidden_states``, ``depth_hidden_states``: (B,32,t,H/8,W/8), noisy latents and picture latents one after the other
-        along the channels. ``timestep``: (1,) or (B,), 0 to 1000. ``encoder_hidden_states``: (B,512,text_dim) text.
-        ``encoder_hidden_states_image``: (B,257,image_dim) picture tokens. ``camera``: (B,24,t,H,W) packed rays, or None.
+        ``hidden_states``, ``depth_hidden_states``: (B,32,t,H/8,W/8), noisy latents and picture latents concatenated along the
+        channels. ``timestep``: (1,) or (B,), 0 to 1000. ``encoder_hidden_states``: (B,512,text_dim) text.
+        ``encoder_hidden_states_image``: (B,257,image_dim) image tokens. ``camera``: (B,24,t,H,W) packed rays, or None.
         """
         if encoder_hidden_states.shape[1] != TEXT_TOKENS:
             raise ValueError(f"text must have {TEXT_TOKENS} tokens, got {encoder_hidden_states.shape[1]}")
@@ -226,7 +226,7 @@ class DualCamCtrlTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin, CacheMix
         return self._head(rgb, temb, grid), self._head(depth, temb, grid)
 
     def renew_fusions(self) -> None:
-        """Put freshly initialised fusion modules in place of the present ones; they add nothing until trained."""
+        """Replace the fusion modules by newly initialised ones; they add nothing until trained."""
         dim = self.proj_out.in_features
         for block in self.blocks:
             for name in ("rgb_to_depth", "depth_to_rgb"):
@@ -234,7 +234,7 @@ class DualCamCtrlTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin, CacheMix
                     setattr(block, name, GatedFusion(dim))
 
     def _tokens(self, latents: Tensor, camera_feature: Tensor | int) -> tuple[Tensor, Grid]:
-        """(B,32,t,H/8,W/8) to (B,N,C), ordered by time, row, column; this is where context parallelism splits."""
+        """(B,32,t,H/8,W/8) to (B,N,C), ordered by time, row, column; context parallelism splits these tokens."""
         volume = self.patch_embedding(latents) + camera_feature
         grid = (volume.shape[2], volume.shape[3], volume.shape[4])
         return self.branch_tokens(volume.flatten(2).transpose(1, 2).contiguous()), grid
@@ -253,7 +253,7 @@ def _sequence_lengths(hidden_states: Tensor, *_: Any, **__: Any) -> tuple[int]:
 
 
 def _context_parallel_plan(rgb_to_depth: tuple[int, ...], depth_to_rgb: tuple[int, ...]) -> dict[str, Any]:
-    """Tokens are split after the patch embedding and gathered at the head; fusions work on whole videos."""
+    """Tokens are split after the patch embedding and gathered at the head; fusions use the whole video."""
     split = {0: ContextParallelInput(split_dim=1, expected_dims=3, split_output=True)}
     split_rotary = ContextParallelInput(split_dim=1, expected_dims=4, split_output=True)
     gather = ContextParallelOutput(gather_dim=1, expected_dims=3)

@@ -1,4 +1,4 @@
-"""Wan's video autoencoder with upstream's way of decoding in tiles."""
+"""Wan's video autoencoder with upstream's tiled decoding."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from diffusers.models.modeling_outputs import AutoencoderKLOutput
 from torch import Tensor
 
 SCALE = 8
-"""Pixels of a latent's side."""
+"""Pixels per latent pixel, along each side."""
 TILE, STRIDE = (240, 416), (120, 208)
-"""Rows and columns of upstream's tiles, and from tile to tile, in pixels."""
+"""Rows and columns of upstream's tiles, and their strides, in pixels."""
 
 
 class TiledWanVAE(AutoencoderKLWan):
-    """`AutoencoderKLWan` that, with tiling on, decodes as upstream and still encodes whole pictures.
+    """`AutoencoderKLWan` that, with tiling on, decodes as upstream but encodes whole pictures.
 
     Tiles are blended by the smaller of two ramps and clamped only after blending; diffusers' own tiles blend row by row, which
     differs by up to 0.15. Switch on with ``enable_tiling(*TILE, *STRIDE)``.
@@ -52,7 +52,7 @@ class TiledWanVAE(AutoencoderKLWan):
             self.use_tiling = tiling
 
     def _decode_unclamped(self, latents: Tensor) -> Tensor:
-        """Frame by frame through the causal decoder, as ``_decode`` does, without its clamp."""
+        """Decode frame by frame with the causal decoder, as ``_decode`` does, without its clamp."""
         self.clear_cache()
         prepared = self.post_quant_conv(latents)
         frames = []
@@ -67,14 +67,14 @@ class TiledWanVAE(AutoencoderKLWan):
 
 
 def tile_starts(length: int, size: int, stride: int) -> list[int]:
-    """Where tiles begin along one axis; none begins after a tile that already reaches the end."""
+    """Start positions of tiles along one axis; no tile starts after one that already reaches the end."""
     return [start for start in range(0, length, stride) if start == 0 or start - stride + size < length]
 
 
 def ramp_mask(height: int, width: int, inner: tuple[bool, bool, bool, bool], border: tuple[int, int]) -> Tensor:
     """(H,W) weights: 1 inside, falling linearly to 1/border at the edges that have a neighbour.
 
-    ``inner``: whether top, bottom, left and right have one; ``border``: rows and columns of overlap.
+    ``inner``: whether top, bottom, left and right have a neighbour; ``border``: rows and columns of overlap.
     """
     top, bottom, left, right = inner
     return torch.minimum(_ramp(height, top, bottom, border[0])[:, None], _ramp(width, left, right, border[1])[None])
@@ -91,7 +91,7 @@ def _ramp(length: int, before: bool, after: bool, border: int) -> Tensor:
 
 
 def normalise(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
-    """Latents as the denoiser wants them: mean 0 and deviation 1 per channel."""
+    """Normalise latents for the denoiser: mean 0 and standard deviation 1 per channel."""
     mean, std = _statistics(vae, latents)
     return (latents - mean) / std
 
@@ -128,5 +128,5 @@ def decode_video(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
 
 
 def to_bytes(video: Tensor) -> Tensor:
-    """(1,3,F,H,W) in -1..1 to (F,H,W,3) uint8; cut off, not rounded, as upstream does."""
+    """(1,3,F,H,W) in -1..1 to (F,H,W,3) uint8; truncated, not rounded, as upstream does."""
     return ((video[0] + 1) * 127.5).clamp(0, 255).to(torch.uint8).permute(1, 2, 3, 0)

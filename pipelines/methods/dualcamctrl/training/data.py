@@ -1,7 +1,7 @@
 """RealEstate10K clips with depth, in the layout that DualCamCtrl's authors train on.
 
 Below the data folder: ``SPLIT_meta.json`` (a list of records with ``key``, ``frame``, ``height``, ``width``; the size of the source,
-which upstream's lens rule goes by, also where its pixels are not square),
+which upstream's lens rule uses even if its pixels are not square),
 ``SPLIT_scenes/KEY.torch`` (``cameras`` (N,18) and ``images``, JPEG files as byte tensors),
 ``SPLIT_captions/KEY/captions.json`` (every 60th frame to a sentence) and
 ``SPLIT_video_depth_maps/KEY/depth_vitl_fp16.mp4`` (grey disparity).
@@ -43,22 +43,22 @@ class ClipShape:
 
 
 def pick_frames(available: int, frames: int, *, stride: int = 8, start: int = 0) -> NDArray[np.int64]:
-    """The frames of a clip to use: evenly spaced from ``start``, with a smaller stride if the clip is short."""
+    """Frames of a clip to use: evenly spaced from ``start``, with a smaller stride if the clip is short."""
     return np.linspace(start, start + clip_length(available, frames, stride) - 1, frames).astype(np.int64)
 
 
 def clip_length(available: int, frames: int, stride: int) -> int:
-    """Source frames that a training clip spans; raises `InputError` for a source shorter than ``frames``."""
+    """Number of source frames that a training clip spans; raises `InputError` for a source shorter than ``frames``."""
     step = min(stride, available // frames)
     if step < 1:
-        raise InputError(f"A clip of {available} frames is too short for {frames}; leave it out of the list.")
+        raise InputError(f"A clip of {available} frames is too short for {frames}; remove it from the list.")
     return step * frames
 
 
 def path_from_rows(rows: NDArray, width: int, height: int) -> CameraPath:
-    """Rows (N,18) of a scene file as cameras of a ``width`` x ``height`` picture.
+    """Convert rows (N,18) of a scene file to cameras of a ``width`` x ``height`` picture.
 
-    A row holds fx, fy, cx, cy as fractions of width and height, two zeros, and the 3x4 world-to-camera matrix.
+    A row contains fx, fy, cx, cy as fractions of width and height, two zeros, and the 3x4 world-to-camera matrix.
     """
     rows = np.asarray(rows, dtype=np.float64)
     if rows.ndim != 2 or rows.shape[1] != 18:
@@ -74,8 +74,8 @@ def path_from_rows(rows: NDArray, width: int, height: int) -> CameraPath:
 class RealEstateClips(Dataset):
     """Items are dicts: ``rgb``, ``depth`` (3,F,H,W) in -1..1, ``camera`` (24,(F+3)/4,H,W) packed rays, ``caption``.
 
-    Item ``round * len(self) + index`` is scene ``index`` as it comes in that round of a training. A clip starts at frame 0,
-    or anywhere when ``seed`` is given: the same for a seed and an item's number.
+    Item ``round * len(self) + index`` is scene ``index`` in that epoch of a training. A clip starts at frame 0, or at a random
+    frame if ``seed`` is given, determined by seed and item number.
     """
 
     def __init__(self, folder: str | Path, *, split: str, shape: ClipShape, seed: int | None = None) -> None:
@@ -118,13 +118,13 @@ class RealEstateClips(Dataset):
         path = self.folder / f"{self.split}_scenes" / f"{key}.torch"
         try:
             scene = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # a damaged file fails in many ways
-            raise InputError(f"{path.name} is missing or cannot be read; make the scene file again.") from error
+        except Exception as error:  # damaged files raise many kinds of errors
+            raise InputError(f"{path.name} is missing or cannot be read; create the scene file again.") from error
         if not isinstance(scene, dict) or not {"cameras", "images"} <= scene.keys():
-            raise InputError(f"{path.name} must hold cameras and images.")
+            raise InputError(f"{path.name} must contain cameras and images.")
         if len(scene["cameras"]) != len(scene["images"]):
             raise InputError(
-                f"{path.name} holds {len(scene['cameras'])} cameras for {len(scene['images'])} images; they belong in pairs."
+                f"{path.name} contains {len(scene['cameras'])} cameras for {len(scene['images'])} images; there must be one per image."
             )
         return scene
 
@@ -136,11 +136,11 @@ class RealEstateClips(Dataset):
         return np.stack([self._resize(frames[i], cv2.INTER_NEAREST_EXACT) for i in picked])
 
     def _resize(self, picture: NDArray, interpolation: int) -> NDArray[np.uint8]:
-        """Stretched to the training size, as upstream does."""
+        """Stretch to the training size, as upstream does."""
         return cv2.resize(picture, (self.shape.width, self.shape.height), interpolation=interpolation).astype(np.uint8)
 
     def _caption(self, key: str, end: int) -> str:
-        """The sentence of the last captioned frame of the clip, about a video rather than an image."""
+        """The caption of the last captioned frame of the clip, with "video" in place of "image"."""
         captions = _json(self.folder / f"{self.split}_captions" / key / "captions.json")
         sentence = captions.get(str(end // CAPTION_EVERY * CAPTION_EVERY)) if isinstance(captions, dict) else None
         if sentence is None:
@@ -153,7 +153,7 @@ class RealEstateClips(Dataset):
 class ClipOrder(Sampler[int]):
     """Endless indices of `RealEstateClips`, every epoch in a new order; skips the first ``done`` clips.
 
-    What comes where follows from ``seed`` alone, so that a continued training sees what an uninterrupted one would.
+    The order depends on ``seed`` only, so a resumed training gets the same clips as an uninterrupted one.
     """
 
     def __init__(self, clips: int, *, seed: int, done: int = 0) -> None:
@@ -167,7 +167,7 @@ class ClipOrder(Sampler[int]):
 
 
 def _aspect(record: dict[str, Any], name: str) -> float | None:
-    """Width over height of a clip's source; None where the record does not say it."""
+    """Width over height of a clip's source; None if the record does not contain it."""
     if "width" not in record or "height" not in record:
         return None
     sides = [record[key] for key in ("width", "height")]
@@ -184,7 +184,7 @@ def _to_signed(frames: NDArray[np.uint8]) -> Tensor:
 def _jpeg(encoded: Tensor, key: str) -> NDArray[np.uint8]:
     picture = cv2.imdecode(encoded.numpy(), cv2.IMREAD_COLOR)
     if picture is None:
-        raise InputError(f"A picture of {key} is damaged; make the scene file again.")
+        raise InputError(f"A picture of {key} is damaged; create the scene file again.")
     return np.asarray(picture[..., ::-1], dtype=np.uint8)
 
 

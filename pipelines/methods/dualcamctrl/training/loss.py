@@ -15,7 +15,7 @@ LEVELS = 1000
 
 
 def training_sigmas() -> Tensor:
-    """(1000,) from 1 downwards; timesteps are 1000 times as large."""
+    """(1000,) in decreasing order from 1; timesteps are 1000 times as large."""
     return sigmas(LEVELS)[:-1]
 
 
@@ -27,19 +27,19 @@ def level_weights() -> Tensor:
 
 
 def nearest_level(timestep: Tensor) -> int:
-    """Index of the level nearest to a timestep, which rounding (to bfloat16) may have moved to a neighbour's."""
+    """Index of the level nearest to a timestep, since rounding (to bfloat16) may have moved it to the next one."""
     return int(torch.argmin((1000 * training_sigmas() - timestep.float().cpu()).abs()))
 
 
 def noisy(clean: Tensor, noise: Tensor, level: int) -> Tensor:
-    """Latents of ``clean`` at a noise level."""
+    """Latents of ``clean`` with noise at a noise level."""
     sigma = training_sigmas()[level].item()
     return (1 - sigma) * clean + sigma * noise
 
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """``total`` is the level's weight times the sum of the other two, mean squared errors without the weight."""
+    """``total``: the level's weight times the sum of the other two, which are unweighted mean squared errors."""
 
     total: Tensor
     rgb: Tensor
@@ -49,7 +49,7 @@ class Loss:
 def loss(velocities: tuple[Tensor, Tensor], clean: tuple[Tensor, Tensor], noise: Tensor, level: int, drop: int) -> Loss:
     """RGB first in every pair (B,16,t,h,w); the target velocity is noise minus clean.
 
-    ``drop``: how many of the largest squared errors of the depth count as 0 (they stay in the mean); upstream calls this
+    ``drop``: how many of the largest squared errors of the depth count as 0 (they remain in the mean); upstream calls this
     number a rate.
     """
     rgb = F.mse_loss(velocities[0].float(), (noise - clean[0]).float())

@@ -1,8 +1,8 @@
 """Training of DualCamCtrl in the authors' two stages: ``python -m pipelines.methods.dualcamctrl.training.train --data DIR --out DIR ...``.
 
-Stage "decoupled" starts from the one-branch base model and trains both branches apart; stage "fusion" starts from its result
-and trains the fusion modules too. ``accelerate launch -m pipelines.methods.dualcamctrl.training.train`` spreads it over several GPUs.
-Starting again with the same output folder continues after its last save.
+Stage "decoupled" starts from the one-branch base model and trains the branches separately; stage "fusion" starts from its
+result and trains the fusion modules too. ``accelerate launch -m pipelines.methods.dualcamctrl.training.train`` uses several GPUs.
+Starting again with the same output folder resumes from its last save.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ from pipelines.weights.hub import Weights
 LEARNING_RATES = {"decoupled": 1e-5, "fusion": 3e-6}
 CLIP_NORM = 1.0
 SAMPLE, SAMPLE_DEPTH, SAMPLE_GUIDANCE = "sample.mp4", "sample-depth.mp4", 5.0
-"""Videos in a saved folder: the first clip of the split as the network makes it by now."""
+"""Videos in a saved folder: the first clip of the split, generated with the current weights."""
 STATE = "training.pt"
-"""File of a saved folder with what is needed to continue: number of the update, optimiser, warm-up, settings."""
+"""File of a saved folder with the state for resuming: number of the update, optimiser, warm-up, settings."""
 RESUMABLE = ("updates", "save_every", "workers", "sample_steps")
-"""Settings that may differ when a training is continued."""
+"""Settings that may differ when a training is resumed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings(Settings):
-    """The authors' choices are the defaults: 4 GPUs, effective batch 8, about 10000 and then 70000 updates."""
+    """Settings of a training; defaults are the authors': 4 GPUs, effective batch 8, about 10000 and then 70000 updates."""
 
     stage: str = setting("fusion", "Stage", choices=tuple(LEARNING_RATES))
     mode: str = setting(
@@ -55,7 +55,7 @@ class TrainSettings(Settings):
     split: str = setting("train", "Split")
     updates: int = setting(70000, "Updates", minimum=1, maximum=10**7)
     accumulate: int = setting(2, "Clips per update and GPU", minimum=1, maximum=1024)
-    learning_rate: float = setting(0.0, "Learning rate", minimum=0, maximum=1, help="0 uses the stage's own number.")
+    learning_rate: float = setting(0.0, "Learning rate", minimum=0, maximum=1, help="0 uses the stage's own rate.")
     drop_largest: int = setting(
         30, "Depth errors dropped", minimum=0, maximum=10**7, help="How many of the largest count as zero; later 70."
     )
@@ -67,13 +67,17 @@ class TrainSettings(Settings):
     save_every: int = setting(1000, "Updates between saves", minimum=1, maximum=10**7)
     workers: int = setting(2, "Loading processes", minimum=0, maximum=64)
     sample_steps: int = setting(
-        0, "Steps of a sample", minimum=0, maximum=200, help="Of the first clip, made beside each save; 0 makes none."
+        0,
+        "Steps of a sample",
+        minimum=0,
+        maximum=200,
+        help="A sample of the first clip is made at each save; 0 makes none.",
     )
 
 
 @dataclass(frozen=True)
 class Update:
-    """One update of the weights; the losses are those of its last clip. ``saved`` is the folder written, if any."""
+    """One update of the weights; the losses are those of its last clip. ``saved``: the folder written, if any."""
 
     number: int
     total: float
@@ -83,8 +87,8 @@ class Update:
 
 
 def select_trainable(transformer: DualCamCtrlTransformer, stage: str) -> list[torch.nn.Parameter]:
-    """Switch on the gradients of both branches, and of the fusion modules in stage "fusion"; embeddings, camera adapter and
-    head stay as they are."""
+    """Enable gradients of both branches, and of the fusion modules in stage "fusion"; embeddings, camera adapter and
+    head stay frozen."""
     for name, parameter in transformer.named_parameters():
         fusion = ".rgb_to_depth." in name or ".depth_to_rgb." in name
         parameter.requires_grad_(name.startswith("blocks.") and (stage == "fusion" or not fusion))
@@ -92,7 +96,7 @@ def select_trainable(transformer: DualCamCtrlTransformer, stage: str) -> list[to
 
 
 def start_from(weights: Weights, start: str | Path | None, stage: str) -> DualCamCtrlTransformer:
-    """The denoiser in float32: from ``start``, a released file or a folder of an earlier stage, else from the base model."""
+    """The denoiser in float32: from ``start``, a released file or a folder of an earlier stage, otherwise from the base model."""
     if start is None and weights.mode != "real":
         sizes = load.TINY if weights.mode == "tiny" else load.FULL
         return build_random(
@@ -106,12 +110,12 @@ def start_from(weights: Weights, start: str | Path | None, stage: str) -> DualCa
     elif stage == "decoupled":
         convert.load_base(transformer, read_state(weights.files(BASE).values()), source=BASE.repo, dtype=torch.float32)
     else:
-        raise InputError("Stage fusion continues stage decoupled; give its folder or a released file with --start.")
+        raise InputError("Stage fusion continues stage decoupled; pass its folder or a released file with --start.")
     return transformer
 
 
 def _copy_tensors(transformer: DualCamCtrlTransformer) -> DualCamCtrlTransformer:
-    """Tensors as if they had been made here: a file's lie at odd addresses, where a processor's sums round differently."""
+    """Copy tensors to newly allocated memory: those of a file are unaligned, which changes how a CPU rounds sums."""
     for tensor in (*transformer.parameters(), *transformer.buffers()):
         tensor.data = tensor.data.clone()
     return transformer
@@ -132,7 +136,7 @@ class Conditioner:
 
     @torch.no_grad()
     def __call__(self, clip: dict[str, Any]) -> tuple[tuple[Tensor, Tensor], dict[str, Tensor], tuple[Tensor, Tensor]]:
-        """Clean latents of both videos, the network's further inputs, and both first-picture latents."""
+        """Clean latents of both videos, the network's other inputs, and the first-picture latents of both."""
         videos = [clip[name].to(self.device, self.dtype) for name in ("rgb", "depth")]
         clean = (wan.encode_video(self.vae, videos[0]), wan.encode_video(self.vae, videos[1]))
         frames = clean[0].shape[2]
@@ -176,7 +180,7 @@ def clip_loss(
 def sample(
     transformer: DualCamCtrlTransformer, condition: Conditioner, clip: dict[str, Any], steps: int, folder: Path
 ) -> None:
-    """Write both videos of ``clip`` into ``folder``, made from its first picture and its cameras as a run does."""
+    """Write both videos of ``clip`` to ``folder``, generated from its first picture and its cameras as in a run."""
     clean, given, pictures = condition(clip)
     conditions = sampling.Conditions(
         given["encoder_hidden_states"],
@@ -201,10 +205,10 @@ def train(
     start: str | Path | None = None,
     accelerator: Accelerator | None = None,
 ) -> Iterator[Update]:
-    """Yield after every update; folders ``OUT/update-000123`` hold the denoiser as ``save_pretrained`` writes it.
+    """Yield after every update; folders ``OUT/update-000123`` contain the denoiser as saved by ``save_pretrained``.
 
-    One clip at a time and GPU. Where ``out`` holds saves already, the last is continued as if nothing had come between, and
-    ``start`` is not looked at. Raises `InputError` for data or weights that do not fit.
+    Each GPU processes one clip at a time. If ``out`` contains saves already, training resumes from the last one as if it had
+    not been interrupted, and ``start`` is ignored. Raises `InputError` for data or weights that do not fit.
     """
     if settings.frames % 4 != 1 or settings.width % 16 or settings.height % 16:
         raise InputError(
@@ -257,7 +261,7 @@ def train(
 class Save:
     """A saved training: the folder of its denoiser, the number of its last update, and its optimiser state.
 
-    Nothing random is carried on: noise, noise level and order of clips follow from the seed and the update's number.
+    No random state is saved: noise, noise level and order of clips follow from the seed and the update's number.
     """
 
     folder: Path
@@ -267,14 +271,14 @@ class Save:
 
 
 def last_save(out: str | Path, settings: TrainSettings) -> Save | None:
-    """The last save in ``out``, None where there is none; raises `InputError` for one that cannot be continued: of a training
-    with other settings, or saved without its optimiser (see `_save`)."""
+    """The last save in ``out``, None if there is none; raises `InputError` for one that cannot be resumed: with other
+    settings, or saved without its optimiser (see `_save`)."""
     folders = sorted(Path(out).glob("update-[0-9]*"), key=lambda folder: int(folder.name.split("-")[1]))
     files = [folder / STATE for folder in folders if (folder / STATE).is_file()]
     if folders and (not files or files[-1].parent != folders[-1]):
         raise InputError(
-            f"{folders[-1]} was saved without its optimiser, as DeepSpeed and FSDP spread it, so it cannot be continued; begin "
-            f"anew from it with --start {folders[-1]} and another --out, or remove it."
+            f"{folders[-1]} was saved without its optimiser, as DeepSpeed and FSDP shard it, so it cannot be resumed; start "
+            f"again from it with --start {folders[-1]} and another --out, or remove it."
         )
     if not files:
         return None
@@ -282,18 +286,20 @@ def last_save(out: str | Path, settings: TrainSettings) -> Save | None:
         state = torch.load(files[-1], map_location="cpu", weights_only=True)
         then, now = state["settings"], settings.values()
         stopped = Save(files[-1].parent, state["number"], state["optimiser"], state["warmup"])
-    except Exception as error:  # a damaged file fails in many ways
-        raise InputError(f"{files[-1]} cannot be read; remove {files[-1].parent.name} to go on from before.") from error
+    except Exception as error:  # damaged files raise many kinds of errors
+        raise InputError(
+            f"{files[-1]} cannot be read; remove {files[-1].parent.name} to resume from the save before."
+        ) from error
     if changed := [name for name in now if name not in RESUMABLE and now[name] != then.get(name)]:
         raise InputError(
-            f"{out} holds a training with {changed[0]} {then.get(changed[0])!r}, not {now[changed[0]]!r}; continue it with "
+            f"{out} contains a training with {changed[0]} {then.get(changed[0])!r}, not {now[changed[0]]!r}; resume it with "
             "the same settings or choose another folder."
         )
     return stopped
 
 
 def _generator(*numbers: int) -> torch.Generator:
-    """Random numbers that depend on these numbers and nothing else."""
+    """A generator seeded only by these numbers."""
     return torch.Generator().manual_seed(int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]))
 
 
@@ -303,15 +309,15 @@ def _accelerator(settings: TrainSettings) -> Accelerator:
 
 
 def _is_whole(accelerator: Accelerator) -> bool:
-    """Whether every process has the whole network and optimiser."""
+    """Whether every process has the complete network and optimiser."""
     return accelerator.distributed_type not in (DistributedType.DEEPSPEED, DistributedType.FSDP)
 
 
 def _save(
     accelerator: Accelerator, model: torch.nn.Module, optimiser: Any, state: dict[str, Any], folder: Path
 ) -> Path:
-    """Written beside its place and renamed when complete; an optimiser that DeepSpeed or FSDP spread over GPUs is left out, so
-    that such a training can only begin anew from the folder, which `last_save` says."""
+    """Write to a temporary folder and rename it when complete. An optimiser that DeepSpeed or FSDP shards over GPUs is left out,
+    so such a training cannot be resumed, only started again from the folder, which `last_save` says."""
     accelerator.wait_for_everyone()
     whole = _is_whole(accelerator)
     tensors = accelerator.get_state_dict(model)
@@ -330,7 +336,7 @@ def _save(
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pipelines.methods.dualcamctrl.training.train", description=__doc__)
     parser.add_argument("--data", required=True, help="folder in RealEstate10K layout")
-    parser.add_argument("--out", required=True, help="where trained folders go")
+    parser.add_argument("--out", required=True, help="folder for the trained weights")
     parser.add_argument("--start", help="released file or folder of an earlier stage")
     parser.add_argument("--weights", default="real", choices=("real", "tiny", "random"))
     defaults = TrainSettings.defaults()
@@ -358,7 +364,7 @@ def main() -> None:
             line = f"{update.number}: loss {update.total:.4f} (rgb {update.rgb:.4f}, depth {update.depth:.4f})"
             accelerator.print(f"{line}, saved {update.saved}" if update.saved else line, flush=True)
         if update is None:
-            accelerator.print(f"{out} holds a training of {settings.updates} updates; ask for more with --updates.")
+            accelerator.print(f"{out} contains a training of {settings.updates} updates; request more with --updates.")
     except InputError as error:
         raise SystemExit(str(error)) from error
 

@@ -207,13 +207,13 @@ def test_another_training_in_the_same_folder_is_refused_and_a_damaged_state_name
     weights = Weights(mode="tiny", seed=1, folder=None)
     settings = TrainSettings.of(SETTINGS.values() | {"updates": 1, "accumulate": 1})
     (update,) = train(data, tmp_path, settings=settings, weights=weights)
-    with pytest.raises(InputError, match="holds a training with seed 42, not 7; continue it with the same settings"):
+    with pytest.raises(InputError, match="contains a training with seed 42, not 7; resume it with the same settings"):
         next(train(data, tmp_path, settings=TrainSettings.of(settings.values() | {"seed": 7}), weights=weights))
     (update.saved / STATE).write_bytes(b"half")
     with pytest.raises(InputError, match="cannot be read; remove update-000001"):
         next(train(data, tmp_path, settings=settings, weights=weights))
     (update.saved / STATE).unlink()
-    with pytest.raises(InputError, match=r"without its optimiser.* begin anew from it with --start .*update-000001"):
+    with pytest.raises(InputError, match=r"without its optimiser.* start again from it with --start .*update-000001"):
         next(train(data, tmp_path, settings=settings, weights=weights))
     assert (update.saved / "config.json").is_file(), "nothing is written over"
 
@@ -251,7 +251,7 @@ def test_the_command_line(data, tmp_path, monkeypatch, capsys):
         frames, _ = read_video(tmp_path / "update-000001" / name)
         assert frames.shape == (5, 32, 48, 3) and frames.std() > 1
     main()
-    assert "holds a training of 1 updates; ask for more" in capsys.readouterr().out
+    assert "contains a training of 1 updates; request more" in capsys.readouterr().out
     monkeypatch.setattr(sys, "argv", ["train", *options.split(), "--frames", "6"])
     with pytest.raises(SystemExit, match="4k"):
         main()
