@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def side_by_side(work: Callable[[int], T], count: int) -> Iterator[T]:
-    """Yield ``work(0)`` to ``work(count - 1)`` in order, computed on all cores; closing the iterator drops work that has not begun."""
+    """Yield ``work(0)`` to ``work(count - 1)`` in order, computed on all cores; closing the iterator drops work that has not started."""
     pool = ThreadPoolExecutor(cpu_count())
     try:
         yield from pool.map(work, range(count))
@@ -28,7 +28,7 @@ def side_by_side(work: Callable[[int], T], count: int) -> Iterator[T]:
 def confirmations(points: NDArray[np.float32], others: Sequence[View], tolerance: float) -> NDArray[np.int32]:
     """(N,): how many of the ``others`` see each point (N,3) on the surface at its pixel.
 
-    ``tolerance``: relative difference of depth that counts as the same.
+    ``tolerance``: maximum relative difference of depth.
     """
     counts = np.zeros(len(points), np.int32)
     points = np.ascontiguousarray(points, np.float32)
@@ -47,7 +47,7 @@ def count_voxels(offset: NDArray[np.float64], size: float, most: int) -> int:
 
 @kernel
 def _count_occupied(offset, per_length, most, slots):
-    """``slots``: a hash table, a power of two of places, empty where -1."""
+    """``slots``: a hash table, its size a power of two, -1 where empty."""
     last, count = len(slots) - 1, 0
     for n in range(len(offset)):
         x, y, z = (

@@ -1,4 +1,4 @@
-"""Presents a reconstruction to the page and other programs: files, a 3D viewer with the cameras, and a flight."""
+"""Presents a reconstruction to the page and other programs: files, a 3D viewer with the cameras, and a fly-through."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _TURN, _RISE, _RADIUS = 0.5, 0.5, 5.0
-"""Radians about the vertical and above the ground, and distance, at which the page's viewer of splats begins."""
+"""Initial camera of the page's viewer of splats: radians about the vertical and above the ground, and distance."""
 SHOWN_CAMERAS = 24
 CAMERA_COLOUR = (232, 89, 12, 255)
 FRUSTUM_SHARE = 0.08
-"""Length of a drawn camera in median distances of the points from the cameras."""
+"""Length of a drawn camera as a share of the points' median distance from the cameras."""
 STEP_BEHIND, VIEWED_FROM = 1.3, 0.3
 """Initial distance of the viewer from the centre: a multiple of the first camera's distance, and at least a multiple of the diagonal."""
 
@@ -38,9 +38,9 @@ STEP_BEHIND, VIEWED_FROM = 1.3, 0.3
 def files(made: Reconstruction) -> dict[str, bytes]:
     """All downloads by name: points, COLMAP and nerfstudio folders; the mesh or splats if there are any.
 
-    A far background is part of the splats, of ``mesh.glb`` as a second mesh, and a file of its own beside mesh or points.
-    ``viewer.html`` shows all of it in any browser, ``scene_and_camera.glb`` has the animated camera beside the scene; SPZ and the
-    viewer are left out where the scene is too large for them, the animated camera where its lens zooms or is off the middle.
+    A far background is part of the splats, a second mesh in ``mesh.glb``, and a separate file beside mesh or points.
+    ``viewer.html`` shows the scene in any browser, ``scene_and_camera.glb`` contains the scene and the animated camera. SPZ and the
+    viewer are left out if the scene is too large for them, the animated camera if its lens zooms or is off-centre.
     """
     from pipelines.reconstruct.export import exports
 
@@ -53,7 +53,7 @@ def files(made: Reconstruction) -> dict[str, bytes]:
 
 
 def _scene_with_camera(found: dict[str, bytes], path: CameraPath) -> dict[str, bytes]:
-    """``scene_and_camera.glb``: the splats, else the mesh, else the points, with the path; nothing for lenses that glTF lacks."""
+    """``scene_and_camera.glb``: the splats, else the mesh, else the points, with the path; empty for lenses that glTF lacks."""
     from camera.formats.film.gltf import with_camera
 
     scene = next(found[name] for name in ("splats.glb", "textured.glb", "mesh.glb", "points.glb") if name in found)
@@ -64,7 +64,7 @@ def _scene_with_camera(found: dict[str, bytes], path: CameraPath) -> dict[str, b
 
 
 def _viewer(made: Reconstruction) -> dict[str, bytes]:
-    """``viewer.html``: the splats, else the mesh, else the points, with the path; nothing where browsers could not open it."""
+    """``viewer.html``: the splats, else the mesh, else the points, with the path; empty if it is too large for browsers."""
     from pipelines.viewer import page
 
     try:
@@ -80,16 +80,16 @@ def _viewer(made: Reconstruction) -> dict[str, bytes]:
 
 
 def glb_for_viewer(made: Reconstruction, *, cameras: bool = True) -> bytes:
-    """The mesh (the one with a texture where there is one), else the points, with the cameras as outlines, upright in glTF's
-    axes; without what lies far behind."""
+    """The mesh (the textured one, if any), else the points, with the cameras as outlines, upright in glTF's axes; without
+    distant geometry."""
     from pipelines.reconstruct.export import glb
 
     return glb(_viewer_scene(made, cameras))
 
 
 def viewpoint(made: Reconstruction) -> tuple[float, float, float]:
-    """A step behind the first camera, as ``camera_position`` of gr.Model3D has it: degrees about the vertical, degrees from
-    it, and distance from the middle of what `glb_for_viewer` shows."""
+    """A position behind the first camera, as ``camera_position`` of gr.Model3D: degrees about the vertical, degrees from the
+    vertical, and distance from the centre of the scene of `glb_for_viewer`."""
     low, high = _viewer_scene(made, True).bounds
     away = made.path.centres[0] * Y_UP - (low + high) / 2
     length = max(float(np.linalg.norm(away)), 1e-9)
@@ -109,9 +109,9 @@ def _viewer_scene(made: Reconstruction, cameras: bool) -> trimesh.Scene:
 
 
 def splats_for_viewer(made: Reconstruction) -> bytes:
-    """The splats as a ``.ply`` that the page's viewer begins to show from the first camera, without what lies far behind.
+    """The splats as a ``.ply`` that the page's viewer initially shows from the first camera, without distant geometry.
 
-    gsplat.js, which gr.Model3D uses, has y down as OpenCV, and begins on a sphere about the origin, see `_RADIUS`.
+    gr.Model3D uses gsplat.js, which has y down as OpenCV, and whose camera starts on a sphere about the origin, see `_RADIUS`.
     """
     from pipelines.splats.files import ply_bytes
 
@@ -141,7 +141,7 @@ def render_flight(made: Reconstruction, path: CameraPath) -> Iterator[NDArray[np
 
 
 def _render_points(made: Reconstruction, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
-    """The points, before the far background where there is one."""
+    """Render the points, in front of the far background if there is one."""
     from camera.render.point_discs import Dots
     from camera.render.triangles import draw
     from pipelines.reconstruct.surface.texture import surface_of
@@ -159,14 +159,14 @@ _prepared: WeakKeyDictionary[Reconstruction, Any] = WeakKeyDictionary()
 
 
 def _prepare_once(made: Reconstruction, prepare: Callable[[], T]) -> T:
-    """Prepared drawing data, cached per reconstruction for as long as it is in use."""
+    """Prepared drawing data, cached as long as the reconstruction exists."""
     if made not in _prepared:
         _prepared[made] = prepare()
     return _prepared[made]
 
 
 def _with_background(splats: Splats, dome: trimesh.Trimesh | None) -> Splats:
-    """The splats, and the far background where there is one."""
+    """The splats, and the far background if there is one."""
     if dome is None:
         return splats
     from pipelines.reconstruct.sky_dome import splats_of_dome
@@ -188,7 +188,7 @@ def _points(cloud: PointCloud):
 
 
 def _cameras(path: CameraPath, size: float) -> Any:
-    """Outlines of at most `SHOWN_CAMERAS` cameras and the line they stand on."""
+    """Outlines of at most `SHOWN_CAMERAS` cameras and the line through their positions."""
     import trimesh
 
     chosen = spread_indices(len(path), SHOWN_CAMERAS)
@@ -202,7 +202,7 @@ def _cameras(path: CameraPath, size: float) -> Any:
 
 
 def near_points(made: Reconstruction) -> PointCloud:
-    """The points, or the centres of the more opaque half of the splats, without what is far behind."""
+    """The points, or the centres of the more opaque half of the splats, without distant ones."""
     cloud = made.cloud
     if made.fitted is not None:
         splats = made.fitted.splats
@@ -213,8 +213,8 @@ def near_points(made: Reconstruction) -> PointCloud:
 
 
 def _is_near(made: Reconstruction, points: NDArray) -> NDArray[np.bool_]:
-    """Without what is far beyond nine tenths of the points that were placed, as a backdrop of splats is, so that a viewer that
-    frames everything shows the scene."""
+    """Whether points are near: excludes those far beyond nine tenths of the triangulated points, such as a backdrop of splats,
+    so that a viewer that frames everything shows the scene."""
     return _distances(made, points) <= 1.6 * np.quantile(_distances(made, made.cloud.points), 0.9)
 
 

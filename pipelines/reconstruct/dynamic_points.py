@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipelines.estimation.colmap import Matcher
 
 MOST_POINTS = 100_000
-"""Of each moment."""
+"""Maximum number of points per moment."""
 FLYING = 0.04
 """A pixel whose nearness differs by more from all its neighbours in a row, or in a column, floats between two surfaces."""
 
@@ -44,7 +44,7 @@ class MovingPoints:
 
     @property
     def path(self) -> CameraPath:
-        """The cameras of all moments: one of each, or of the first moment where each has several."""
+        """The cameras of all moments: one per moment, or those of the first moment if each has several."""
         if len(self.moments[0].path) > 1:
             return self.moments[0].path
         poses, lenses = (
@@ -87,11 +87,11 @@ def find_moving_points(
     background: str = "nothing",
     matcher: Matcher | None = None,
 ) -> Generator[Progress | MovingPoints, None, None]:
-    """Yield `Progress` and, last, `MovingPoints`: of ``moments``, each seen by all cameras, else a moment for each frame of ``shots``.
+    """Yield `Progress` and, last, `MovingPoints`: of ``moments``, each seen by all cameras, otherwise one moment per frame of ``shots``.
 
-    The choices are those of `making.make`; cameras of ``moments`` are found in the first one and hold for all. What
-    ``shots.moving`` marks does not help to place cameras and depth, but is there. Raises `InputError` as `making.make`,
-    and for masks beside ``moments``.
+    The options are those of `pipeline.make`; cameras of ``moments`` are estimated in the first one and used for all. Pixels
+    marked in ``shots.moving`` are ignored when cameras and depth are fitted, but are part of the result. Raises `InputError`
+    as `pipeline.make`, and for masks together with ``moments``.
     """
     pipeline.check(shots, "points", keep, background)
     choices = Choices(cameras, depth_model, SplatSettings(), closed, keep, background, False, matcher)
@@ -129,7 +129,7 @@ def _each_frame(shots: Shots, choices: Choices) -> Generator[Progress, None, Mov
 
 
 def _scene(shots: Shots, choices: Choices) -> Generator[Progress, None, tuple[Scene, tuple[str, ...]]]:
-    """Frames with depth in one world, and what one should read."""
+    """Frames with depth in one world, and notes for the user."""
     from pipelines.reconstruct.scene import scene_from_frames
 
     plain = choices.cameras == "given" and not choices.closed
@@ -154,7 +154,7 @@ def _scene(shots: Shots, choices: Choices) -> Generator[Progress, None, tuple[Sc
 
 
 def _dome(scene: Scene, made: list[Reconstruction]) -> trimesh.Trimesh:
-    """One far background of all frames, behind the points of every moment."""
+    """One far background for all frames, behind the points of every moment."""
     from pipelines.reconstruct.export import posed_frames
     from pipelines.reconstruct.sky_dome import make_dome
 
@@ -163,7 +163,7 @@ def _dome(scene: Scene, made: list[Reconstruction]) -> trimesh.Trimesh:
 
 
 def _numbers(frames: Frames, views: tuple[View, ...]) -> list[int]:
-    """Which of the ``frames`` each view shows; views keep their order."""
+    """Index into ``frames`` of each view's frame; views are in the same order."""
     numbers, i = [], 0
     for view in views:
         while not np.array_equal(frames[i], view.colour):
@@ -177,7 +177,9 @@ def _cloud(view: View) -> PointCloud:
     from camera.unproject import points_of
 
     kept = view.known & ~_flying(view)
-    step = max(int(np.ceil(np.sqrt(kept.sum() / MOST_POINTS))), 1)  # a lattice: points left out at random leave specks
+    step = max(
+        int(np.ceil(np.sqrt(kept.sum() / MOST_POINTS))), 1
+    )  # a lattice: dropping points at random leaves speckles
     kept = kept[::step, ::step]
     return PointCloud(points_of(view)[::step, ::step][kept], view.colour[::step, ::step][kept])
 
@@ -199,7 +201,7 @@ def _flying(view: View) -> NDArray[np.bool_]:
 
 def _each_moment(shots: Shots, moments: Moments, choices: Choices) -> Generator[Progress, None, MovingPoints]:
     if choices.keep == "masks" or shots.moving is not None:
-        raise InputError("Masks are for the frames of one path, and here every moment has its own; leave them out.")
+        raise InputError("Masks belong to the frames of one path, and here every moment has its own; leave them out.")
     yield Progress("Placing cameras", 0, 1)
     numbers, path, words = _place_cameras(moments, choices)
     made = []
@@ -219,7 +221,7 @@ def _each_moment(shots: Shots, moments: Moments, choices: Choices) -> Generator[
 
 
 def _place_cameras(moments: Moments, choices: Choices) -> tuple[list[int], CameraPath, str]:
-    """Which cameras can be placed in the first moment, where they are, and how that was found."""
+    """Indices of the cameras that can be placed in the first moment, their path, and a description of the method."""
     from pipelines.estimation import sfm
     from pipelines.reconstruct import loop_closure
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import trimesh
 
 LINEAR, CLAMP = 9729, 33071
-"""glTF's names for how a texture is read between its pixels, and beyond its edge."""
+"""glTF's codes for texture sampling: linear filtering, and clamping at the edge."""
 
 
 def exports(
@@ -32,9 +32,8 @@ def exports(
     """``points.ply``, ``points.glb``, ``colmap.zip`` and ``nerfstudio.zip``, and ``mesh.ply`` and ``mesh.glb``, by name.
 
     ``frames`` (N,H,W,3) uint8 RGB, one per camera of ``path`` and of its size. ``dome``: a far background, in ``mesh.glb``
-    as a mesh of its own and as ``background.ply``. ``textured``: the mesh again, of few triangles with a texture, as
-    ``textured.glb``. GLB has glTF's axes, all else the world's. Errors: `InputError` where
-    frames and path differ.
+    as a separate mesh and as ``background.ply``. ``textured``: the mesh with fewer triangles and a texture, as
+    ``textured.glb``. GLB has glTF's axes, everything else the world's. Raises `InputError` if frames and path do not match.
     """
     return {
         "points.ply": cloud.ply_bytes(),
@@ -48,7 +47,7 @@ def exports(
 
 
 def posed_frames(scene: Scene) -> tuple[Frames, CameraPath]:
-    """The pictures (F,H,W,3) of a scene and their cameras: what `exports` takes."""
+    """The pictures (F,H,W,3) of a scene and their cameras, for `exports`."""
     views = scene.views
     poses, lenses = (np.stack([getattr(view, name) for view in views]) for name in ("world_from_camera", "intrinsics"))
     frames = np.stack([view.colour for view in views])
@@ -56,14 +55,14 @@ def posed_frames(scene: Scene) -> tuple[Frames, CameraPath]:
 
 
 def mesh_ply(mesh: trimesh.Trimesh) -> bytes:
-    """Binary PLY with vertex colours; axes as they are."""
+    """Binary PLY with vertex colours, in the mesh's own axes."""
     exported = mesh.export(file_type="ply")
     assert isinstance(exported, bytes)
     return exported
 
 
 def mesh_glb(mesh: trimesh.Trimesh, dome: trimesh.Trimesh | None = None) -> bytes:
-    """Binary glTF with vertex colours or a texture, turned to glTF's axes (x right, y up, z backward), so that viewers show it upright."""
+    """Binary glTF with vertex colours or a texture, converted to glTF's axes (x right, y up, z backward), so that viewers show it upright."""
     import trimesh
 
     whole = trimesh.Scene()
@@ -76,8 +75,8 @@ def mesh_glb(mesh: trimesh.Trimesh, dome: trimesh.Trimesh | None = None) -> byte
 
 
 def glb(scene: trimesh.Scene) -> bytes:
-    """Binary glTF with colours of vertices as light. Textures are read as they are: smaller copies, which viewers else make for what is far, would mix the
-    colours of triangles that are neighbours only in the picture (see `pipelines.reconstruct.surface.texture`)."""
+    """Binary glTF with unlit vertex colours. Disables mipmaps of textures: they would blend colours of triangles that are
+    neighbours only in the texture (see `pipelines.reconstruct.surface.texture`)."""
     exported = scene.export(file_type="glb", tree_postprocessor=_disable_mipmaps)
     assert isinstance(exported, bytes)
     return with_light_colours(exported)

@@ -1,8 +1,8 @@
 """Loop closure for a camera that ends where it began, as in a 360 degree orbit: estimates and distributes its drift.
 
-Corners of the last frames are recognised among points that the first frames placed, which tells where the last cameras
-really stand. A graph of poses then bends all cameras between: every step stays as near as it can to what was given, and
-the end comes to where it was recognised.
+Corners of the last frames are matched to points triangulated in the first frames, which gives the true poses of the last
+cameras. A pose graph then adjusts all cameras between: every step stays as close as possible to the given one, and the last
+cameras reach their recognised poses.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ if TYPE_CHECKING:
     from pipelines.estimation.colmap import Matcher
 
 SHARE, MOST_FRAMES, FEWEST_FRAMES = 12, 12, 5
-"""The beginning and the end are that part of the frames each, from FEWEST_FRAMES to MOST_FRAMES."""
+"""Beginning and end are this fraction (1 / SHARE) of the frames each, from FEWEST_FRAMES to MOST_FRAMES."""
 ROUNDS = 2
-"""The beginning drifts too: with the cameras of the first round its points are placed better for the second."""
+"""Number of rounds: the beginning drifts too, and the cameras of the first round improve its points for the second."""
 SHOWN_AGAIN = 4
 """Number of last frames to examine."""
 MOST_CORNERS = 2000
-"""Of a frame that is looked at."""
+"""Maximum number of corners per frame."""
 PATCH = 0.03
-"""Size of what a corner is recognised by, as a share of the picture's height."""
+"""Size of the descriptor patch of a corner, as a share of the picture's height."""
 RATIO = 0.85
-"""The second nearest corner must differ by more than the nearest divided by this (Lowe 2004)."""
+"""Ratio test: the nearest descriptor must be closer than this ratio times the second nearest (Lowe 2004)."""
 MISS_PX = 3.0
 """Maximum error of a recognised point in pixels at 480 rows, at least 1.5."""
 FEWEST_RECOGNISED, LEAST_RECOGNISED = 15, 0.2
-"""Points, and share of the candidates, that must agree on where a frame stands."""
+"""Minimum number of inlier points, and their minimum share of the candidates, to recognise a frame's pose."""
 MET_DEGREES, MET_SHARE = 1.0, 0.05
-"""Estimated cameras of a closed path meet when their end misses by no more: turn, and place as a part of the radius."""
+"""Estimated cameras of a closed path meet if their end is off by at most this rotation, and this share of the radius."""
 STEP_DEGREES, STEP_LENGTH = 0.5, 0.1
 """Standard deviation of one step: rotation, and position as a share of the mean step length."""
 END_DEGREES, END_LENGTH = 0.2, 0.2
-"""Standard deviation of a recognised frame."""
+"""Standard deviation of a recognised pose: rotation, and position as a share of the mean step length."""
 
 
 @dataclass(frozen=True, eq=False)
 class ClosedLoop:
     """``path``: all cameras, the first as given.
 
-    ``gap_degrees`` and ``gap_length`` (scene units): by how much the given last recognised camera missed its place.
-    ``points``: how many points told so.
+    ``gap_degrees`` and ``gap_length`` (scene units): how far the last recognised camera was off in the given path.
+    ``points``: number of points that this is based on.
     """
 
     path: CameraPath
@@ -65,7 +65,7 @@ class ClosedLoop:
 
     @property
     def gap_share(self) -> float:
-        """``gap_length`` as a part of the orbit's radius."""
+        """``gap_length`` as a share of the orbit's radius."""
         reach = float(np.linalg.norm(self.path.centres - self.path.centres.mean(axis=0), axis=1).max())
         return self.gap_length / max(reach, 1e-12)
 
@@ -89,12 +89,12 @@ class _Revisit:
 def close_loop(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.bool_] | None = None) -> ClosedLoop:
     """Cameras of ``frames`` (F,H,W,3), initialised with ``path`` and closed where its end shows its beginning.
 
-    ``masks`` (F,H,W): True where not to look. Raises `InputError` where the end does not show the beginning.
+    ``masks`` (F,H,W): True on pixels to ignore. Raises `InputError` if the end does not show the beginning.
     """
     count = _window(len(path))
     if len(path) < 2 * count:
         raise InputError(
-            f"Closing a path takes at least {2 * FEWEST_FRAMES} frames, got {len(path)}; say that it is not closed."
+            f"Closing a path needs at least {2 * FEWEST_FRAMES} frames, got {len(path)}; set it to not closed."
         )
     current, first = path, None
     for _ in range(ROUNDS):
@@ -105,8 +105,8 @@ def close_loop(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np
         current = current.with_poses(_bend(current, again))
     if first is None:
         raise InputError(
-            "The path is said to be closed, but its last frames do not show what its first frames show; "
-            "say that it is not, or give frames that go all the way round."
+            "The path is set to closed, but its last frames do not show what its first frames show; "
+            "set it to not closed, or use frames that go all the way round."
         )
     given = path.world_from_camera[first.frame]
     degrees = float(angle_degrees(given[:3, :3], first.world_from_camera[:3, :3]))
@@ -123,8 +123,8 @@ def join_ends(
 ) -> tuple[Reconstruction, str]:
     """Join the ends of a closed path of estimated cameras; also returns the size of the gap.
 
-    ``found`` is of ``frames`` (F,H,W,3). Where no match joined its ends they may have drifted apart all the same: then its
-    cameras are bent together, and refined from there. Raises `InputError` where the end does not show the beginning.
+    ``found`` is the reconstruction of ``frames`` (F,H,W,3). If no match joins its ends, they may still have drifted apart: then its
+    cameras are adjusted as a pose graph and refined from there. Raises `InputError` if the end does not show the beginning.
     """
     numbers = list(found.frames)
     shown, hidden = frames[numbers], None if masks is None else masks[numbers]
@@ -145,7 +145,7 @@ def _window(count: int) -> int:
 def _find_revisits(
     frames: NDArray[np.uint8], path: CameraPath, masks: NDArray[np.bool_] | None, count: int
 ) -> list[_Revisit]:
-    """Those of the last frames that show most points of the beginning, which is ``count`` frames long."""
+    """The last frames that show most points of the beginning, which is ``count`` frames long."""
     begin = slice(0, count)
     start = track_points(frames[begin], path.sliced(begin), masks=None if masks is None else masks[begin]).found
     greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames[begin]]
@@ -168,7 +168,7 @@ def _recognise(
     known: list[NDArray[np.float32]],
     mask: NDArray[np.bool_] | None,
 ) -> NDArray[np.float64] | None:
-    """Roughly where a frame stands (4,4), camera from world, by corners that look like those of the beginning."""
+    """Approximate pose (4,4) of a frame, camera from world, from corners that match those of the beginning."""
     where = None if mask is None else (255 * ~mask).astype(np.uint8)
     corners = cv2.goodFeaturesToTrack(grey, MOST_CORNERS, 0.01, 3, mask=where)
     if corners is None:
@@ -186,8 +186,8 @@ def _recognise(
 def _follow_from(
     grey: NDArray[np.uint8], lens: NDArray, start: Reconstruction, greys: list[NDArray[np.uint8]], rough: NDArray
 ) -> tuple[NDArray, int] | None:
-    """Exactly where a frame stands, world from camera, and by how many points: those of the beginning's nearest frame,
-    followed into it from where ``rough`` (4,4) says they are."""
+    """Refined pose of a frame, world from camera, and the number of its points: those of the beginning's nearest frame, tracked
+    from the positions that ``rough`` (4,4) predicts."""
     centre = np.linalg.inv(rough)[:3, 3]
     nearest = int(np.argmin(np.linalg.norm(start.path.centres - centre, axis=1)))
     numbers, places = start.seen[nearest]
@@ -213,7 +213,7 @@ def _miss(grey: NDArray[np.uint8]) -> float:
 
 
 def _pose(points: NDArray, pixels: NDArray, lens: NDArray, miss: float) -> tuple[NDArray, int] | None:
-    """Camera from world (4,4) that most of the points (N,3) agree on with their pixels (N,2), and how many."""
+    """RANSAC pose (4,4), camera from world, from points (N,3) and pixels (N,2), and the number of inliers."""
     if len(points) < FEWEST_RECOGNISED:
         return None
     cv2.setRNGSeed(0)
@@ -230,7 +230,7 @@ def _pose(points: NDArray, pixels: NDArray, lens: NDArray, miss: float) -> tuple
 
 
 def _descriptors(grey: NDArray[np.uint8], pixels: NDArray) -> NDArray[np.float32]:
-    """(K,128): SIFT's, upright, of one size."""
+    """(K,128): upright SIFT descriptors of one size."""
     if not len(pixels):
         return np.zeros((0, 128), np.float32)
     size = max(PATCH * grey.shape[0], 4.0)
@@ -240,7 +240,7 @@ def _descriptors(grey: NDArray[np.uint8], pixels: NDArray) -> NDArray[np.float32
 
 
 def _mutual(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.int64]:
-    """(M,2): what is each other's nearest, and clearly so."""
+    """(M,2): mutual nearest neighbours that pass the ratio test."""
     if len(one) < 2 or len(other) < 2:
         return np.zeros((0, 2), np.int64)
     matcher = cv2.BFMatcher(cv2.NORM_L2)
@@ -257,7 +257,7 @@ def _mutual(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.
 
 
 def _bend(path: CameraPath, again: list[_Revisit]) -> NDArray[np.float64]:
-    """Poses (F,4,4) nearest to the given steps and to where frames were recognised."""
+    """Poses (F,4,4) closest to the given steps and to the recognised poses."""
     from scipy.optimize import least_squares
 
     graph = _Graph.of(path, again)
@@ -271,9 +271,9 @@ def _bend(path: CameraPath, again: list[_Revisit]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class _Graph:
-    """Unknown: for every frame but the first a turn (rotation vector in its camera) and a place (3,).
+    """Unknowns: a rotation vector in its camera and a position (3,) for every frame but the first.
 
-    ``given`` and ``steps``: the poses, and each seen from the one before it. ``length``: of a step, in the mean.
+    ``given`` and ``steps``: the poses, and each relative to the previous one. ``length``: mean length of a step.
     """
 
     given: NDArray[np.float64]
@@ -288,13 +288,13 @@ class _Graph:
         return _Graph(path.world_from_camera, steps, length, again)
 
     def poses(self, unknown: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Turns (F,3,3) and places (F,3)."""
+        """Rotations (F,3,3) and positions (F,3)."""
         each = unknown.reshape(-1, 6)
         turns = self.given[1:, :3, :3] @ scipy_rotation().from_rotvec(each[:, :3]).as_matrix()
         return np.concatenate([self.given[:1, :3, :3], turns]), np.concatenate([self.given[:1, :3, 3], each[:, 3:]])
 
     def guess(self) -> NDArray[np.float64]:
-        """The given poses, with the correction of the last recognised one blended in from the first frame on."""
+        """The given poses, with the correction of the last recognised one blended in over all frames."""
         last = self.again[-1]
         share = np.arange(1, len(self.given))[:, None] / last.frame
         given = self.given[last.frame]
@@ -319,7 +319,7 @@ class _Graph:
         return np.concatenate([steps.ravel(), ends.ravel()])
 
     def sparsity(self) -> spmatrix:
-        """Which residual depends on which unknown."""
+        """Sparsity pattern of the Jacobian: which residual depends on which unknown."""
         from scipy.sparse import kron, lil_matrix
 
         count = len(self.steps)

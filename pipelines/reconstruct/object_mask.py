@@ -1,4 +1,4 @@
-"""Isolates an object: what masks mark, or what stands where all cameras look."""
+"""Isolates an object: the pixels in given masks, or the object that all cameras look at."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from camera.view import Scene, View
 from pipelines.media.encoded import decode_picture
 
 REACH = 0.5
-"""Radius of the sphere that the object stands in, as a share of the cameras' median distance from its middle."""
+"""Radius of the sphere around the object, as a share of the cameras' median distance from its centre."""
 MOST_POINTS = 200_000
 GRAIN = 32
-"""Parts of the object closer than a radius divided by this are one."""
+"""Parts of the object closer than its radius divided by this are connected."""
 FLAT = 0.02
-"""Radii that points of the ground may lie above or below it."""
+"""Maximum distance of ground points from the ground plane, in radii."""
 LEVEL = 0.7
-"""Cosine between the cameras' down and the ground's: the ground may look tilted to cameras that look down at it."""
+"""Minimum cosine between the cameras' down and the ground's: the ground may look tilted to cameras that look down at it."""
 GROUND, BELOW = 0.15, 0.05
-"""A plane is the ground when it holds this part of the points and at most that part lies below it."""
+"""A plane is the ground if it contains this share of the points and at most this share lies below it."""
 TRIES = 400
 PART = 0.1
 """A separate piece belongs to the object if it has at least this share of the points of its largest piece."""
 EDGE_PX = 1.5
-"""Pixels, at 480 rows, either side of a mask's edge that mix object and background."""
+"""Pixels, at 480 rows, on either side of a mask's edge that mix object and background."""
 
 
 def object_masks(scene: Scene, *, reach: float = REACH) -> NDArray[np.bool_]:
     """(F,H,W): True on the object in the middle of all views: inside a sphere, above the ground, in one or few pieces.
 
-    The sphere is about the median of the points in the middle of the pictures; ``reach``: its radius, see `REACH`.
-    Raises `InputError` where nothing stands there.
+    The sphere is centred at the median of the points in the middle of the pictures; ``reach``: its radius, see `REACH`.
+    Raises `InputError` if there is no object.
     """
     if not 0 < reach < 1:
-        raise InputError(f"The object's reach is a part of the cameras' distance between 0 and 1, got {reach:g}.")
+        raise InputError(f"The object's reach is a share of the cameras' distance between 0 and 1, got {reach:g}.")
     middle = np.median(np.concatenate([_middle_points(view) for view in scene.views]), axis=0)
     places = np.array([view.world_from_camera[:3, 3] for view in scene.views])
     radius = reach * float(np.median(np.linalg.norm(places - middle, axis=1)))
@@ -51,7 +51,7 @@ def object_masks(scene: Scene, *, reach: float = REACH) -> NDArray[np.bool_]:
     normal, level = _ground(near, down / np.linalg.norm(down), radius)
     near = near[near @ normal > level]
     if len(near) < 10:
-        raise InputError("No object stands where the cameras look; give masks of it, or keep everything.")
+        raise InputError("There is no object where the cameras look; add masks of it, or keep everything.")
     corner, grain = middle - radius, radius / GRAIN
     kept = _pieces(near, middle, radius, corner, grain)
     return np.stack([_mask(view, kept, corner, grain, normal, level) for view in scene.views])
@@ -59,12 +59,12 @@ def object_masks(scene: Scene, *, reach: float = REACH) -> NDArray[np.bool_]:
 
 def read_masks(files: Sequence[str | Path], count: int) -> NDArray[np.bool_]:
     """(F,H,W) of ``count`` frames, in the size of the first: from a video that is bright on the part, a zip of pictures, or one picture
-    per frame in the order of their names. Raises `InputError` for another number, and for what cannot be read."""
+    per frame in the order of their names. Raises `InputError` for another number, and for unreadable files."""
     from pipelines.inputs.archive import open_folder
     from pipelines.inputs.open import VIDEOS
 
     if not files:
-        raise InputError("Give masks: a video, a zip of pictures, or a picture for each frame.")
+        raise InputError("Masks must be a video, a zip of pictures, or one picture per frame.")
     first = Path(files[0])
     if not first.is_file():
         raise InputError(f"There is no file of masks {first}.")
@@ -80,9 +80,9 @@ def read_masks(files: Sequence[str | Path], count: int) -> NDArray[np.bool_]:
 def _in_first_size(files: Sequence[str | Path], count: int) -> NDArray[np.bool_]:
     first = min(map(Path, files), key=lambda file: natural_key(file.name), default=None)
     if first is None:
-        raise InputError("There is no mask in that zip; give a picture for each frame.")
+        raise InputError("There is no mask in that zip; it needs one picture per frame.")
     picture = decode_picture(
-        first.read_bytes(), cv2.IMREAD_UNCHANGED, f"The mask {first.name} is no picture that can be read; give PNG."
+        first.read_bytes(), cv2.IMREAD_UNCHANGED, f"The mask {first.name} is not a readable picture; use PNG."
     )
     return masks_of_files(files, count, picture.shape[1], picture.shape[0])
 
@@ -94,29 +94,29 @@ def _masks_of_video(file: Path, count: int) -> NDArray[np.bool_]:
     if len(frames) != count:
         more = "more" if len(frames) > count else str(len(frames))
         raise InputError(
-            f"Each of the {count} frames needs a mask, and {file.name} has {more}; give a video as long as the clip."
+            f"Each of the {count} frames needs a mask, and {file.name} has {more}; use a video as long as the clip."
         )
     return frames.max(axis=3) > 127
 
 
 def masks_of_files(files: Sequence[str | Path], count: int, width: int, height: int) -> NDArray[np.bool_]:
-    """(F,H,W) from one picture per frame in the order of their names: opaque where they have transparency, else bright.
+    """(F,H,W) from one picture per frame in the order of their names: True where opaque if they have transparency, else where bright.
 
-    Brought to ``width`` x ``height`` by the nearest pixel. Raises `InputError`: another number than ``count``, or pictures
-    that cannot be read.
+    Resized to ``width`` x ``height`` by nearest pixel. Raises `InputError` for another number than ``count``, or unreadable
+    pictures.
     """
     if len(files) != count:
-        raise InputError(f"Each of the {count} frames needs a mask, got {len(files)}; give one picture per frame.")
+        raise InputError(f"Each of the {count} frames needs a mask, got {len(files)}; add one picture per frame.")
     masks = []
     for file in sorted(map(Path, files), key=lambda file: natural_key(file.name)):
-        wrong = f"The mask {file.name} is no picture that can be read; give PNG."
+        wrong = f"The mask {file.name} is not a readable picture; use PNG."
         picture = decode_picture(file.read_bytes(), cv2.IMREAD_UNCHANGED, wrong)
         masks.append(_read_mask(picture, width, height))
     return np.stack(masks)
 
 
 def _read_mask(picture: NDArray, width: int, height: int) -> NDArray[np.bool_]:
-    """The alpha channel where there is one that says something, else the brightness; from its middle on."""
+    """The alpha channel if it is not constant, else the brightness; True from half its range."""
     channel = picture if picture.ndim == 2 else picture[..., :3].max(axis=2)
     if picture.ndim == 3 and picture.shape[2] == 4 and (picture[..., 3] < np.iinfo(picture.dtype).max).any():
         channel = picture[..., 3]
@@ -125,14 +125,14 @@ def _read_mask(picture: NDArray, width: int, height: int) -> NDArray[np.bool_]:
 
 
 def cut_out(scene: Scene, masks: NDArray[np.bool_]) -> Scene:
-    """The scene with depth only where ``masks`` (F,H,W) are True; views that show nothing of it are left out."""
+    """The scene with depth only where ``masks`` (F,H,W) are True; views without any such pixel are dropped."""
     views = []
     for view, mask in zip(scene.views, masks):
         known = view.known & mask
         if known.any():
             views.append(replace(view, known=known, depth=np.where(known, view.depth, np.float32(view.far))))
     if not views:
-        raise InputError("The masks leave nothing of known depth; mark the object, or keep everything.")
+        raise InputError("The masks contain no pixel of known depth; mark the object, or keep everything.")
     return replace(scene, views=tuple(views))
 
 
@@ -165,7 +165,7 @@ def _unproject(view: View, row: NDArray, column: NDArray) -> NDArray[np.float64]
 
 
 def _middle_points(view: View) -> NDArray[np.float64]:
-    """Those of the picture's middle fifth, or one at its focus depth."""
+    """World points of the picture's middle fifth, or one at its focus depth."""
     h, w = view.known.shape
     window = np.zeros((h, w), bool)
     window[2 * h // 5 : max(3 * h // 5, 2 * h // 5 + 1), 2 * w // 5 : max(3 * w // 5, 2 * w // 5 + 1)] = True
@@ -180,7 +180,7 @@ def _choose_within(points: NDArray, middle: NDArray, radius: float) -> NDArray:
 
 
 def _ground(points: NDArray, down: NDArray, radius: float) -> tuple[NDArray[np.float64], float]:
-    """Normal (3,) of the ground, upward, and the height along it above which the object begins; minus infinity: no ground."""
+    """Normal (3,) of the ground, upward, and the height along it above which the object begins; minus infinity without ground."""
     nothing = -down, -np.inf
     if len(points) < 100:
         return nothing
@@ -208,7 +208,7 @@ def _ground(points: NDArray, down: NDArray, radius: float) -> tuple[NDArray[np.f
 
 
 def _pieces(points: NDArray, middle: NDArray, radius: float, corner: NDArray, grain: float) -> NDArray[np.bool_]:
-    """Voxels (X,Y,Z) of the object: its largest connected piece about the middle, and others that end inside the sphere."""
+    """Voxels (X,Y,Z) of the object: its largest connected piece in the middle, and others that are completely inside the sphere."""
     from scipy.ndimage import label
 
     side = 2 * GRAIN + 1
@@ -243,7 +243,7 @@ def _mask(
 
 
 def _clean_mask(mask: NDArray[np.bool_], height: int) -> NDArray[np.bool_]:
-    """Without specks, and with small holes filled."""
+    """Remove specks and fill small holes."""
     side = 2 * max(1, round(2 * height / 480)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     whole = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, kernel)

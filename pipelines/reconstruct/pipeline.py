@@ -35,24 +35,24 @@ KEEPS = {
     "the object in the middle": "object",
     "what the masks mark": "masks",
 }
-"""What is kept, in words. "object": what stands where all cameras look, above the ground; see `pipelines.reconstruct.object_mask`.
-"masks": where `Shots.marked` is True."""
+"""Which part is kept, by label. "object": the object that all cameras look at, above the ground; see
+`pipelines.reconstruct.object_mask`. "masks": pixels where `Shots.marked` is True."""
 BACKGROUNDS = {"nothing": "nothing", "a far dome": "dome"}
-"""What is behind everything, in words. "dome": a far shell with the colours of sky and background, so that flights see no
+"""The background, by label. "dome": a far shell with the colours of sky and background, so that fly-throughs show no
 black; see `pipelines.reconstruct.sky_dome`."""
 DISPLAY_POINTS = 200_000
 FIT_GIGABYTES = 6.0
-"""Of GPU memory that a fit of splats wants free."""
+"""Free GPU memory that a fit of splats needs."""
 
 
 @dataclass(frozen=True, eq=False)
 class Shots:
     """Frames (F,H,W,3) with the path they were shot on, the input of a reconstruction.
 
-    ``depth`` (F,H,W), NaN where there is none, or None; ``aligned`` where it has the cameras' scale. ``source``: where
-    the depth is from. ``weights``: "real", or which random ones made the frames. ``nominal``: the method was not told
-    the path. Masks (F,H,W) bool, where they are given, see `pipelines.reconstruct.object_mask`: ``marked`` is True on the object;
-    ``moving`` on what does not stand still, which is not made.
+    ``depth`` (F,H,W), NaN where unknown, or None; ``aligned``: whether it has the cameras' scale. ``source``: source of the
+    depth. ``weights``: "real", or the kind of random weights that made the frames. ``nominal``: the method did not receive
+    the path. Optional masks (F,H,W) bool, see `pipelines.reconstruct.object_mask`: ``marked`` is True on the object; ``moving``
+    on moving parts, which are left out.
     """
 
     frames: Frames
@@ -71,16 +71,16 @@ class Shots:
         words = f"**{self.name}**: {frames} frames of {width} x {height} with their cameras"
         words += f", depth: {self.source}." if self.depth is not None else ", without their own depth."
         if self.nominal:
-            words += " **The method was not told this path**: have the cameras estimated from the frames."
+            words += " **The method did not receive this path**: have the cameras estimated from the frames."
         return words + (f"  \n{noise_words(self.weights)}" if self.weights != "real" else "")
 
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """One thing made of `Shots`: ``kind`` of `KINDS`; the frames used and their cameras, in the world of what was made.
+    """A reconstruction made of `Shots`: ``kind`` of `KINDS`; the frames used and their cameras, in the reconstruction's world.
 
-    ``cloud`` is always there; ``scene`` where there is depth; ``dome`` where a far background was wanted: a mesh of its
-    own; ``textured`` where that was: ``mesh`` with few triangles and a texture. ``notes`` are sentences that the person should read.
+    ``cloud`` always exists; ``scene`` if there is depth; ``dome`` if a far background was requested, as a separate mesh;
+    ``textured`` if requested: ``mesh`` with fewer triangles and a texture. ``notes``: sentences for the user.
     """
 
     kind: str
@@ -96,7 +96,7 @@ class Reconstruction:
 
     @property
     def first(self) -> View:
-        """The first view; with a plane at the points' median depth where there is none."""
+        """The first view; with a plane at the points' median depth if there is no scene."""
         if self.scene is not None:
             return self.scene.first
         local = self.cloud.points @ self.path.camera_from_world[0, :3, :3].T + self.path.camera_from_world[0, :3, 3]
@@ -120,7 +120,7 @@ def noise_words(weights: str) -> str:
 
 
 def shots_of_clip(clip: Clip, *, name: str, weights: str = "real", nominal: bool = False) -> Shots:
-    """Frames of a method's result, with its generated depth if there is one for each frame."""
+    """Frames of a method's result, with its generated depth if there is one map per frame."""
     shots = Shots(clip.frames, clip.path, name, weights=weights, nominal=nominal)
     made = clip.scene
     if made is None or len(made.views) != len(clip.frames) or len(clip.frames) < 2:
@@ -191,10 +191,11 @@ def make(
 ) -> Generator[Progress | Reconstruction, None, None]:
     """Yield `Progress` and `Reconstruction`; each `Reconstruction` replaces the previous one, so closing the generator keeps the best so far.
 
-    ``closed``: the camera ends where it began, as an orbit of 360 degrees does; what it drifted is distributed.
-    ``keep``: a value of `KEEPS`; ``background``: one of `BACKGROUNDS`. ``texture``: a mesh is also made of few triangles
-    with a texture. ``matcher``: who matches frames where cameras are refined or estimated, see `pipelines.reconstruct`. Raises `InputError`: too few frames, no parallax,
-    cameras that contradict the frames, no depth, an end that does not show the beginning; with what can be made.
+    ``closed``: the camera ends where it began, as in an orbit of 360 degrees; its drift is distributed over all frames.
+    ``keep``: a value of `KEEPS`; ``background``: one of `BACKGROUNDS`. ``texture``: also makes the mesh with fewer triangles and
+    a texture. ``matcher``: matches frames if cameras are refined or estimated, see `pipelines.reconstruct`. Raises `InputError`
+    for too few frames, no parallax, cameras that contradict the frames, missing depth, or an end that does not show the
+    beginning; the error says what can still be made.
     """
     check(shots, kind, keep, background)
     choices = Choices(cameras, depth_model, settings or SplatSettings(), closed, keep, background, texture, matcher)
@@ -207,7 +208,7 @@ def make(
 
 
 def run(shots: Shots, kind: str, **choices) -> Iterator[Progress | Reconstruction]:
-    """`make`, in the queue of this machine's GPU where there is one."""
+    """Run `make` in the queue of this machine's GPU, if there is one."""
     return in_queue(lambda: make(shots, kind, **choices))
 
 
@@ -247,7 +248,7 @@ def check(shots: Shots, kind: str, keep: str, background: str) -> None:
     if background not in BACKGROUNDS.values():
         raise InputError(f"The background is {', '.join(BACKGROUNDS.values())}; got {background!r}.")
     if keep == "masks" and (shots.marked is None or shots.marked.shape != shots.frames.shape[:3]):
-        raise InputError(f"Keeping what masks mark needs a mask for each of the {len(shots.frames)} frames; give them.")
+        raise InputError(f"Keeping the masked part needs a mask for each of the {len(shots.frames)} frames; add them.")
     if keep != "everything" and background != "nothing":
         raise InputError("An object that is cut out has no background; keep everything, or leave the background out.")
 
@@ -262,7 +263,7 @@ def _make_steps(shots: Shots, kind: str, choices: Choices) -> Generator[Progress
     if kind == "mesh":
         from pipelines.reconstruct.surface.mesh import extract_mesh
 
-        assert made.scene is not None, "without depth there was an error before"
+        assert made.scene is not None, "missing depth has raised an error before"
         made = replace(made, mesh=(yield from extract_mesh(made.scene)))
         if choices.texture:
             from pipelines.reconstruct.surface.texture import texture_mesh
@@ -284,7 +285,7 @@ def _splats(made: Reconstruction, choices: Choices) -> Generator[Progress | Reco
     if choices.keep != "everything":
         from pipelines.reconstruct.object_mask import isolate_object
 
-        assert made.scene is not None, "what is not kept was cut out of it"
+        assert made.scene is not None, "cutting out needs a scene"
         frames, clear = isolate_object(made.scene, 255 if settings.background == "white" else 0)
         weights = clear if weights is None else weights * clear
     elif made.scene is not None:
@@ -298,20 +299,20 @@ def _splats(made: Reconstruction, choices: Choices) -> Generator[Progress | Reco
 
 
 def _add_fit(made: Reconstruction, fitted: SplatFit, refined: bool) -> Reconstruction:
-    """With the splats, and the cameras they were fitted with where those were refined: files and stage show the same."""
+    """Add the splats, and the cameras of the fit if refined, so that files and viewer agree."""
     path = made.path.with_poses(fitted.path.world_from_camera) if refined else made.path
     return replace(made, fitted=fitted, path=path)
 
 
 def _weights(scene: Scene | None, confidence: str) -> NDArray[np.float32] | None:
-    """(F,H,W) in 0..1, each frame's own scale as upstream, or None for equal weights.
+    """(F,H,W) in 0..1, scaled per frame as in upstream, or None for equal weights.
 
-    Sky has no depth that others could confirm: it weighs 1, else nothing would ever be learnt there.
+    Sky has no depth that other views could confirm: its weight is 1, otherwise it would never be fitted.
     """
     if confidence == "none":
         return None
     if scene is None:
-        raise InputError("Pixels can be weighed only where there is depth; choose none for their weights.")
+        raise InputError("Pixels can be weighted only if there is depth; choose none for their weights.")
     import torch
 
     from pipelines.reconstruct.gaussians.initialise import log_confidence
@@ -322,7 +323,7 @@ def _weights(scene: Scene | None, confidence: str) -> NDArray[np.float32] | None
 
 
 def _points(shots: Shots, kind: str, choices: Choices) -> Generator[Progress, None, Reconstruction]:
-    """The points of all frames; of few placed corners alone where nothing measures depth and points or splats are wanted."""
+    """The points of all frames; only a few triangulated corners if there is no depth and points or splats are wanted."""
     from pipelines.reconstruct.points import DOUBTFUL, fuse_and_confirm
     from pipelines.reconstruct.scene import scene_from_frames, sparse_cloud
 
@@ -338,7 +339,7 @@ def _points(shots: Shots, kind: str, choices: Choices) -> Generator[Progress, No
         if shots.depth is not None or kind == "mesh" or not plain:
             raise
         cloud = sparse_cloud(shots.frames, shots.path, masks=shots.moving)
-        note = f"Begun from {len(cloud)} placed points only, as no depth is at hand: {error}"
+        note = f"Started from only {len(cloud)} triangulated points, as no depth is available: {error}"
         return Reconstruction(kind, shots.frames, shots.path, cloud, notes=(note,))
     if choices.keep == "object":
         from pipelines.reconstruct.object_mask import cut_out, object_masks

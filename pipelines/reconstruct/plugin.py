@@ -1,6 +1,6 @@
 """The user's own models, named as ``package.module:function`` and imported from Python's module path. For the command line only.
 
-A matcher (MASt3R's kind) is a `pipelines.estimation.colmap.Matcher`. A `PoseEstimator` (VGGT's kind) tells cameras and depth at once.
+A matcher (such as MASt3R) is a `pipelines.estimation.colmap.Matcher`. A `PoseEstimator` (such as VGGT) returns cameras and depth together.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class PoseEstimator(Protocol):
     """Cameras and depth of frames (F,H,W,3) uint8 RGB, in one world of any scale.
 
     Returns ``world_from_camera`` (F,4,4), OpenCV axes; ``intrinsics`` (3,3) or (F,3,3) in pixels of the frames, centres at
-    integers; ``depth`` (F,H,W) along z in the cameras' scale, NaN where there is none.
+    integers; ``depth`` (F,H,W) along z in the cameras' scale, NaN where unknown.
     """
 
     def __call__(self, frames: Frames, /) -> tuple[ArrayLike, ArrayLike, ArrayLike]: ...
@@ -39,7 +39,7 @@ def load_plugin(name: str) -> Callable[..., Any]:
             f"The model {name} cannot be imported: {error}; install it where this Python finds it."
         ) from error
     if not callable(found):
-        raise InputError(f"{name} is no function; name one that takes frames.")
+        raise InputError(f"{name} is not a function; name one whose input is frames.")
     return found
 
 

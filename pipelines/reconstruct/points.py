@@ -13,9 +13,9 @@ from camera.view import Scene
 from pipelines.method import Progress
 
 LEAST_PARALLAX = 0.01
-"""Least distance of a camera from the first one, as a part of the scene's depth, for the one furthest away."""
+"""Minimum distance between the first camera and the one farthest from it, as a share of the scene's depth."""
 LEAST_AGREEMENT = 0.02
-"""Least part of the points that other views confirm; with fewer the cameras or the depth are wrong."""
+"""Minimum share of the points that other views confirm; below it the cameras or the depth are wrong."""
 DOUBTFUL = 0.4
 """Below this share, the reconstruction is reported as doubtful."""
 MOST_WITNESSES = 12
@@ -31,12 +31,11 @@ def fuse_points(
     most_points: int = 300_000,
     far: float = np.inf,
 ) -> Generator[Progress, None, PointCloud]:
-    """The points of all views that ``least_views`` other views see at the same depth; returned by the generator.
+    """The points of all views that ``least_views`` other views confirm at the same depth; returned by the generator.
 
-    ``tolerance``: relative difference of depth that counts as the same. ``far``: depth in scene units from which on
-    nothing is kept; sky and unknown depth never are. Points in one voxel are averaged, colours too; voxels grow until
-    at most ``most_points`` remain. Errors: `InputError` for too few views, no parallax, or views that contradict
-    each other.
+    ``tolerance``: maximum relative difference of depth. ``far``: depth in scene units from which on points are dropped; sky and
+    unknown depth always are. Points in one voxel are averaged, including colours; voxels grow until at most ``most_points``
+    remain. Raises `InputError` for too few views, no parallax, or views that contradict each other.
     """
     return (
         yield from fuse_and_confirm(
@@ -53,7 +52,7 @@ def fuse_and_confirm(
     most_points: int = 300_000,
     far: float = np.inf,
 ) -> Generator[Progress, None, tuple[PointCloud, float]]:
-    """Like `fuse_points`, and the part of all points that other views confirm."""
+    """Like `fuse_points`; also returns the share of all points that other views confirm."""
     if most_points < 1:
         raise InputError(f"A point cloud needs at least one point, got {most_points}.")
     check_views(scene, tolerance, least_views)
@@ -80,14 +79,14 @@ def fuse_and_confirm(
     cloud = PointCloud(np.concatenate(points), np.concatenate(colours))
     if len(cloud) < max(LEAST_AGREEMENT * asked, 1):
         raise InputError(
-            f"Only {len(cloud)} of {asked} points are seen at the same place by {least_views} other views: the cameras "
+            f"Only {len(cloud)} of {asked} points are confirmed at the same place by {least_views} other views: the cameras "
             "contradict the frames or the scene moves; check the path, or raise the tolerance."
         )
     return thin_cloud(cloud, most_points), len(cloud) / asked
 
 
 def thin_cloud(cloud: PointCloud, most: int) -> PointCloud:
-    """At most ``most`` points: the mean place and colour of each occupied voxel, the smallest voxels that do."""
+    """Reduce to at most ``most`` points: the mean position and colour per occupied voxel, with the smallest possible voxels."""
     if len(cloud) <= most:
         return cloud
     from pipelines.reconstruct.consistency import count_voxels
@@ -106,7 +105,7 @@ def thin_cloud(cloud: PointCloud, most: int) -> PointCloud:
 
 
 def _voxels(offset: NDArray[np.float64], size: float) -> NDArray[np.int64]:
-    """(N,): the number of the voxel of side ``size`` that each point lies in."""
+    """(N,): index of the voxel of side ``size`` that contains each point."""
     x, y, z = (offset / size).astype(np.int64).T
     return (x << 42) | (y << 21) | z
 
@@ -127,19 +126,19 @@ def check_views(scene: Scene, tolerance: float, least_views: int) -> None:
     if len(scene.views) <= least_views:
         raise InputError(
             f"Points that {least_views} other views confirm need at least {least_views + 1} frames, got "
-            f"{len(scene.views)}; give more frames or ask for fewer views."
+            f"{len(scene.views)}; use more frames or require fewer views."
         )
     places = np.array([view.world_from_camera[:3, 3] for view in scene.views])
     parallax = np.linalg.norm(places - places[0], axis=1).max() / scene.first.focus_depth
     if parallax < LEAST_PARALLAX:
         raise InputError(
             f"The camera moves by {parallax:.2%} of the scene's depth, too little parallax for 3D; at least "
-            f"{LEAST_PARALLAX:.0%} is needed, so take a move that changes place, not only direction."
+            f"{LEAST_PARALLAX:.0%} is needed, so use a move that changes position, not only direction."
         )
 
 
 def _step(scene: Scene, most_points: int) -> int:
-    """Every which pixel is used, so that some eight points are there for each one that is kept."""
+    """Pixel stride that gives about eight points for each one that remains."""
     pixels = len(scene.views) * scene.first.width * scene.first.height
     return max(int(np.sqrt(pixels / (8 * most_points))), 1)
 

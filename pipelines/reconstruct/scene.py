@@ -1,8 +1,8 @@
-"""Frames with cameras, or a method's result, as a scene with depth: what points, mesh and splats are made from.
+"""Frames with cameras, or a method's result, as a scene with depth: the input for points, mesh and splats.
 
-Depth of one frame is given, or a depth model's answer; its scale and offset are fitted to points that the cameras place,
-so that all frames speak of one world. The points come from following corners along the path (`pipelines.estimation.tracking`), or from
-structure from motion (`pipelines.estimation.sfm`) where cameras are refined or estimated.
+Depth of a frame is given, or estimated by a depth model; its scale and offset are fitted to points triangulated from the
+cameras, so that all frames share one world. The points come from tracking corners along the path
+(`pipelines.estimation.tracking`), or from structure from motion (`pipelines.estimation.sfm`) if cameras are refined or estimated.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from pipelines.estimation.tracking import LEAST_ANGLE, match_tracks, track_point
 from pipelines.method import Clip, Frames, Progress
 
 Cameras = Literal["given", "refined", "estimated"]
-"""The path's own; improved by bundle adjustment; or found from the frames and laid onto the path."""
+"""The path's own; refined by bundle adjustment; or estimated from the frames and aligned to the path."""
 Estimate = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""RGB (H,W,3) to depth (H,W) of any scale, NaN or infinite where there is none."""
+"""RGB (H,W,3) to depth (H,W) of any scale, NaN or infinite where unknown."""
 
 LEAST_AGREEING = 0.3
-"""Share of the followed points with parallax that must stand still where the cameras say."""
+"""Minimum share of the tracked points with parallax that are static according to the cameras."""
 FEWEST_POINTS = 40
-"""In all frames together, to fit depth to."""
+"""Minimum number of points in all frames together for fitting depth."""
 DOUBTFUL = 0.1
 """A depth map whose median relative error against the points exceeds this is reported as doubtful."""
 ROUNDS = 3
-"""Depth is fitted again to neighbouring frames so often: sparse points alone leave each frame a little off."""
+"""Number of times that depth is fitted to neighbouring frames: sparse points alone leave small errors per frame."""
 FROM_NEIGHBOUR = 60
-"""Points that a neighbouring frame contributes: together less than the sparse ones, which hold the scale."""
+"""Number of points from a neighbouring frame: fewer than the sparse ones, which determine the scale."""
 SIMILAR = 0.15
-"""Depths that differ by less than this part can be of one surface."""
+"""Maximum relative difference of depths on one surface."""
 INSTEAD = "A flat video can still be made, and its cameras exported"
 
 
@@ -61,17 +61,17 @@ def scene_from_frames(
     movers: bool = False,
     name: str = "scene",
 ) -> Generator[Progress, None, Scene]:
-    """One world of all frames (F,H,W,3), kind "views"; returned by the generator.
+    """All frames (F,H,W,3) as a scene of kind "views" in one world; returned by the generator.
 
-    ``depth`` (F,H,W), NaN or infinite where there is none (sky); without it ``estimate``, or the depth model ``model`` of
-    `pipelines.estimation.depth.MODELS`, is asked for each frame. ``aligned``: the given depth has the cameras' scale already.
-    ``matcher``: who matches frames where cameras are not the given ones, see `pipelines.estimation.matching`; else followed points
-    or SIFT. ``closed``: the path ends where it began; what the given cameras drifted is distributed, see
-    `pipelines.reconstruct.loop_closure`, and last and first frames are matched where cameras are refined or estimated.
-    ``masks`` (F,H,W): True on what moves, which is not followed, and kept only with ``movers``. ``keep`` (F,H,W): True on
-    the object that alone is kept. Frames that cannot be placed are left out;
-    `Scene.source` says what was done. Raises `InputError`: too few frames, no parallax, cameras that contradict the
-    frames, no depth model; each with what can still be made.
+    ``depth`` (F,H,W), NaN or infinite where unknown (sky); without it ``estimate``, or the depth model ``model`` of
+    `pipelines.estimation.depth.MODELS`, is applied to each frame. ``aligned``: the given depth has the cameras' scale already.
+    ``matcher``: matches frames if cameras are not the given ones, see `pipelines.estimation.matching`; by default tracked points
+    or SIFT. ``closed``: the path ends where it began; drift of the given cameras is distributed, see
+    `pipelines.reconstruct.loop_closure`, and last and first frames are matched if cameras are refined or estimated.
+    ``masks`` (F,H,W): True on moving parts, which are not tracked, and kept only with ``movers``. ``keep`` (F,H,W): True on
+    the object, the only part that is kept. Frames that cannot be placed are dropped; `Scene.source` describes what was done.
+    Raises `InputError` for too few frames, no parallax, cameras that contradict the frames, or a missing depth model; the
+    error says what can still be made.
     """
     _check(frames, path, depth, cameras, aligned)
     for marked in (masks, keep):
@@ -98,7 +98,7 @@ def scene_from_frames(
     fitted, miss = raw, 0.0
     if cameras_found.points is not None:
         cameras_found, raw = _seeing_points(cameras_found, cameras_found.points, raw)
-        assert cameras_found.points is not None, "only frames were left out"
+        assert cameras_found.points is not None, "frames are dropped only if there are points"
         fitted, miss = _fit_depths(raw, cameras_found.points)
     hidden = [each for each in (None if movers else masks, None if keep is None else ~keep) if each is not None]
     views = _views(frames, cameras_found, fitted, np.any(hidden, axis=0) if hidden else None)
@@ -107,9 +107,9 @@ def scene_from_frames(
 
 
 def scene_of_result(clip: Clip, **settings) -> Generator[Progress, None, Scene]:
-    """`scene_from_frames` for a method's result: with the depth it generated, one view per frame, where it has that.
+    """`scene_from_frames` for a method's result: uses its generated depth if there is one map per frame.
 
-    ``settings`` as `scene_from_frames` has them.
+    ``settings``: as in `scene_from_frames`.
     """
     made = clip.scene
     if made is None or len(made.views) != len(clip.frames) or "depth" in settings or len(clip.frames) < 2:
@@ -143,18 +143,16 @@ def _check(frames: Frames, path: CameraPath, depth: NDArray | None, cameras: Cam
     if frames.shape != (*shape, 3):
         raise InputError(
             f"The path is for {shape[0]} frames of {shape[2]} x {shape[1]}, got {len(frames)} of {frames.shape[2]} x "
-            f"{frames.shape[1]}; give the path they were shot on."
+            f"{frames.shape[1]}; use the path they were shot on."
         )
     if depth is not None and depth.shape != shape:
-        raise InputError(
-            f"Depth must have the shape of the frames, {shape}, got {depth.shape}; give one map per frame."
-        )
+        raise InputError(f"Depth must have the shape of the frames, {shape}, got {depth.shape}; add one map per frame.")
     if len(path) < 3:
-        raise InputError(f"3D takes at least 3 frames, got {len(path)}. {INSTEAD}; for more, shoot more frames.")
+        raise InputError(f"3D needs at least 3 frames, got {len(path)}. {INSTEAD}; for 3D, shoot more frames.")
     if cameras not in get_args(Cameras):
         raise InputError(f"Cameras are {', '.join(get_args(Cameras))}; got {cameras!r}.")
     if aligned and (depth is None or cameras != "given"):
-        raise InputError("Only given depth with the given cameras can be said to be aligned; leave that choice out.")
+        raise InputError("Only given depth with the given cameras can be set to aligned; leave that option out.")
 
 
 def _place(
@@ -169,28 +167,26 @@ def _place(
         found = track_points(frames, path, masks=masks)
         if found.followed and found.wide < LEAST_AGREEING * found.followed and found.wide < FEWEST_POINTS:
             raise InputError(
-                f"Of {found.followed} followed points only {found.wide} are seen from directions {LEAST_ANGLE:g} degrees "
-                f"apart: too little parallax for 3D. {INSTEAD}; for 3D take a move that changes place more."
+                f"Of {found.followed} tracked points only {found.wide} have viewing directions {LEAST_ANGLE:g} degrees "
+                f"apart: too little parallax for 3D. {INSTEAD}; for 3D use a move that changes position more."
             )
         if found.agreeing < max(LEAST_AGREEING * found.wide, FEWEST_POINTS):
             raise InputError(
                 f"Only {found.words}: the cameras contradict the frames, the scene moves, or it has no texture. "
-                f"{INSTEAD}; for 3D have the cameras refined or estimated, or mask what moves."
+                f"{INSTEAD}; for 3D have the cameras refined or estimated, or mask moving parts."
             )
         return _Placed(tuple(range(len(path))), path, found.found, found.words)
     if cameras == "refined":
         if (
             matcher is None and not closed and masks is None
-        ):  # they know no masks, nor jump from the last frame to the first
+        ):  # these matchers support neither masks nor a jump from the last frame to the first
             matcher = match_tracks
         better = sfm.refine_cameras(frames, path, masks=masks, pairing="closed" if closed else "auto", matcher=matcher)
         return _Placed(better.frames, better.found.path, better.found, f"cameras refined, {better.words}")
     found = sfm.reconstruct(frames, masks=masks, fps=path.fps, pairing="closed" if closed else "auto", matcher=matcher)
     words = f"cameras estimated, {len(found.frames)} of {len(frames)} frames placed"
     if len(found.frames) < max(3, sfm.LEAST_PLACED * len(frames)):
-        raise InputError(
-            f"Too few frames could be placed: {words}. {INSTEAD}; give a path or frames with more texture."
-        )
+        raise InputError(f"Too few frames could be placed: {words}. {INSTEAD}; use a path or frames with more texture.")
     if closed:
         from pipelines.reconstruct import loop_closure
 
@@ -203,7 +199,7 @@ def _place(
 
 
 def _model(model: str) -> tuple[Estimate, str]:
-    """A depth model's answer; where a model of nearness answers that nothing is near there is none."""
+    """A depth model and its name; depth is unknown where a model of nearness returns almost zero."""
     from pipelines.estimation.depth import MODELS, depth_of
     from pipelines.media.image import Picture
 
@@ -223,7 +219,7 @@ def _model(model: str) -> tuple[Estimate, str]:
 
 
 NOTHING_NEAR = 39.9
-"""Times the nearest distance: `pipelines.media.image.from_disparity` puts there what a model sees at no nearness."""
+"""Multiple of the nearest distance that `pipelines.media.image.from_disparity` assigns to pixels of zero nearness."""
 
 
 def _ask_estimate(estimate: Estimate | None, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -237,11 +233,11 @@ def _ask_estimate(estimate: Estimate | None, frame: NDArray[np.uint8]) -> NDArra
 def _seeing_points(
     placed: _Placed, points: sfm.Reconstruction, raw: list[NDArray[np.float32]]
 ) -> tuple[_Placed, list[NDArray[np.float32]]]:
-    """Without the frames that show too few placed points to fit their depth to: black ones, or a wall without texture."""
+    """Drop the frames with too few triangulated points to fit their depth: black ones, or a wall without texture."""
     kept = [i for i, depth in enumerate(raw) if fit_to(depth, SparseDepth(*points.depths(i))) is not None]
     if len(kept) < 3 or sum(len(points.seen[i][0]) for i in kept) < FEWEST_POINTS:
         raise InputError(
-            f"No three frames show enough placed points to fit their depth to. {INSTEAD}; for 3D give aligned depth."
+            f"Fewer than three frames show enough placed points to fit their depth. {INSTEAD}; for 3D use aligned depth."
         )
     if len(kept) == len(raw):
         return placed, raw
@@ -264,7 +260,7 @@ def _fit_depths(raw: list[NDArray[np.float32]], points: sfm.Reconstruction) -> t
 def _refit_depth(
     i: int, raw: list[NDArray[np.float32]], done: list[NDArray[np.float32]], known: SparseDepth, path: CameraPath
 ) -> NDArray[np.float32]:
-    """Depth of frame ``i``, fitted again to its sparse points and to what its neighbours in time now say of it."""
+    """Depth of frame ``i``, fitted again to its sparse points and to the depth of its neighbours in time."""
     pixels, depths = [known.pixels], [known.depths]
     for j in (i - 3, i - 1, i + 1, i + 3):
         if 0 <= j < len(raw):
@@ -276,7 +272,7 @@ def _refit_depth(
 
 
 def _project_neighbour(i: int, j: int, done: list[NDArray[np.float32]], path: CameraPath) -> SparseDepth:
-    """Up to about `FROM_NEIGHBOUR` points of frame ``j`` as frame ``i`` sees them, where its own depth is similar."""
+    """About `FROM_NEIGHBOUR` points of frame ``j`` projected into frame ``i``, where its own depth is similar."""
     height, width = done[j].shape
     step = max(1, round(np.sqrt(height * width / FROM_NEIGHBOUR)))
     row, column = (each.ravel() for each in np.mgrid[:height:step, :width:step])
@@ -305,13 +301,13 @@ def _misses(depth: NDArray[np.float32], known: SparseDepth) -> NDArray[np.float6
 def _miss_words(miss: float) -> str:
     if miss <= DOUBTFUL:
         return ""
-    return f"doubtful: after fitting, the depth misses the placed points by {miss:.0%}"
+    return f"doubtful: after fitting, the depth deviates from the placed points by {miss:.0%}"
 
 
 def _views(
     frames: Frames, placed: _Placed, depths: list[NDArray[np.float32]], masks: NDArray[np.bool_] | None
 ) -> tuple[View, ...]:
-    """Views of the placed frames; one that shows nothing but sky is left out."""
+    """Views of the placed frames; drops views that show nothing but sky."""
     views = []
     for index, (i, depth) in enumerate(zip(placed.frames, depths)):
         depth = depth if masks is None else np.where(masks[i], np.float32(np.nan), depth)
@@ -319,5 +315,5 @@ def _views(
             lens, camera = placed.path.intrinsics[index], placed.path.world_from_camera[index]
             views.append(View.of(frames[i], depth, lens, camera))
     if not views:
-        raise InputError(f"No frame shows anything of known depth. {INSTEAD}.")
+        raise InputError(f"No frame has any known depth. {INSTEAD}.")
     return tuple(views)

@@ -1,7 +1,7 @@
-"""A distant shell with the colours of sky and background, so that no flight shows black.
+"""A distant shell with the colours of sky and background, so that no fly-through shows black.
 
-Where frames show sky it has the sky's colours, elsewhere what stands in that direction, and where nothing was seen what is
-next to it. It is soft: a shell has no parallax and few corners.
+Where frames show sky it has the sky's colours, elsewhere those of the objects in that direction, and in directions that no
+frame shows those of the nearest ones. It is blurred, because a shell has no parallax and few vertices.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     import trimesh
 
 ROWS = 64
-"""Corners from the zenith to the nadir; twice as many around."""
+"""Rows of vertices from zenith to nadir; twice as many columns around."""
 HIDDEN = 1e-3
-"""Most weight of a pixel that shows something nearer, beside one that shows sky; what is half as far counts 1/16 of it."""
+"""Maximum weight of a pixel that shows something nearer, relative to one that shows sky; at half the distance it is 1/16 of this."""
 SPREAD_FROM = 12
-"""Seen corners that one that is not takes its colour from."""
+"""Number of seen vertices that determine the colour of an unseen one."""
 OPACITY = 0.98
 
 
 def make_dome(
     frames: NDArray[np.uint8], path: CameraPath, cloud: PointCloud, scene: Scene | None = None
 ) -> trimesh.Trimesh:
-    """A sphere about the cameras beyond all points, seen from inside, with vertex colours of ``frames`` (F,H,W,3).
+    """A sphere around the cameras beyond all points, seen from inside, with vertex colours of ``frames`` (F,H,W,3).
 
-    ``scene``: its views tell what is sky; without it all pixels count the same.
+    ``scene``: its views say which pixels are sky; without it all pixels have the same weight.
     """
     import trimesh
 
@@ -123,7 +123,7 @@ def _colours(
 
 
 def _nearby(known: NDArray, colours: NDArray, wanted: NDArray) -> NDArray[np.float64]:
-    """Colours (M,3) in directions (M,3): the mean of the nearest known ones (K,3), near ones count more."""
+    """Colours (M,3) in directions (M,3): the weighted mean of the nearest known ones (K,3)."""
     from scipy.spatial import KDTree
 
     away, which = KDTree(known).query(wanted, min(SPREAD_FROM, len(known)))

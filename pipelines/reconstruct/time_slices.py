@@ -23,9 +23,9 @@ from pipelines.results.posed_folders import colmap_files, zip_files
 
 GRID = "grid.json"
 MOMENT = re.compile(r"moment-(\d+(?:\.\d+)?)-s\.mp4$")
-"""How the files of a saved 4D result end."""
+"""File name suffix of the moments of a saved 4D result."""
 COLMAP_POINTS = 3_000
-"""Of each moment in COLMAP's text, which is long; the PLY beside it has all."""
+"""Maximum number of points per moment in COLMAP's text format, which is long; the PLY beside it has all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +53,8 @@ class Moments:
 def moments_of(clip: Clip) -> Moments:
     """The moments in the result of a 4D method; raises `InputError` if it has none.
 
-    DimensionX keeps a clip per moment beside the video. A plain clip whose scene moves has a moment per frame, seen by one
-    camera each; for it there is `render_moving_scene`.
+    DimensionX saves a clip per moment beside the video. A plain clip of a moving scene has one moment per frame, seen by one
+    camera each; for it use `render_moving_scene`.
     """
     grid = json.loads(clip.files.get("grid.json", b"{}"))
     views = tuple(frames for name, frames in clip.extras.items() if name.startswith("moment "))
@@ -64,9 +64,9 @@ def moments_of(clip: Clip) -> Moments:
 
 
 def moments_of_files(files: Sequence[str | Path]) -> Moments:
-    """The moments of a saved 4D result: its ``...grid.json`` and its ``...moment-SECONDS-s.mp4``, among other files of it.
+    """The moments of a saved 4D result from its files, which include ``...grid.json`` and ``...moment-SECONDS-s.mp4``.
 
-    Raises `InputError` where one is missing or they do not belong together.
+    Raises `InputError` if one is missing or they do not belong together.
     """
     from pipelines.media.video import read_video
 
@@ -75,10 +75,10 @@ def moments_of_files(files: Sequence[str | Path]) -> Moments:
     videos = sorted((float(found[1]), file) for file in given if (found := MOMENT.search(file.name)))
     if len(grids) != 1 or not videos:
         raise InputError(
-            f"A 4D result is one {GRID} and the videos of its moments, got {len(grids)} and {len(videos)}; give all its files."
+            f"A 4D result is one {GRID} and the videos of its moments, got {len(grids)} and {len(videos)}; add all its files."
         )
     read = [read_video(file) for _, file in videos]
-    with reading(f"{grids[0].name} is damaged; give the one saved beside the videos."):
+    with reading(f"{grids[0].name} is damaged; use the one saved beside the videos."):
         grid = json.loads(grids[0].read_text())
         path, seconds = _grid_path(grid, read[0][1]), tuple(map(float, grid["seconds"]))
     return Moments(tuple(frames for frames, _ in read), path, seconds)
@@ -96,9 +96,9 @@ def moments_zip(moments: Moments) -> bytes:
 
 
 def timed_zip(seconds: Sequence[float], steps: Iterable[tuple[Frames, CameraPath, PointCloud | None]]) -> bytes:
-    """A COLMAP folder for each moment (``moment_000/images``, ``moment_000/sparse/0``), its points as ``points.ply``, all
-    times in ``moments.json``, and one ``transforms.json`` of all pictures with a ``time`` from 0 to 1, as dynamic scenes
-    are trained from."""
+    """A zip with a COLMAP folder for each moment (``moment_000/images``, ``moment_000/sparse/0``), its points as ``points.ply``,
+    all times in ``moments.json``, and one ``transforms.json`` of all pictures with a ``time`` from 0 to 1, as training of
+    dynamic scenes needs."""
     files, frames, values = {}, [], {}
     first, last = seconds[0], seconds[-1]
     for number, (second, (view, path, cloud)) in enumerate(zip(seconds, steps, strict=True)):
@@ -120,9 +120,9 @@ def timed_zip(seconds: Sequence[float], steps: Iterable[tuple[Frames, CameraPath
 def render_moving_scene(
     scenes: Scene | Sequence[Scene], path: CameraPath, *, renderer: Renderer = "mesh", moment: int | None = None
 ) -> Iterator[NDArray[np.uint8]]:
-    """Frames (H,W,3) of a moving scene seen along ``path`` while its time passes; ``moment`` stops time there.
+    """Frames (H,W,3) of a moving scene along ``path`` while time passes; ``moment`` freezes time at that moment.
 
-    A scene of kind "clip" has a moment per view; else there is a scene per moment. Moments spread over the whole path.
+    A scene of kind "clip" has one moment per view; otherwise each scene is a moment. Moments are spread over the whole path.
     """
     moments = (
         [replace(scenes, views=(view,), kind="still") for view in scenes.views] if isinstance(scenes, Scene) else scenes

@@ -1,1 +1,1 @@
-"""Fitting Gaussian splats to posed frames. Their definition, files and renderers are in `pipelines.splats`."""
+"""Fits Gaussian splats to posed frames. Their definition, files and renderers are in `pipelines.splats`."""

@@ -10,7 +10,7 @@ DECAY = (0.9, 0.999)
 
 
 def adam(groups: list[dict[str, Any]], *, eps: float = 1e-8) -> torch.optim.Optimizer:
-    """An optimiser of ``groups`` as `torch.optim.Adam` takes them, with its state's names; for float32 parameters on a CPU compiled."""
+    """An optimiser of ``groups``, as for `torch.optim.Adam`, with the same state names; compiled for float32 parameters on a CPU."""
     tensors = [each for group in groups for each in group["params"]]
     if all(each.device.type == "cpu" and each.dtype == torch.float32 for each in tensors):
         return _Compiled(groups, {"lr": 1e-3, "eps": eps})

@@ -11,14 +11,14 @@ from camera.rotation import orthonormal
 from pipelines.reconstruct.gaussians.adam import adam
 
 TURN_RATE = 1e-4
-"""Radians per step of Adam; places move by as many extents. Both fall to a hundredth until the end."""
+"""Learning rate in radians; for positions the same number in extents. Both decay to a hundredth at the end."""
 COLOUR_RATE = 1e-3
 PULL = 1e-2
-"""Keeps the colour corrections near none, against their common drift."""
+"""Weight of the regularisation of colour corrections towards zero, against a common drift."""
 
 
 class Cameras:
-    """F cameras with lenses ``lenses`` (F,3,3); the first stays where it is, as the world's anchor."""
+    """F cameras with lenses ``lenses`` (F,3,3); the first is fixed and anchors the world."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Cameras:
         return correct_colour_reference(colour, self.colour[view])
 
     def step(self, share: float) -> None:
-        """One optimiser step with the gradients of the last picture; ``share`` of the fit is done."""
+        """One optimiser step with the gradients of the last picture; ``share``: completed share of the fit."""
         if not (self.twists.requires_grad or self.colour.requires_grad):
             return
         self._adam.param_groups[0]["lr"] = self._turn_rate * 0.01**share
@@ -69,7 +69,7 @@ class Cameras:
 
     @torch.no_grad()
     def path(self) -> CameraPath:
-        """The path with its refined poses, in the size that was fitted."""
+        """The path with its refined poses, in the size used for the fit."""
         refined = torch.stack([self.camera_from_world(view) for view in range(len(self._given))]).double().cpu().numpy()
         poses = np.repeat(np.eye(4)[None], len(refined), axis=0)
         turns = orthonormal(refined[:, :3, :3]).swapaxes(1, 2)

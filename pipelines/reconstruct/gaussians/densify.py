@@ -15,21 +15,21 @@ RATES = {
     "means": 1.6e-4, "quaternions": 1e-3, "log_scales": 5e-3, "logit_opacities": 5e-2, "sh_constant": 2.5e-3,
     "sh_directed": 2.5e-3 / 20,
 }  # fmt: skip
-"""Of Adam, as in 3DGS. That of the means is in extents of the scene and falls to a hundredth until the end."""
+"""Learning rates of Adam, as in 3DGS. That of the means is in extents of the scene and decays to a hundredth at the end."""
 LONG, MOST_HASTE = 7000, 8.0
-"""Fits of fewer steps than LONG take larger ones, by the root of the ratio, at most MOST_HASTE times."""
+"""Fits of fewer steps than LONG use larger learning rates, by the root of the ratio, at most MOST_HASTE times."""
 STEEP = 2e-4
-"""Mean gradient of the loss by the place in the picture (in halves of its sides) from which a Gaussian multiplies."""
+"""Mean gradient of the loss by the image position (in half sides of the picture) above which a Gaussian is cloned or split."""
 SMALL, LARGE = 0.01, 0.1
-"""Of the extent, or of the distance where that is more: Gaussians up to SMALL are cloned, others split; beyond LARGE they go."""
+"""As shares of the extent, or of the distance if larger: Gaussians up to SMALL are cloned, larger ones split; above LARGE they are pruned."""
 FAINT = 0.005
 RESET_OPACITY = 0.01
 SHRINK = 1.6
-"""A Gaussian that splits leaves two that are smaller by this factor."""
+"""A split Gaussian becomes two that are smaller by this factor."""
 
 
 def step_factor(iterations: int) -> float:
-    """How many times larger the steps of a fit are than those of 3DGS."""
+    """Learning rates of a fit relative to those of 3DGS."""
     return min(max((LONG / iterations) ** 0.5, 1.0), MOST_HASTE)
 
 
@@ -55,7 +55,7 @@ class Densifier:
         return len(self.parameters["means"])
 
     def gaussians(self, degree: int) -> Gaussians:
-        """For drawing, with harmonics up to ``degree``."""
+        """The Gaussians for rendering, with harmonics up to ``degree``."""
         p = self.parameters
         sh = torch.cat([p["sh_constant"], p["sh_directed"]], dim=1)[:, : (degree + 1) ** 2]
         return Gaussians(p["means"], p["quaternions"], p["log_scales"], p["logit_opacities"], sh)
@@ -65,7 +65,7 @@ class Densifier:
             return self.gaussians(round((self.parameters["sh_directed"].shape[1] + 1) ** 0.5) - 1).splats()
 
     def step(self, share: float) -> None:
-        """One step of Adam; ``share`` of the fit is done."""
+        """One step of Adam; ``share``: completed share of the fit."""
         for group in self.adam.param_groups:
             if group["name"] == "means":
                 group["lr"] = self._rate_of_means * 0.01**share
@@ -113,7 +113,7 @@ class Densifier:
                 moments.zero_()
 
     def _sizes(self) -> Tensor:
-        """(N,): the longest axis, as a part of the extent or of the distance from the cameras, whichever is more."""
+        """(N,): the longest axis, as a share of the extent or of the distance from the cameras, whichever is larger."""
         distance = (self.parameters["means"] - self.middle).norm(dim=1)
         return self.parameters["log_scales"].amax(dim=1).exp() / distance.clamp(min=self.extent)
 
@@ -130,7 +130,7 @@ class Densifier:
         return twice + (spread @ drawn).reshape(-1, 3)
 
     def _keep(self, keep: Tensor, added: dict[str, Tensor] | None = None) -> None:
-        """Only the Gaussians of a mask, and more at the end, with the optimiser's memory of them."""
+        """Keep only the Gaussians of a mask, append others, and adapt the optimiser's state."""
         for group in self.adam.param_groups:
             old = group["params"][0]
             more = added[group["name"]] if added else old.detach()[:0]

@@ -1,4 +1,4 @@
-"""DimensionX's presentation of a scene: once around the ellipse of its cameras."""
+"""DimensionX's presentation of a scene: one orbit along the ellipse of its cameras."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ FRAMES, FPS = 120, 30.0
 def ellipse(path: CameraPath, *, frames: int = FRAMES, fps: float = FPS) -> CameraPath:
     """One full orbit in equal angular steps, looking at the point that all cameras look at, with the first camera's lens.
 
-    As upstream's fly-through (after Mip-NeRF 360): the axes are the principal axes of the cameras' places and reach as
-    far as the outermost camera; the plane goes through the cameras' middle; up is the principal axis nearest to the
-    cameras' own up. Where it begins upstream depends on the signs of eigenvectors; here it is nearest to the first camera.
-    Errors: `InputError` for fewer than three cameras, cameras in one line, or that look at no common point.
+    As upstream's fly-through (after Mip-NeRF 360): the axes are the principal axes of the cameras' positions and as long as the
+    distance of the outermost camera; the plane passes through the cameras' mean; up is the principal axis nearest to the
+    cameras' own up. Upstream's start depends on the signs of eigenvectors; here it is the point nearest to the first camera.
+    Raises `InputError` for fewer than three cameras, cameras on one line, or cameras that look at no common point.
     """
     middle = path.centres.mean(axis=0)
     axes, spread = _principal(path.centres - middle)
     if len(path) < 3 or spread[1] < 1e-3 * spread[0]:
         raise InputError(
-            "An ellipse needs three or more cameras that do not stand in one line; choose another path for the fly-through."
+            "An ellipse needs three or more cameras that are not on one line; choose another path for the fly-through."
         )
     target = (common_point(path.world_from_camera) - middle) @ axes
     away = np.abs((path.centres - middle) @ axes - target * [1, 1, 0])
@@ -49,7 +49,7 @@ def _principal(places: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
 
 
 def _up(path: CameraPath, axes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The principal axis nearest to the mean of the cameras' up, on its side."""
+    """The principal axis nearest to the mean of the cameras' up, with the same sign."""
     own = -path.world_from_camera[:, :3, 1].mean(axis=0) @ axes
     nearest = int(np.argmax(np.abs(own)))
     return axes[:, nearest] * np.sign(own[nearest])

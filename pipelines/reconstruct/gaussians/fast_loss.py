@@ -1,4 +1,4 @@
-"""`pipelines.reconstruct.gaussians.loss.photometric` on a CPU, compiled, with its gradient: fewer and narrower passes.
+"""`pipelines.reconstruct.gaussians.loss.photometric` on a CPU, compiled, with its gradient: fewer passes over less memory.
 
 Imports the compiler, so import this module only on first use.
 """
@@ -43,12 +43,12 @@ class _Photometric(torch.autograd.Function):
 
 
 def _lying(picture: Tensor) -> NDArray[np.float32]:
-    """(H,W,3)."""
+    """(H,W,3) from (3,H,W)."""
     return np.ascontiguousarray(picture.detach().permute(1, 2, 0).numpy(), dtype=np.float32)
 
 
 def _blurred(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """In SSIM's window; what lies beyond the border counts as zero."""
+    """Blur with SSIM's window; zero padding."""
     along = window(torch.float32).numpy()
     return np.asarray(cv2.sepFilter2D(picture, -1, along, along, borderType=cv2.BORDER_CONSTANT), np.float32)
 
@@ -68,7 +68,7 @@ def _moments(ours, true, weight, moments):
 
 @kernel
 def _likeness(mean, true, squares, true_squares, products, gradient):
-    """The sum of SSIM over all pixels; ``gradient``: how it moves with the mean, the square and the product."""
+    """The sum of SSIM over all pixels; ``gradient``: its derivatives by mean, square and product."""
     height, width, channels = mean.shape
     c1, c2, two = np.float32(SSIM_C1), np.float32(SSIM_C2), np.float32(2)
     total = 0.0
@@ -92,7 +92,7 @@ def _likeness(mean, true, squares, true_squares, products, gradient):
 
 @kernel
 def _difference(ours, true, weight, signs):
-    """The sum of the weighted differences; ``signs``: how it moves with ``ours``."""
+    """The sum of the weighted differences; ``signs``: its derivative by ``ours``."""
     height, width, channels = ours.shape
     total = 0.0
     for y in range(height):
@@ -107,7 +107,7 @@ def _difference(ours, true, weight, signs):
 
 @kernel
 def _combine(ours, true, weight, by_mean, by_square, by_product, signs, share):
-    """Turns ``signs`` into the gradient of the whole loss, times the number of values."""
+    """Turn ``signs`` into the gradient of the whole loss, times the number of values."""
     height, width, channels = ours.shape
     share = np.float32(share)
     for y in range(height):

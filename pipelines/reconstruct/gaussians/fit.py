@@ -1,6 +1,6 @@
-"""Gaussian splats fitted to posed frames (Kerbl et al. 2023), for frames that do not quite agree.
+"""Fits Gaussian splats to posed frames (Kerbl et al. 2023) that may be slightly inconsistent.
 
-On a GPU gsplat draws, where it is installed; elsewhere this project's own rasteriser, which wants small pictures.
+On a GPU gsplat renders if it is installed; otherwise this project's own rasterizer, which needs small pictures.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from pipelines.splats.splats import Splats
 
 FEWEST_FRAMES = 3
 CHECKS = 10
-"""So often the fit is looked at, and the best kept: after the first step, at equal distances until the last,"""
+"""Number of evaluations of a fit, after the first step and at equal intervals until the last; the best state is kept."""
 PREVIEW_SECONDS = 3.0
-"""and when nothing was seen of it for so long."""
+"""The fit is also evaluated if there was no preview for this long."""
 CHECK_VIEWS = 4
 HARMONICS_EVERY = 1000
-"""Iterations after which colours may depend on the direction by one degree more; sooner in short fits."""
+"""Iterations after which the degree of the colours' harmonics increases by one; fewer in short fits."""
 
 
 @dataclass(frozen=True, eq=False)
 class SplatFit:
     """The best splats so far, and the cameras they were fitted with.
 
-    ``psnr``: decibels, mean over the held-back views, or over a few of those fitted where none was held back
-    (``held_back``). ``iteration``: when they were this good. ``drawn_by``: what drew them, in words.
+    ``psnr``: decibels, mean over the held-back views, or over a few fitted views if none was held back (``held_back``).
+    ``iteration``: the iteration of this state. ``drawn_by``: the renderer, in words.
     """
 
     splats: Splats
@@ -54,7 +54,7 @@ class SplatFit:
     drawn_by: str
 
     def sentence(self) -> str:
-        of = "frames it was not shown" if self.held_back else "frames it was fitted to"
+        of = "frames held back from the fit" if self.held_back else "frames it was fitted to"
         return (
             f"{len(self.splats)} Gaussians, {self.psnr:.1f} dB on {of}, after {self.iteration} steps; {self.drawn_by}."
         )
@@ -70,13 +70,13 @@ def fit(
     behind: NDArray[np.uint8] | None = None,
     device: str | None = None,
 ) -> Generator[Progress | SplatFit, None, SplatFit]:
-    """Fits splats that begin at ``cloud`` to ``frames`` (F,H,W,3) uint8, one for each camera of ``path``.
+    """Fit splats, initialised from ``cloud``, to ``frames`` (F,H,W,3) uint8, one for each camera of ``path``.
 
-    Yields `Progress`, with a preview every `PREVIEW_SECONDS`, and `SplatFit` whenever the fit has become better, for the first
-    time before the first `Progress`; each replaces the one before, so whoever closes the generator, at whatever moment, keeps
-    the best so far. ``weights`` (F,H,W) in 0..1: the confidence of every
-    pixel. ``behind`` (F,H,W,3): what shines through instead of the background. ``device``: the GPU where there is one. Errors: `InputError` for frames that are not those of the path, too
-    few frames, and options that need a package that is missing.
+    Yields `Progress`, with a preview every `PREVIEW_SECONDS`, and a `SplatFit` whenever the fit has improved, the first one
+    before the first `Progress`. Each replaces the previous one, so closing the generator at any time keeps the best so far.
+    ``weights`` (F,H,W) in 0..1: the confidence of every pixel. ``behind`` (F,H,W,3): pictures behind the splats instead of
+    the background colour. ``device``: by default the GPU if there is one. Raises `InputError` for frames that do not match
+    the path, too few frames, and options that need a missing package.
     """
     settings = settings or SplatSettings()
     _check(frames, path, weights, behind)
@@ -92,12 +92,12 @@ def fit(
                 yield better
         note = f"{len(fitting.growing)} Gaussians, loss {fitting.loss:.3f}"
         yield Progress("Fitting splats", iteration, fitting.iterations, preview=preview, note=note)
-    assert fitting.best is not None, "the last iteration is looked at"
+    assert fitting.best is not None, "the last iteration is always evaluated"
     return fitting.best
 
 
 class _Fit:
-    """One fit: what is fixed, what is learned, and the best so far."""
+    """One fit: its constants, its parameters, and the best state so far."""
 
     def __init__(
         self, frames: Frames, path: CameraPath, cloud: PointCloud, settings: SplatSettings,
@@ -171,7 +171,7 @@ class _Fit:
         return self.cameras.corrected(drawn.colour, view).permute(2, 0, 1)
 
     def _background(self, view: int) -> Tensor:
-        """(3,) or (H,W,3)."""
+        """(3,) or (H,W,3): the colour behind the splats."""
         return self.background if self.behind is None else self.behind[view]
 
     def _loss(self, colour: Tensor, view: int) -> Tensor:
@@ -187,7 +187,7 @@ class _Fit:
         return loss
 
     def _grow(self, iteration: int) -> None:
-        """3DGS's schedule of 30,000 iterations; shorter fits begin sooner and multiply more often."""
+        """3DGS's schedule of 30,000 iterations; shorter fits start earlier and densify more often."""
         begin, every = min(500, self.iterations // 10), max(min(100, self.iterations // 20), 1)
         end = min(15_000, self.iterations * 6 // 10)
         if begin < iteration <= end and iteration % every == 0:
@@ -202,7 +202,7 @@ class _Fit:
         return min(iteration // every, self.settings.harmonics)
 
     def _next_view(self) -> int:
-        """Every view once, in a new order each round."""
+        """Index of the next view; every view once per epoch, in a new order."""
         if not self.turns:
             order = torch.randperm(len(self.shown), generator=self.generator).tolist()
             self.turns = [self.shown[i] for i in order]
@@ -213,14 +213,14 @@ def _check(frames: Frames, path: CameraPath, weights: NDArray | None, behind: ND
     shape = (len(path), path.height, path.width, 3)
     if tuple(frames.shape) != shape:
         raise InputError(
-            f"The path is for frames of shape {shape}, got {tuple(frames.shape)}; give the path they were shot on."
+            f"The path is for frames of shape {shape}, got {tuple(frames.shape)}; use the path they were shot on."
         )
     if len(path) < FEWEST_FRAMES:
         raise InputError(f"Splats need at least {FEWEST_FRAMES} frames from different places, got {len(path)}.")
     if weights is not None and weights.shape != shape[:3]:
         raise InputError(f"Confidence needs one weight for each pixel, {shape[:3]}, got {weights.shape}.")
     if behind is not None and behind.shape != shape:
-        raise InputError(f"What is behind the splats needs the frames' shape {shape}, got {behind.shape}.")
+        raise InputError(f"Pictures behind the splats need the frames' shape {shape}, got {behind.shape}.")
 
 
 def _fitting_size(path: CameraPath, longest: int) -> CameraPath:
@@ -239,12 +239,12 @@ def _tensors(pictures: NDArray, path: CameraPath) -> Tensor:
 
 
 def _split_views(count: int, hold_back: int) -> tuple[Sequence[int], Sequence[int], bool]:
-    """Views to fit to, views to look at, and whether these are held back: every ``hold_back``-th, from its middle on."""
+    """Views for the fit, views for evaluation, and whether the latter are held back: every ``hold_back``-th, from the middle of its group."""
     held = list(range(hold_back // 2, count, hold_back)) if hold_back else []
     shown = [view for view in range(count) if view not in held]
     if len(shown) < FEWEST_FRAMES:
         raise InputError(
-            f"Holding back every {hold_back} of {count} frames leaves {len(shown)} to fit to; at least {FEWEST_FRAMES} are needed."
+            f"Holding back every {hold_back} of {count} frames leaves {len(shown)} for the fit; at least {FEWEST_FRAMES} are needed."
         )
     looked = held or shown
     few = spread_indices(len(looked), CHECK_VIEWS)

@@ -1,4 +1,4 @@
-"""The initial splats of a fit: a Gaussian at every point, as large as the gap to its neighbours, and a backdrop."""
+"""The initial splats of a fit: a Gaussian at every point, as large as the distance to its neighbours, and a backdrop."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ NEIGHBOURS = 3
 BACKDROP = 3.0
 """Distance of the sky, as a multiple of the scene's 90th depth percentile."""
 BACKDROP_SHARE = 0.2
-"""At most this part of the points may be backdrop."""
+"""Maximum share of backdrop points."""
 
 
 def initial_splats(cloud: PointCloud, degree: int) -> Splats:
-    """Isotropic Gaussians of opacity `OPACITY`, with harmonics of ``degree`` that do not depend on direction yet.
+    """Isotropic Gaussians of opacity `OPACITY`, with harmonics of ``degree`` that initially do not depend on direction.
 
-    Errors: `InputError` for fewer than `FEWEST_POINTS` points.
+    Raises `InputError` for fewer than `FEWEST_POINTS` points.
     """
     from scipy.spatial import KDTree
 
     n = len(cloud)
     if n < FEWEST_POINTS:
         raise InputError(
-            f"Splats need at least {FEWEST_POINTS} points to begin with, got {n}; give frames that overlap more, or "
+            f"Splats need at least {FEWEST_POINTS} initial points, got {n}; use frames that overlap more, or "
             "another depth."
         )
     distances, _ = KDTree(cloud.points).query(cloud.points, NEIGHBOURS + 1)
@@ -48,7 +48,7 @@ def initial_splats(cloud: PointCloud, degree: int) -> Splats:
 
 
 def add_backdrop(cloud: PointCloud, scene: Scene) -> PointCloud:
-    """The cloud and, where the views show sky or unknown depth, points far behind it, so that splats can show it."""
+    """The cloud and, if the views show sky or unknown depth, points far behind it, so that splats can represent it."""
     known = np.concatenate([view.depth[view.known][::31] for view in scene.views])
     distance = BACKDROP * float(np.quantile(known, 0.9)) if len(known) else 1.0
     share = float(np.mean([(~view.known).mean() for view in scene.views]))
@@ -68,7 +68,7 @@ def add_backdrop(cloud: PointCloud, scene: Scene) -> PointCloud:
 
 
 def log_confidence(scene: Scene, *, tolerance: float = 0.02) -> NDArray[np.float32]:
-    """(F,H,W): the logarithm of one more than the number of other views, of a dozen, that see a pixel's point where it is."""
+    """(F,H,W): log(1 + n), with n the number of other views (at most a dozen) that confirm a pixel's point."""
     from camera.unproject import points_of
     from pipelines.reconstruct.consistency import confirmations
     from pipelines.reconstruct.points import MOST_WITNESSES, other_views
@@ -85,8 +85,8 @@ def log_confidence(scene: Scene, *, tolerance: float = 0.02) -> NDArray[np.float
 def extent(cloud: PointCloud, path: CameraPath) -> float:
     """Size of the scene in its units, which scales learning rates and sizes.
 
-    3DGS takes 1.1 times the radius of the cameras' places. Cameras of one shot stand close together, so here it is at
-    least the median distance of the points from the middle of the cameras.
+    3DGS uses 1.1 times the radius of the cameras' positions. Cameras of one shot are close together, so here it is at
+    least the median distance of the points from the mean camera position.
     """
     middle = path.centres.mean(axis=0)
     cameras = 1.1 * float(np.linalg.norm(path.centres - middle, axis=1).max())

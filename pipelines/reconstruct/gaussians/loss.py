@@ -1,6 +1,6 @@
 """Losses between a render of splats and its frame: L1 and structural similarity, weighted by confidence, and LPIPS.
 
-``(1 - SSIM_SHARE) L1 + SSIM_SHARE (1 - SSIM)`` of 3DGS, with DimensionX's confidence weights w inside: L1 is the mean of
+``(1 - SSIM_SHARE) L1 + SSIM_SHARE (1 - SSIM)`` of 3DGS, with DimensionX's confidence weights w: L1 is the mean of
 |(I - G) w|; the moments of SSIM are of I w and I^2 w. LPIPS is not weighted.
 """
 
@@ -19,14 +19,14 @@ from pipelines.media.image_metrics import ssim
 SSIM_SHARE = 0.2
 
 Weighting = Literal["linear", "upstream"]
-"""How a log-confidence becomes a weight: "linear" from 0 at its least to 1 at its greatest; "upstream" as DimensionX's
-code does, which saves the map as a picture in false colours and reads its red channel: not monotonic."""
+"""How a log-confidence becomes a weight: "linear" from 0 at its minimum to 1 at its maximum; "upstream" as in DimensionX's
+code, which saves the map as a picture in false colours and reads its red channel: not monotonic."""
 
 
 def photometric(render: Tensor, frame: Tensor, weight: Tensor | None = None) -> Tensor:
-    """One number; pictures (3,H,W) in 0..1, ``weight`` (H,W) in 0..1 or None for 1 everywhere.
+    """The loss, a scalar; pictures (3,H,W) in 0..1, ``weight`` (H,W) in 0..1 or None for 1 everywhere.
 
-    On a processor compiled, where only ``render`` wants a gradient.
+    Compiled on a CPU if only ``render`` needs a gradient.
     """
     given = (render, frame) if weight is None else (render, frame, weight)
     plain = not any(each.requires_grad for each in given[1:])
@@ -48,7 +48,7 @@ def l1(render: Tensor, frame: Tensor, weight: Tensor | None = None) -> Tensor:
 
 
 def weights_of(log_confidence: Tensor, weighting: Weighting = "linear") -> Tensor:
-    """Weights (H,W) in 0..1 of a map of logarithms of confidence (H,W)."""
+    """Weights (H,W) in 0..1 from a map of log-confidence (H,W)."""
     low, high = log_confidence.min(), log_confidence.max()
     share = (log_confidence - low) / (high - low).clamp(min=1e-12)
     if weighting == "linear":
@@ -59,9 +59,9 @@ def weights_of(log_confidence: Tensor, weighting: Weighting = "linear") -> Tenso
 
 @lru_cache(maxsize=2)
 def perceptual(device: str) -> Callable[[Tensor, Tensor], Tensor]:
-    """LPIPS with VGG of two pictures (3,H,W) in 0..1, which are not rescaled to -1..1, as upstream does not.
+    """LPIPS with VGG of two pictures (3,H,W) in 0..1; not rescaled to -1..1, as in upstream.
 
-    Errors: `InputError` where the optional package or its weights are not there.
+    Raises `InputError` if the optional package or its weights are missing.
     """
     try:
         import lpips  # type: ignore[import-not-found]
@@ -69,7 +69,7 @@ def perceptual(device: str) -> Callable[[Tensor, Tensor], Tensor]:
         network = lpips.LPIPS(net="vgg", verbose=False).to(device)
     except (ImportError, OSError) as error:
         raise InputError(
-            "LPIPS needs the package lpips with its VGG weights, which are not here; install it or set its weight to 0."
+            "LPIPS needs the package lpips with its VGG weights, which are not installed; install it or set its weight to 0."
         ) from error
     network.requires_grad_(False)
     return lambda render, frame: network(render[None], frame[None]).mean()

@@ -26,7 +26,7 @@ class SplatSettings(Settings):
         minimum=0,
         maximum=3,
         step=1,
-        help="0: colours are the same from everywhere.",
+        help="0: colours are the same from all directions.",
         advanced=True,
     )
     hold_back: int = setting(
@@ -37,8 +37,8 @@ class SplatSettings(Settings):
         "none",
         "Weigh pixels",
         choices=("none", "linear", "upstream"),
-        help="By how many views agree on their depth, where there is depth; upstream: as DimensionX's code turns "
-        "confidence into weights, which is not monotonic.",
+        help="By the number of views that agree on their depth, if there is depth; upstream: as DimensionX's code converts "
+        "confidence to weights, which is not monotonic.",
         advanced=True,
     )
     appearance: bool = setting(
@@ -48,7 +48,7 @@ class SplatSettings(Settings):
         advanced=True,
     )
     refine_poses: bool = setting(
-        False, "Refine cameras", help="Small corrections, for cameras that the video only nominally has."
+        False, "Refine cameras", help="Small corrections, for videos whose cameras are only nominal."
     )
     opacity_weight: float = setting(
         0.0, "Thin out", minimum=0, maximum=0.1, step=0.001, help="Prefers fewer, clearer Gaussians.", advanced=True

@@ -1,4 +1,4 @@
-"""The surface where a distance on a grid of corners crosses zero."""
+"""Extracts the zero level set of a signed distance on a grid."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def march_cubes(
     distance: NDArray[np.float32], seen: NDArray[np.bool_], corner: NDArray, voxel: float
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Where ``distance`` (n,n,n) crosses zero: vertices (V,3) in the world and triangles (T,3), counter-clockwise seen
-    from its positive side. Cubes with a corner that is not ``seen`` have no surface."""
+    """The surface where ``distance`` (n,n,n) is zero: vertices (V,3) in the world and triangles (T,3), counter-clockwise seen
+    from its positive side. Cubes with a corner that is not ``seen`` contain no surface."""
     from skimage.measure import marching_cubes
 
     vertices, faces, _, _ = marching_cubes(distance, 0.0, gradient_direction="descent")

@@ -1,6 +1,6 @@
 """A coloured triangle mesh from all views of a scene: fused signed distances or Poisson reconstruction, then marching cubes.
 
-Sky and unknown depth make no surface. Depth that other views contradict, or that lies beside a depth edge, is left out.
+Sky and unknown depth give no surface. Depth that other views contradict, or that is next to a depth edge, is dropped.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 Method = Literal["tsdf", "poisson"]
 MOST_CELLS = 1500
-"""Of `tsdf.SIDE` voxels a side; voxels grow until there are no more."""
+"""Maximum number of cells of `tsdf.SIDE` voxels a side; voxels grow until there are no more."""
 FINEST = 1.25
 """Voxel size in pixels at the distance of their cell."""
 FEWEST_TRIANGLES = 60
 LEAST_PART = 0.002
-"""Pieces with fewer triangles, or a smaller part of the largest piece's, float free: they are dropped."""
+"""Pieces with fewer triangles, or a smaller share of the largest piece's, are floaters and dropped."""
 WITNESSES = 8
 AT_ONCE = 32
 
@@ -48,10 +48,10 @@ def extract_mesh(
 ) -> Generator[Progress, None, trimesh.Trimesh]:
     """A mesh in the scene's world, OpenCV axes, vertex colours; returned by the generator.
 
-    ``voxel``: side of the smallest voxels in scene units, else a pixel's width at the nearest surface; they grow with
-    distance, and until the work fits into a minute. ``least_views``: so many other views must see a point within
-    ``tolerance`` (relative depth). ``far``: depth from which on nothing is kept. ``method`` "poisson" closes holes, on one
-    coarser grid. Raises `InputError`: too few views, no parallax, views that contradict each other.
+    ``voxel``: side of the smallest voxels in scene units, by default a pixel's width at the nearest surface; they grow with
+    distance, and until the computation takes at most a minute. ``least_views``: number of other views that must confirm a point
+    within ``tolerance`` (relative depth). ``far``: depth from which on points are dropped. ``method`` "poisson" closes holes, on
+    one coarser grid. Raises `InputError` for too few views, no parallax, or views that contradict each other.
     """
     if method not in get_args(Method):
         raise InputError(f"A mesh is made by {' or '.join(get_args(Method))}; got {method!r}.")
@@ -78,7 +78,7 @@ def extract_mesh(
 def _check_depth(
     scene: Scene, tolerance: float, least_views: int, far: float
 ) -> Generator[Progress, None, list[NDArray[np.bool_]]]:
-    """(H,W) for every view: True where other views agree and no depth edge is near."""
+    """(H,W) for every view: True where other views agree and there is no depth edge."""
     from camera.unproject import points_of
     from pipelines.reconstruct.consistency import confirmations, side_by_side
 
@@ -98,7 +98,7 @@ def _check_depth(
         yield Progress("Comparing views", i, len(scene.views))
     if agreed < max(0.02 * asked, 1):
         raise InputError(
-            f"Only {agreed} of {asked} points are seen at the same place by another view: the cameras contradict the frames "
+            f"Only {agreed} of {asked} points are confirmed at the same place by another view: the cameras contradict the frames "
             "or the scene moves; check the path, or raise the tolerance."
         )
     return kept
@@ -152,7 +152,7 @@ def _cells(pictures: Pictures, voxel: float | None) -> Cells:
 
 
 def _points(pictures: Pictures) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """World points (N,3) of a part of the believed pixels, and their depths (N,)."""
+    """World points (N,3) of a subset of the reliable pixels, and their depths (N,)."""
     views, height, width = pictures.depth.shape
     step = max(1, round(np.sqrt(views * height * width / 2_000_000)))
     points, depths = [], []
@@ -182,9 +182,9 @@ def _cell_surface(pictures: Pictures, corner: NDArray, voxel: float) -> tuple[ND
 def _join_vertices(
     vertices: NDArray[np.float32], faces: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Vertices that cells share become one; triangles that collapse go."""
+    """Merge vertices that cells share; remove degenerate triangles."""
     if not len(faces):
-        raise InputError("The views hold no surface that could become a mesh; the points can still be made.")
+        raise InputError("The views contain no surface for a mesh; the points can still be made.")
     grain = max(float(np.ptp(vertices, axis=0).max()) * 1e-6, 1e-12)
     _, first, member = np.unique(
         np.round(vertices / grain).astype(np.int64), axis=0, return_index=True, return_inverse=True
@@ -232,7 +232,7 @@ def _colour_mesh(vertices: NDArray[np.float32], faces: NDArray[np.int64], pictur
 
 
 def depth_tolerance_at(pictures: Pictures, points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,): tolerance between a picture's depth and the surface at ``points`` (N,3) that it shows."""
+    """(N,): tolerance between a picture's depth and its surface at ``points`` (N,3)."""
     from pipelines.reconstruct.surface.tsdf import CUT
 
     away = np.min([np.linalg.norm(points - centre, axis=1) for centre in pictures.centre], axis=0)
@@ -240,7 +240,7 @@ def depth_tolerance_at(pictures: Pictures, points: NDArray[np.float32]) -> NDArr
 
 
 def _spread(colour: NDArray[np.uint8], shown: NDArray[np.bool_], edges: NDArray) -> NDArray[np.uint8]:
-    """Colours of unseen vertices: the mean of their neighbours, over up to 30 edges; the rest is grey."""
+    """Colours of unseen vertices: the mean of their neighbours, over up to 30 edges; grey beyond."""
     value, known = colour.astype(np.float32), shown.copy()
     both = np.concatenate([edges, edges[:, ::-1]])
     for _ in range(30):

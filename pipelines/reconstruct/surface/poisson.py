@@ -1,7 +1,7 @@
 """Poisson surface reconstruction from oriented points on one regular grid (Kazhdan 2005); it closes small holes.
 
-The field whose gradient is nearest to the points' normals is an indicator: low behind the surface, high before it. On a
-regular grid with mirrored borders the cosine transform solves for it at once.
+The scalar field whose gradient is nearest to the points' normals is an indicator: low behind the surface, high in front of
+it. On a regular grid with mirrored borders the cosine transform solves for it directly.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pipelines.reconstruct.surface.marching_cubes import march_cubes
 from pipelines.reconstruct.surface.tsdf import Pictures
 
 MOST_SIDE = 192
-"""Voxels along the longest side of the grid."""
+"""Maximum number of voxels along the longest side of the grid."""
 BEYOND = 0.01
-"""Share of the points beyond the grid on each side of each axis: what is far away would make it coarse."""
+"""Share of the points outside the grid on each side of each axis: distant points would make it coarse."""
 BRIDGED = 3
-"""Voxels from the nearest point up to which a surface is kept."""
+"""Maximum distance of the surface from the nearest point, in voxels."""
 JUMP = 1.05
-"""Neighbouring pixels whose depths differ by more than this ratio give no normal."""
+"""Pixels get no normal if the depths of neighbours differ by more than this ratio."""
 
 
 def surface_of(
@@ -30,7 +30,7 @@ def surface_of(
 ) -> Generator[Progress, None, tuple[NDArray[np.float32], NDArray[np.int64]]]:
     """Vertices (V,3) and triangles (T,3) through the reliable depth of all pictures; returned by the generator.
 
-    ``voxel``: their side in scene units, larger where `MOST_SIDE` would not do.
+    ``voxel``: side of the voxels in scene units; larger if the grid would exceed `MOST_SIDE`.
     """
     from scipy.ndimage import binary_dilation
 
@@ -50,7 +50,7 @@ def surface_of(
 
 
 def oriented_points(pictures: Pictures) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Points (N,3) of a part of the pixels, and their normals (N,3) towards the camera."""
+    """Points (N,3) of a subset of the pixels, and their normals (N,3) towards the camera."""
     views, height, width = pictures.depth.shape
     step = max(1, round(np.sqrt(views * height * width / 2_000_000)))
     row, column = np.mgrid[:height:step, :width:step]
@@ -71,7 +71,7 @@ def oriented_points(pictures: Pictures) -> tuple[NDArray[np.float32], NDArray[np
 def _gather_normals(
     points: NDArray, normals: NDArray, corner: NDArray, size: float, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The mean normal (3,X,Y,Z) of the points in every voxel, a little blurred, and their number (X,Y,Z)."""
+    """The mean normal (3,X,Y,Z) of the points in every voxel, slightly blurred, and their number (X,Y,Z)."""
     from scipy.ndimage import gaussian_filter
 
     index = np.round((points - corner) / size).astype(np.int64)

@@ -1,8 +1,8 @@
 """A low-polygon mesh with a texture, so that colours are finer than its vertices.
 
-Every triangle has its own place in the texture: two triangles share one square, and all squares have the same size. That needs no
-unwrapping, wastes little, and no part of the surface is stretched; neighbours in the picture are neighbours in the mesh's
-order only, so the picture is for programs, not for painting.
+Every triangle has its own texels: two triangles share one square, and all squares have the same size. This needs no UV
+unwrapping, wastes little space, and stretches no part of the surface. Neighbours in the texture are neighbours only in the
+mesh's triangle order, so the texture is not suitable for painting.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from pipelines.reconstruct.surface.tsdf import Pictures
 
 SIDE = 2048
-"""Pixels of the texture's sides."""
+"""Width and height of the texture in pixels."""
 MOST_TRIANGLES = 60_000
 LEAST_SQUARE = 5
-"""Pixels of a square's sides: two triangles with three texels a side, and the gap between them."""
+"""Minimum side of a square in pixels: two triangles with three texels a side, and the gap between them."""
 AT_ONCE = 1 << 16
 
 
 def texture_mesh(
     scene: Scene, mesh: trimesh.Trimesh, *, side: int = SIDE, most_triangles: int = MOST_TRIANGLES
 ) -> Generator[Progress, None, trimesh.Trimesh]:
-    """``mesh`` (vertex colours) with at most about ``most_triangles``, each with corners of its own, and a texture of
+    """``mesh`` (vertex colours) reduced to at most about ``most_triangles``, with separate vertices per triangle and a texture of
     ``side`` pixels; returned by the generator.
 
-    Texels have the mean colour of the views that see them, near and face to face ones first; those that no view sees that
-    of the mesh's corners. Errors: `InputError` for a texture too small for so many triangles.
+    Texels have the mean colour of the views that see them, with more weight for near and frontal ones; unseen texels have
+    the mesh's vertex colours. Raises `InputError` for a texture too small for the number of triangles.
     """
     from pipelines.reconstruct.surface.mesh import depth_edges, simplify
     from pipelines.reconstruct.surface.tsdf import Pictures
@@ -55,7 +55,7 @@ def texture_mesh(
 
 
 def surface_of(mesh: trimesh.Trimesh) -> Surface:
-    """What `camera.render.triangles` draws, of a mesh with vertex colours or one that `texture_mesh` made."""
+    """A `camera.render.triangles` surface from a mesh with vertex colours or from `texture_mesh`."""
     from camera.render.triangles import Surface
 
     vertices, faces = np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32)
@@ -68,7 +68,7 @@ def surface_of(mesh: trimesh.Trimesh) -> Surface:
 
 
 def _reduce(mesh: trimesh.Trimesh, most: int, reduced) -> tuple[NDArray, NDArray, NDArray[np.uint8]]:
-    """Corners, triangles and the colours of the corners, taken from the nearest ones that were there before."""
+    """Reduced vertices and triangles, with colours of the nearest original vertices."""
     from scipy.spatial import KDTree
 
     before = np.asarray(mesh.vertices, np.float32)
@@ -78,12 +78,12 @@ def _reduce(mesh: trimesh.Trimesh, most: int, reduced) -> tuple[NDArray, NDArray
 
 
 def _square(triangles: int, side: int) -> int:
-    """Pixels of the sides of the squares that hold two triangles each."""
+    """Side in pixels of the squares that contain two triangles each."""
     square = side // int(np.ceil(np.sqrt(-(-triangles // 2))))
     if square < LEAST_SQUARE:
         most = 2 * (side // LEAST_SQUARE) ** 2
         raise InputError(
-            f"A texture of {side} pixels holds {most} triangles, got {triangles}; take fewer, or a larger one."
+            f"A texture of {side} pixels has room for {most} triangles, got {triangles}; use fewer, or a larger texture."
         )
     return square
 
@@ -157,7 +157,7 @@ def _textured_mesh(vertices: NDArray, faces: NDArray, places: NDArray, texture: 
 
     side = len(texture)
     uv = (places.reshape(-1, 2) + 0.5) / side
-    uv[:, 1] = 1 - uv[:, 1]  # trimesh counts from below
+    uv[:, 1] = 1 - uv[:, 1]  # trimesh's v axis points up
     material = PBRMaterial(
         baseColorTexture=Image.fromarray(texture), roughnessFactor=1.0, metallicFactor=0.0, doubleSided=True
     )

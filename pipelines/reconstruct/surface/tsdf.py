@@ -1,9 +1,9 @@
 """Fusion of depth pictures into signed distances (Curless and Levoy 1996), compiled, on grids that grow with distance.
 
-Space is cut into cells of `SIDE` voxels a side. Where cameras come near cells are small, farther away they double, as
-the pixels' footprints do; only cells that hold points of the pictures are worked on. Each camera tells every voxel how far
-it lies before or behind the surface it sees there, cut at a few voxels; the mean of what all cameras say crosses zero at
-the surface. Imports the compiler, so import this module only on first use.
+Space is divided into cells of `SIDE` voxels a side. Cells are small near the cameras and double in size with distance, like
+the pixels' footprints; only cells that contain points are processed. Each camera adds to every voxel its signed distance to
+the observed surface, truncated at a few voxels; the mean over all cameras is zero at the surface. Imports the compiler, so
+import this module only on first use.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from camera.view import Scene
 
 SIDE = 32
 CUT = 4.0
-"""Voxels before and behind a surface that its picture speaks of."""
+"""Truncation distance on both sides of a surface, in voxels."""
 MOST_LEVELS = 12
 MOST_VIEWS = 24
-"""Maximum number of views per voxel; further views are used only where these see nothing, because more are redundant."""
+"""Maximum number of views per voxel; further views are used only if these see nothing, because more are redundant."""
 STEEPEST = 0.05
 """Minimum of `Pictures.facing`: surfaces seen at a more grazing angle are treated as this."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """All views as arrays: ``depth`` (V,H,W) float32, 0 where it is unreliable; ``facing`` (V,H,W):
-    the surface's distance from a point on the pixel's ray per unit of depth before it, 1 face to face; ``colour`` (V,H,W,3);
+    """All views as arrays: ``depth`` (V,H,W) float32, 0 where unreliable; ``facing`` (V,H,W): distance from the surface per unit
+    of depth in front of it, along the pixel's ray, 1 if frontal; ``colour`` (V,H,W,3);
     ``pose`` (V,3,4) float32, camera from world; ``lens`` (V,2,3) float32; ``centre`` (V,3)."""
 
     depth: NDArray[np.float32]
@@ -41,7 +41,7 @@ class Pictures:
 
     @staticmethod
     def of(scene: Scene, believed: list[NDArray[np.bool_]], far: float) -> Pictures:
-        """``believed``: (H,W) for every view; depth from ``far`` on is not."""
+        """``believed``: (H,W) reliable pixels of every view; depth from ``far`` on is dropped."""
         views = scene.views
         depth = np.stack([
             np.where(kept & view.known & (view.depth < far), view.depth, np.float32(0))
@@ -66,7 +66,7 @@ class Cells:
 
 
 def _facing(depth: NDArray[np.float32], lens: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(H,W): depth over the length of the surface's normal, as z(x,y) has it; slopes are the gentler of both sides'."""
+    """(H,W): depth over the length of the surface's normal, for a surface z(x,y); each slope is the smaller of both sides'."""
     slopes = []
     for axis in (0, 1):
         step = np.diff(np.moveaxis(depth, axis, 0), axis=0)
@@ -82,7 +82,7 @@ def _facing(depth: NDArray[np.float32], lens: NDArray[np.float32]) -> NDArray[np
 
 
 def cells(points: NDArray[np.float32], centres: NDArray, *, voxel: float, per_distance: float) -> Cells:
-    """The cells that hold ``points`` (N,3); voxels double while they are smaller than ``per_distance`` times the distance
+    """The cells that contain ``points`` (N,3); voxels double while they are smaller than ``per_distance`` times the distance
     of their cell from the nearest of the camera ``centres`` (V,3)."""
     lowest = points.min(axis=0).astype(np.float64) - CUT * voxel
     extent = float((points - lowest).max()) + 2 * CUT * voxel
@@ -117,8 +117,8 @@ def _distance(corner: NDArray, side: float, centres: NDArray) -> NDArray[np.floa
 
 
 def fuse_cell(pictures: Pictures, corner: NDArray, voxel: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Signed distance in cuts, -1 to 1 and positive before the surface, and how many pictures spoke; both (n,n,n) with
-    n = `SIDE` + 1, at the corners of the voxels, axes x y z."""
+    """Signed distance in units of the truncation, -1 to 1 and positive in front of the surface, and the number of observations;
+    both (n,n,n) with n = `SIDE` + 1, at the corners of the voxels, axes x y z."""
     n = SIDE + 1
     total, weight = np.zeros((n, n, n), np.float32), np.zeros((n, n, n), np.float32)
     place = np.asarray(corner, np.float32)
@@ -135,9 +135,9 @@ def fuse_cell(pictures: Pictures, corner: NDArray, voxel: float) -> tuple[NDArra
 def colours(
     pictures: Pictures, points: NDArray[np.float32], normals: NDArray[np.float32], slack: NDArray[np.float32]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Colour (N,3) of surface points with normals (N,3), and which some picture shows.
+    """Colour (N,3) of surface points with normals (N,3), and a mask of the points that are visible in a picture.
 
-    The mean of the pictures whose depth is within ``slack`` (N,) there; those near and face to face count most.
+    The mean of the pictures whose depth is within ``slack`` (N,); near and frontal ones have more weight.
     """
     total, weight = np.zeros((len(points), 3), np.float32), np.zeros(len(points), np.float32)
     _colour(total, weight, points, normals, slack, pictures.depth, pictures.colour, pictures.pose, pictures.lens)
@@ -147,7 +147,7 @@ def colours(
 
 @kernel
 def _depth_at(depth, u, v, slack):
-    """Depth (H,W) at a pixel, between four where they are of one surface, else of the nearest; 0 where there is none."""
+    """Depth (H,W) at a position: interpolated between four pixels of one surface, else of the nearest pixel; 0 where unknown."""
     height, width = depth.shape
     column, row = np.int64(u + np.float32(0.5)), np.int64(v + np.float32(0.5))
     own = depth[row, column]
@@ -165,7 +165,7 @@ def _depth_at(depth, u, v, slack):
 
 @kernel
 def _seeing(corner, side, depth, pose, lens, most):
-    """Numbers of the views in whose picture a part of a cell may lie: at most ``most``, spread evenly, and the others."""
+    """Indices of views that may show a part of a cell: at most ``most``, spread evenly, and the others."""
     height, width = depth.shape[1:]
     right, bottom = np.float32(width - 1), np.float32(height - 1)
     half = np.float32(0.5) * side
@@ -233,7 +233,7 @@ def _fuse(total, weight, told, corner, voxel, cut, views, depth, facing, pose, l
                     ahead = (seen - pz) * slope
                     if seen <= 0 or ahead < -2 * cut:
                         continue
-                    if ahead < 2 * cut:  # what lies between pixels may differ from the nearest one by a cut
+                    if ahead < 2 * cut:  # surfaces between pixels may deviate from the nearest pixel by a cut
                         ahead = (_depth_at(depth[view], u, v, cut / slope) - pz) * slope
                         if ahead < -cut:
                             continue

@@ -60,5 +60,5 @@ def test_masks_come_as_pictures_a_zip_or_a_video(tmp_path):
     for given in (files, [tmp_path / "masks.zip"], [tmp_path / "masks.mp4"]):
         with pytest.raises(InputError, match="4 frames needs a mask"):
             read_masks(given, 4)
-    with pytest.raises(InputError, match="Give masks"):
+    with pytest.raises(InputError, match="Masks must be"):
         read_masks([], 3)

@@ -181,7 +181,7 @@ def test_no_parallax(clip):
     turning = clip.path.with_poses(np.repeat(np.eye(4)[None], 6, axis=0))
     still = replace(clip, frames=np.repeat(clip.frames[:1], 6, axis=0), path=turning)
     words = said(still)
-    assert "too little parallax" in words and "take a move that changes place more" in words
+    assert "too little parallax" in words and "use a move that changes position more" in words
     assert "too little parallax" in said(replace(still, aligned=True))
 
 
@@ -208,12 +208,12 @@ def test_a_scene_that_moves(clip):
     """Every frame shows another noise: nothing stands still."""
     noise = np.random.default_rng(0).integers(0, 255, (6, 32, 40, 3), np.uint8).repeat(4, 1).repeat(4, 2)
     words = said(replace(clip, frames=noise))
-    assert "the scene moves" in words and "mask what moves" in words
+    assert "the scene moves" in words and "mask moving parts" in words
 
 
 def test_without_depth_splats_and_points_begin_from_few_points_and_a_mesh_says_what_it_lacks(clip):
     bare = replace(clip, depth=None)
     made = list(make(bare, "points", depth_model="small"))[-1]
-    assert isinstance(made, Reconstruction) and made.scene is None and "placed points only" in made.notes[0]
+    assert isinstance(made, Reconstruction) and made.scene is None and "triangulated points" in made.notes[0]
     assert "Without depth the cameras and a sparse cloud can still be made" in said(bare, "mesh")
     assert "can still be made" in said(bare, "points", keep="object")

@@ -105,7 +105,7 @@ def test_the_files_of_a_4d_result_become_points_and_folders_per_moment(tmp_path)
 
 def test_files_of_a_4d_result_that_are_missing_are_asked_for(tmp_path):
     saved, *_ = saved_4d(tmp_path)
-    with pytest.raises(InputError, match="give all its files"):
+    with pytest.raises(InputError, match="add all its files"):
         moments_of_files([saved.video, *saved.companions.values()])
 
 

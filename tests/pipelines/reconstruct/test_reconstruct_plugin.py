@@ -48,7 +48,7 @@ def test_what_is_not_there_or_answers_otherwise_is_said(own):
         ("nowhere", "module:function"),
         ("nowhere_at_all:f", "cannot be imported"),
         (f"{own}:missing", "cannot be imported"),
-        (f"{own}:nothing", "no function"),
+        (f"{own}:nothing", "not a function"),
     ):
         with pytest.raises(InputError, match=words):
             load_plugin(name)

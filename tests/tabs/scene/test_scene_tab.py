@@ -164,7 +164,7 @@ def test_own_frames_with_a_camera_file_need_a_depth_model_for_more_than_points(c
     with pytest.raises(AppError, match=r"[Dd]epth"):
         client.predict(kind="mesh", api_name="/scene_make")
     status, _ = made(client, kind="points")
-    assert "no depth is at hand" in status
+    assert "no depth is available" in status
     assert "8 frames" in client.predict(handle_file(str(tmp_path / name)), api_name="/scene_open_path")
     flight = value(client.predict("Path file", "", 5, 64, api_name="/scene_fly"))
     assert probe(flight["video"] if isinstance(flight, dict) else flight).frames == 8

@@ -56,7 +56,9 @@ def test_held_back_frames_measure_it_and_stopping_keeps_the_last(monkeypatch):
     steps = fit(frames, path, cloud, settings=settings, device="cpu")
     first, kept = [each for each in itertools.islice(steps, 12) if isinstance(each, SplatFit)]
     steps.close()
-    assert kept.held_back and (first.iteration, kept.iteration) == (1, 10) and "not shown" in kept.sentence()
+    assert (
+        kept.held_back and (first.iteration, kept.iteration) == (1, 10) and "held back from the fit" in kept.sentence()
+    )
 
 
 @pytest.mark.parametrize("stopped_after", [1, 2, 9])
@@ -181,7 +183,7 @@ def test_wrong_input_is_said():
     ):
         with pytest.raises(InputError, match=words):
             next(fit(*values, device="cpu"))
-    with pytest.raises(InputError, match="leaves 0 to fit to"):
+    with pytest.raises(InputError, match="leaves 0 for the fit"):
         next(fit(frames, path, cloud, settings=SplatSettings(hold_back=1), device="cpu"))
     with pytest.raises(InputError, match="package lpips"):
         next(fit(frames, path, cloud, settings=SplatSettings(lpips=0.3), device="cpu"))

@@ -104,5 +104,5 @@ def test_the_fly_through_is_upstreams_up_to_where_it_begins(upstream):
 def test_cameras_in_a_line_have_no_ellipse():
     poses = np.repeat(np.eye(4)[None], 5, axis=0)
     poses[:, 0, 3] = np.arange(5)
-    with pytest.raises(InputError, match="do not stand in one line"):
+    with pytest.raises(InputError, match="are not on one line"):
         ellipse(CameraPath(poses, pinhole(64, 48, 60), 64, 48))
