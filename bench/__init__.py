@@ -1,9 +1,9 @@
 """`python -m bench [names] [--quick] [--all]`: times every fast path against its readable reference, in one run.
 
-A subject is a function that takes a `Scale` and returns `Row`s, registered with `@subject`; every module of this
-package is imported when the benchmark starts, so a new file is all that a new subject needs. Those of minutes are
-registered with `@long_subject` and run only when they are named, or with ``--all``. Ratios are what counts:
-both sides are timed in turns in the same run, so that a busy machine slows both.
+A subject is a function that takes a `Scale` and returns `Row`s, registered with `@subject`. Every module of this package is
+imported when the benchmark starts, so a new subject needs only a new file. Subjects that take minutes are registered with
+`@long_subject` and run only when named, or with ``--all``. Only ratios are meaningful: both sides are timed alternately in the
+same run, so that a busy machine slows both.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ QUICK = Scale(height=176, width=320, rounds=4, frames=24)
 class Row:
     """One line of the table. Times in milliseconds per frame; ``ratio`` is reference over ours unless given.
 
-    ``agreement``: how close the results are, in words. ``target``: the aim, in words; ``met``: whether it was reached.
+    ``agreement``: how close the results are, in words. ``target``: the goal, in words; ``met``: whether it was reached.
     """
 
     what: str
@@ -67,7 +67,7 @@ def subject(function: Subject) -> Subject:
 
 
 def long_subject(function: Subject) -> Subject:
-    """Register one that takes minutes."""
+    """Register a subject that takes minutes."""
     LONG.add(function.__name__)
     return subject(function)
 
@@ -81,12 +81,12 @@ def discover() -> dict[str, Subject]:
 
 
 def milliseconds(*functions: Callable[[], object], rounds: int) -> tuple[float, ...]:
-    """Best time of each function, called alternately after one uncounted warm-up call: the run least disturbed by other programs."""
+    """Best time of each function, called alternately after one uncounted warm-up call; the best is the least disturbed by other programs."""
     return _best(functions, rounds, time.perf_counter)
 
 
 def cpu_milliseconds(*functions: Callable[[], object], rounds: int) -> tuple[float, ...]:
-    """The same in CPU time of the calling thread, for single-threaded work on a busy machine."""
+    """Like `milliseconds`, in CPU time of the calling thread, for single-threaded work on a busy machine."""
     return _best(functions, rounds, time.thread_time)
 
 
@@ -95,19 +95,19 @@ def _best(functions: tuple[Callable[[], object], ...], rounds: int, clock: Calla
     for function in functions:
         function()
     for _ in range(rounds):
-        for function, taken in zip(functions, times):
+        for function, samples in zip(functions, times):
             start = clock()
             function()
-            taken.append(1e3 * (clock() - start))
+            samples.append(1e3 * (clock() - start))
     return tuple(map(min, times))
 
 
 def versus(
     ours: Callable[[], object], readable: Callable[[], object], scale: Scale
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Times per frame (ours, reference): of elapsed time with all threads, then of CPU time with one.
+    """Times per frame (ours, reference): elapsed time with all threads, then CPU time with one.
 
-    With all threads ours draws frames side by side; the torch reference takes one thread or all, whichever is faster.
+    With all threads, ours renders frames in parallel; the torch reference uses one thread or all, whichever is faster.
     """
     many = in_threads(ours, scale.frames)
     single, parallel = with_torch_threads(readable, 1), with_torch_threads(readable, THREADS)
@@ -129,7 +129,7 @@ def with_torch_threads(function: Callable[[], object], threads: int) -> Callable
 
 
 def in_threads(function: Callable[[], object], frames: int) -> Callable[[], object]:
-    """Call ``function`` ``frames`` times on all cores, as a preview draws its frames."""
+    """Call ``function`` ``frames`` times on all cores, as a preview renders its frames."""
 
     def all_frames() -> None:
         with ThreadPoolExecutor(THREADS) as pool:

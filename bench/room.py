@@ -1,4 +1,4 @@
-"""A ray-traced scene with a known answer from every camera: three spheres in a patterned room."""
+"""A ray-traced scene with ground truth for every camera: three spheres in a patterned room."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CENTRE = (0.0, 0.0, 3.3)
 
 
 def shot(path: CameraPath, spheres=SPHERES) -> View:
-    """What the first camera of ``path`` sees: colour and exact depth. ``spheres``: (centre, radius) each, in the room's units."""
+    """Render from the first camera of ``path``: colour and exact depth. ``spheres``: (centre, radius) each, in the room's units."""
     pose, lens = path.world_from_camera[0], path.intrinsics[0]
     y, x = np.mgrid[: path.height, : path.width]
     rays = np.stack([x, y, np.ones_like(x)], axis=-1) @ (pose[:3, :3] @ np.linalg.inv(lens)).T
@@ -32,7 +32,7 @@ def front(height: int, width: int) -> View:
 
 
 def orbit(height: int, width: int, degrees: float = 10) -> CameraPath:
-    """One camera, turned about the middle of the room."""
+    """One camera, rotated about the centre of the room."""
     angle = np.radians(degrees)
     pose = np.eye(4)
     pose[:3, :3] = [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
@@ -42,7 +42,7 @@ def orbit(height: int, width: int, degrees: float = 10) -> CameraPath:
 
 @cache
 def side(height: int, width: int) -> View:
-    """The true picture from the camera of `orbit`."""
+    """Ground truth from the camera of `orbit`."""
     return shot(orbit(height, width))
 
 

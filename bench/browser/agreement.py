@@ -1,6 +1,6 @@
-"""Compares the page's picture at rest with `camera.render`: every example, twelve moves, in software WebGL.
+"""Compares the page's static picture with `camera.render`: every example, twelve moves, in software WebGL.
 
-python -m bench agreement          # some minutes; with --quick one example and three moves
+python -m bench agreement          # takes minutes; with --quick one example and three moves
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ MOVES = (
     "arc 20", "arc 30 ease", "truck 0.3", "pedestal 0.15", "dolly 0.3", "pan 20", "tilt 10", "roll 10", "zoom 1.5",
     "arc -20 + pedestal 0.1", "dolly 0.25 + pan 10", "truck 0.2 + roll 5",
 )  # fmt: skip
-SIZE, FRAMES, SEEN = (640, 352), 121, (40, 80)
+SIZE, FRAMES, CHECKED_FRAMES = (640, 352), 121, (40, 80)
 HOLE = (255, 0, 255)
 LEAST_DB, MOST_APART = 40.0, 0.005
-"""Wanted of every picture: over pixels that both draw, and the share of pixels that are a hole in one only."""
+"""Limits for every picture: PSNR over pixels that both draw, and the share of pixels that are a hole in only one."""
 
 
 @long_subject
@@ -46,14 +46,14 @@ def agreement(scale: Scale) -> list[Row]:
 
 def _row(name: str, drawn: Drawn, scene: Scene, moves: tuple[str, ...]) -> Row:
     """A row; the times include both renderers and reading the picture back from the browser."""
-    found, began = [], time.perf_counter()
+    results, began = [], time.perf_counter()
     for move in moves:
         path = film_script.path_of(move, scene.first, frames=FRAMES)
-        found += [(*compare(drawn, scene, path, frame), f"{move}, frame {frame}") for frame in SEEN]
-    milliseconds = 1e3 * (time.perf_counter() - began) / len(found)
-    quality, apart = np.array([each[:2] for each in found]).T
+        results += [(*compare(drawn, scene, path, frame), f"{move}, frame {frame}") for frame in CHECKED_FRAMES]
+    milliseconds = 1e3 * (time.perf_counter() - began) / len(results)
+    quality, apart = np.array([each[:2] for each in results]).T
     words = (
-        f"{quality.min():.2f} dB at least ({found[quality.argmin()][2]}), {np.median(quality):.1f} in the median; "
+        f"{quality.min():.2f} dB at least ({results[quality.argmin()][2]}), {np.median(quality):.1f} in the median; "
         f"holes apart {apart.max():.2%} at most"
     )
     met = bool(quality.min() >= LEAST_DB and apart.max() <= MOST_APART)

@@ -12,7 +12,7 @@ FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-
 
 
 def find_chromium() -> str:
-    """The program. Raises `RuntimeError` where there is none."""
+    """The path of the program. Raises `RuntimeError` if there is none."""
     file = next(filter(None, map(shutil.which, BROWSERS)), None)
     if file is None:
         raise RuntimeError("Chromium is missing; make test installs it.")
@@ -21,7 +21,7 @@ def find_chromium() -> str:
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """Playwright's browser on this machine's Chromium. Raises `RuntimeError` where there is none."""
+    """A Playwright browser with this machine's Chromium. Raises `RuntimeError` if there is none."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -1,4 +1,4 @@
-"""A bare page that draws scenes with the scripts of the stage, without the app around it."""
+"""A bare page that renders scenes with the stage's scripts, without the app around it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ document.title = "ready";
 
 
 class Drawn:
-    """``scene`` in a page of ``chromium``; `frame` draws it."""
+    """``scene`` in a page of ``chromium``; `frame` renders it."""
 
     def __init__(self, page, scene: Scene, frames: int = 121, fps: float = 24.0) -> None:
         self.page = page
@@ -65,15 +65,15 @@ class Drawn:
         return self.mean(path, frame, [path.sliced(slice(frame, frame + 1))], **options)
 
     def mean(self, path: CameraPath, frame: int, cameras: list[CameraPath], **options) -> NDArray[np.uint8]:
-        """What several cameras see at the moment of ``frame``, as one picture."""
+        """The mean of the pictures of several cameras at the time of ``frame``."""
         given = [one for each in cameras for one in _given(each)]
-        return self._asked("drawn", path, given, {"frame": frame, "frames": len(path)}, options)
+        return self._evaluate("drawn", path, given, {"frame": frame, "frames": len(path)}, options)
 
     def exposed(self, path: CameraPath, frame: int, look: dict, **options) -> NDArray[np.uint8]:
-        """Frame ``frame`` of ``path`` through a lens and a shutter as drawing/exposure.js takes them."""
-        return self._asked("exposed", path, _given(path), frame, look, options)
+        """Frame ``frame`` of ``path`` through lens and shutter, in drawing/exposure.js."""
+        return self._evaluate("exposed", path, _given(path), frame, look, options)
 
-    def _asked(self, function: str, path: CameraPath, *given) -> NDArray[np.uint8]:
+    def _evaluate(self, function: str, path: CameraPath, *given) -> NDArray[np.uint8]:
         size = [path.width, path.height]
         text = self.page.evaluate(f"(given) => {function}(...given)", [*given[:-1], size, given[-1]])
         return np.frombuffer(base64.b64decode(text), np.uint8).reshape(path.height, path.width, 4)[..., :3]

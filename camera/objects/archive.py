@@ -21,7 +21,7 @@ _FACTS, _LARGEST_FACTS = "objects.json", 1 << 24
 
 
 def pack_objects(objects: Sequence[SceneObject]) -> bytes:
-    """A zip of its own."""
+    """Pack objects into a zip of their own."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         write_objects(archive, objects)
@@ -38,7 +38,7 @@ def unpack_objects(data: bytes) -> tuple[SceneObject, ...]:
 
 
 def write_objects(archive: zipfile.ZipFile, objects: Sequence[SceneObject]) -> None:
-    """Add ``objects.json`` and ``models/`` to a zip; a model that is used twice is written once."""
+    """Add ``objects.json`` and ``models/`` to a zip; a model used twice is written once."""
     for name, model in models_of(objects):
         archive.writestr(name, model.data)
     archive.writestr(_FACTS, objects_written(objects))
@@ -50,7 +50,7 @@ def models_of(objects: Sequence[SceneObject]) -> list[tuple[str, Model]]:
 
 
 def objects_written(objects: Sequence[SceneObject]) -> str:
-    """The content of ``objects.json``: how the models of `models_of` are placed and move."""
+    """The content of ``objects.json``: placement and motion of the models of `models_of`."""
     models = _each_once(objects)
     values = [_values(item, models) for item in objects]
     return json.dumps({"models": [model.name for model in models], "objects": values})
@@ -107,9 +107,9 @@ _FIELDS = ("file", "keys", "motion", "animation", "speed")
 def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
     """Objects from a model file, a zip with ``objects.json`` (such as a project), or a JSON list. Raises `InputError`.
 
-    An entry of the list names a model's ``file`` beside it and may have ``animation``, ``motion``, ``speed`` and ``keys``,
-    each with ``at`` (0..1) and fields of a `Placement`; what a key leaves out stays as it was in the key before, and in the
-    first one as in ``standing``, where a model that comes without any of this is put.
+    An entry of the list names a model's ``file`` beside it and may have ``animation``, ``motion``, ``speed`` and ``keys``, each with
+    ``at`` (0..1) and fields of a `Placement`. Fields missing in a key keep their value of the previous key, and in the first key
+    that of ``standing``, the default placement of a model.
     """
     if not file.is_file():
         raise InputError(f"There is no file {file} with objects.")
@@ -169,12 +169,12 @@ def _parse_object(entry: dict[str, Any], model: Model, standing: Placement) -> S
     if unknown := sorted(set(entry) - set(_FIELDS)):
         raise InputError(f"An object has {', '.join(_FIELDS)}; there is no {unknown[0]!r}.")
     keys: list[Key] = []
-    for said in entry.get("keys") or [{"at": 0}]:
-        place = {name: float(value) for name, value in said.items() if name != "at"}
+    for key in entry.get("keys") or [{"at": 0}]:
+        place = {name: float(value) for name, value in key.items() if name != "at"}
         if unknown := sorted(set(place) - {declared.name for declared in fields(Placement)}):
             known = ", ".join(declared.name for declared in fields(Placement))
             raise InputError(f"A key of an object has at, {known}; there is no {unknown[0]!r}.")
-        keys.append(Key(float(said.get("at", 0)), replace(keys[-1].placement if keys else standing, **place)))
+        keys.append(Key(float(key.get("at", 0)), replace(keys[-1].placement if keys else standing, **place)))
     plain = new_object(model, standing)
     animation = str(entry.get("animation", plain.animation))
     return SceneObject(model, tuple(keys), entry.get("motion", "even"), animation, float(entry.get("speed", 1)))

@@ -1,6 +1,6 @@
 """Joins a model with its companion files, loose or in a zip: materials and pictures, or the parts of a glTF, into one GLB.
 
-So that nothing else has to know of several files: what is kept, sent and handed to Blender is always one.
+All other code, and Blender, then handles a single file.
 """
 
 from __future__ import annotations
@@ -28,48 +28,48 @@ _OTHER_PROGRAMS = (".fbx", ".blend", ".dae", ".usd", ".usdz", ".usdc", ".3ds", "
 def join_model_files(files: Mapping[str, bytes]) -> tuple[bytes, str]:
     """Content and name of the one model among ``files`` (contents by name), joined with its companion files.
 
-    Raises `InputError` for none or several models, and for models of kinds that are not read.
+    Raises `InputError` for none or several models, and for unsupported kinds.
     """
-    found = _unzip({with_suffix(name, data): data for name, data in files.items()})
-    for name in found:
+    contents = _unzip({with_suffix(name, data): data for name, data in files.items()})
+    for name in contents:
         if PurePath(name).suffix.lower() in _OTHER_PROGRAMS:
             raise InputError(
                 f"{PurePath(name).name} is not read here; open it in Blender (File, Import), then export it as glTF Binary "
                 "(.glb), which keeps textures, skeleton and animations."
             )
-    models = [name for name in found if PurePath(name).suffix.lower() in MODELS]
+    models = [name for name in contents if PurePath(name).suffix.lower() in MODELS]
     if not models:
-        given = ", ".join(sorted(PurePath(name).name for name in found)[:5]) or "nothing"
+        given = ", ".join(sorted(PurePath(name).name for name in contents)[:5]) or "nothing"
         raise InputError(f"There is no model ({', '.join(MODELS)}) among the files: {given}.")
     if len(models) > 1:
         named = ", ".join(sorted(PurePath(name).name for name in models)[:5])
         raise InputError(f"Give one model at a time, with its material and pictures; got {named}.")
-    name, data = PurePath(models[0]).name, found.pop(models[0])
+    name, data = PurePath(models[0]).name, contents.pop(models[0])
     check_size(data, name)
     kind = PurePath(name).suffix.lower()
     if kind == ".gltf":
-        return one_glb(data, name, found), f"{PurePath(name).stem}.glb"
-    if kind == ".glb" or not found:
+        return one_glb(data, name, contents), f"{PurePath(name).stem}.glb"
+    if kind == ".glb" or not contents:
         return data, name
-    for beside, content in found.items():
+    for beside, content in contents.items():
         if PurePath(beside).suffix.lower() in PICTURES:
             check_picture(content, name)
-    return _glb_of(data, name, found), f"{PurePath(name).stem}.glb"
+    return _glb_of(data, name, contents), f"{PurePath(name).stem}.glb"
 
 
 def _unzip(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files with zips replaced by their contents; useless files inside zips are left out."""
-    found: dict[str, bytes] = {}
+    """The files with zips replaced by their contents; unsupported files inside zips are left out."""
+    contents: dict[str, bytes] = {}
     for name, data in files.items():
         if PurePath(name).suffix.lower() != ".zip":
-            found[name] = data
+            contents[name] = data
             continue
         with (
             reading(f"{PurePath(name).name} is a damaged or encrypted zip file; pack it again."),
             zipfile.ZipFile(io.BytesIO(data)) as archive,
         ):
-            found |= _contents(archive, name)
-    return found
+            contents |= _contents(archive, name)
+    return contents
 
 
 def _contents(archive: zipfile.ZipFile, name: str) -> dict[str, bytes]:
@@ -87,25 +87,25 @@ def _contents(archive: zipfile.ZipFile, name: str) -> dict[str, bytes]:
 
 
 def _glb_of(data: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
-    """Convert an OBJ or PLY, with the files that it names, to GLB with trimesh."""
+    """Convert an OBJ or PLY, with the files it refers to, to GLB with trimesh."""
     import trimesh
     from trimesh.resolvers import Resolver
     from trimesh.visual.material import SimpleMaterial
 
     class Beside(Resolver):
-        """Files by their name alone, whatever folder the model believes them in."""
+        """Finds files by name alone, whatever folder the model gives."""
 
         def __init__(self) -> None:
             self.by_name = {PurePath(known).name.lower(): content for known, content in files.items()}
 
         def __getitem__(self, key: str) -> bytes:
-            """A library of materials."""
+            """Read a material library."""
             return self.named(key)
 
         def get(self, key: str) -> bytes:
-            """A picture, and nothing else: trimesh lets Pillow try every format that it knows."""
-            check_picture(found := self.named(key), name)
-            return found
+            """Read a picture and check its format: trimesh lets Pillow try every format that it knows."""
+            check_picture(content := self.named(key), name)
+            return content
 
         def named(self, key: str) -> bytes:
             wanted = PurePath(str(key).strip().strip('"').replace("\\", "/").split("/")[-1]).name.lower()
@@ -140,12 +140,12 @@ def _glb_of(data: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
         return bytes(scene.export(file_type="glb"))  # type: ignore[arg-type]
     except InputError:
         raise
-    except Exception as error:  # trimesh raises whatever its parsers meet
+    except Exception as error:  # trimesh passes on any exception of its parsers
         raise InputError(f"{name} cannot be read with its files; export it as one GLB.") from error
 
 
 def _move_near_zero(scene: Any, meshes: list[Any]) -> None:
-    """Move positions far from zero into the nodes, whose numbers have 64 bits in a GLB; the meshes keep the remainder in 32."""
+    """Move an origin far from zero into the nodes, which have 64-bit numbers in a GLB; the meshes keep 32-bit offsets."""
     import numpy as np
 
     origin = far_origin([np.asarray(mesh.vertices) for mesh in meshes])
@@ -161,7 +161,7 @@ def _move_near_zero(scene: Any, meshes: list[Any]) -> None:
 
 
 def _material(simple: Any) -> Any:
-    """A material with the unchanged picture, or with the diffuse colour converted from sRGB (OBJ) to linear (glTF)."""
+    """A material with the picture unchanged, or with the diffuse colour converted from sRGB (OBJ) to linear (glTF)."""
     import numpy as np
     from trimesh.visual.material import PBRMaterial
 

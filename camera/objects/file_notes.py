@@ -1,4 +1,4 @@
-"""Notes on the contents of a mesh file that are not used, one sentence each."""
+"""Notes on the unused contents of a mesh file, one sentence each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WORD = re.compile(rb"^[ \t]*([A-Za-z_]+)[ \t]", re.MULTILINE)
 
 
 def note_gltf(file: Gltf) -> tuple[str, ...]:
-    """Of a file that was read."""
+    """Notes on a glTF file that was read."""
     account, about = Account(file.name), file.about
     used = account.fields(dict.fromkeys(about.get("extensionsUsed", [])), "extensions", idle=_IDLE_EXTENSIONS)
     for name in FOLLOWED:
@@ -50,7 +50,7 @@ def note_gltf(file: Gltf) -> tuple[str, ...]:
 
 
 def note_obj_ply(data: bytes, name: str) -> tuple[str, ...]:
-    """Of the elements and fields of an OBJ or PLY file."""
+    """Notes on the elements and fields of an OBJ or PLY file."""
     account = Account(name)
     if PurePath(name).suffix.lower() == ".ply":
         _note_ply(data[: data.find(b"end_header") + 1], account)
@@ -63,7 +63,7 @@ def note_obj_ply(data: bytes, name: str) -> tuple[str, ...]:
 
 
 def _mark_used(account: Account, words: list[str], part: str, known: tuple[str, ...]) -> None:
-    """Mark the fields that are drawn as used, and those that affect only shading or names as idle."""
+    """Mark the ``known`` fields as used."""
     fields = account.fields(dict.fromkeys(words), part)
     for word in known:
         fields.get(word)
@@ -87,7 +87,7 @@ def _note_ply(header: bytes, account: Account) -> None:
 
 
 def _note_scenes(about: dict[str, Any], account: Account) -> None:
-    """Note scenes other than the file's default, and nodes that no scene shows."""
+    """Note scenes other than the file's default, and nodes that no scene contains."""
     scenes = about.get("scenes") or []
     account.left_out(max(len(scenes) - 1, 0), len(scenes), "scenes", "the file's own scene is shown")
     nodes, beneath = about.get("nodes", []), set()

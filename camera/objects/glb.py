@@ -1,6 +1,6 @@
 """Contents of a GLB file: JSON description, arrays, pictures and materials. Also joins several files into one GLB.
 
-Opens nothing outside the file and trusts nothing in it: sizes are checked against the actual data.
+Opens nothing outside the file and validates all sizes against the actual data.
 Source: Khronos glTF 2.0 specification, sections 3.6, 3.9 and 4; extensions KHR_texture_transform, KHR_mesh_quantization,
 EXT_texture_webp.
 """
@@ -32,18 +32,18 @@ FOLLOWED = (
     "KHR_texture_transform", "KHR_mesh_quantization", "EXT_texture_webp", "EXT_mesh_gpu_instancing", "KHR_node_visibility",
     "KHR_materials_unlit", "KHR_materials_pbrSpecularGlossiness", "KHR_materials_emissive_strength",
 )  # fmt: skip
-"""Extensions that are followed; any other that a file requires is refused, and that it only uses is named."""
+"""Supported extensions. A file that requires another one is refused; one that only uses it is noted."""
 TEXTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TGA", "TIFF")
-"""What Pillow may read, by content and whatever the name: some of its other formats start programs."""
+"""Formats that Pillow may read, detected by content: some of its other formats start programs."""
 LARGEST_TEXTURE = 64_000_000
-"""Pixels of one texture."""
+"""In pixels per texture."""
 MOST_NUMBERS = 1 << 28
-"""Of one array."""
+"""Per array."""
 
 
 @dataclass(frozen=True, eq=False)
 class GltfFile:
-    """A file's description and its binary part; made by `open_glb`."""
+    """A file's description and its binary part; created by `open_glb`."""
 
     name: str
     about: dict[str, Any]
@@ -55,7 +55,7 @@ class GltfFile:
         return self.binary[start : start + view["byteLength"]]
 
     def array(self, number: int) -> NDArray[Any]:
-        """(N,width) of an accessor; normalised integers become 0..1 or -1..1."""
+        """(N,width): an accessor's array; normalised integers become 0..1 or -1..1."""
         accessor = self.about["accessors"][number]
         kind, width, count = np.dtype(_TYPES[accessor["componentType"]]), _WIDTHS[accessor["type"]], accessor["count"]
         if "bufferView" in accessor:
@@ -63,7 +63,7 @@ class GltfFile:
         else:
             if not 0 < count * width <= MOST_NUMBERS:
                 raise InputError(
-                    f"{self.name} promises an array of {count} values that it does not hold; export it again."
+                    f"{self.name} announces an array of {count} values that it does not contain; export it again."
                 )
             raw = np.zeros((count, width), kind)
         if "sparse" in accessor:
@@ -85,11 +85,13 @@ class GltfFile:
         """Apply the values of a sparse accessor."""
         count, indices, values = sparse["count"], sparse["indices"], sparse["values"]
         kind = np.dtype(_TYPES[indices["componentType"]])
-        places = self._raw(indices["bufferView"], indices.get("byteOffset", 0), kind, 1, count)[:, 0].astype(np.int64)
-        if places.min() < 0 or places.max() >= len(raw):
-            raise InputError(f"{self.name} has a sparse array with places that it does not hold; export it again.")
+        positions = self._raw(indices["bufferView"], indices.get("byteOffset", 0), kind, 1, count)[:, 0].astype(
+            np.int64
+        )
+        if positions.min() < 0 or positions.max() >= len(raw):
+            raise InputError(f"{self.name} has a sparse array with indices out of range; export it again.")
         whole = raw.copy()
-        whole[places] = self._raw(values["bufferView"], values.get("byteOffset", 0), raw.dtype, raw.shape[1], count)
+        whole[positions] = self._raw(values["bufferView"], values.get("byteOffset", 0), raw.dtype, raw.shape[1], count)
         return whole
 
     def material(self, number: int | None) -> Material:
@@ -200,7 +202,7 @@ def _join_buffers(about: dict[str, Any], own: bytes, name: str, files: Mapping[s
 
 
 def pack_glb(about: dict[str, Any], binary: bytes) -> bytes:
-    """A GLB of a description and a binary part."""
+    """Pack a description and a binary part into a GLB."""
     head = json.dumps(about).encode()
     head += b" " * (-len(head) % 4)
     body = struct.pack("<II", len(head), _JSON) + head + struct.pack("<II", len(binary), _BINARY) + binary
@@ -217,4 +219,4 @@ def _read_uri(uri: str, name: str, files: Mapping[str, bytes]) -> bytes:
     for known, data in files.items():
         if PurePath(known).name == wanted:
             return data
-    raise InputError(f"{name} needs {wanted}, which did not come with it; give it too, or export one binary GLB.")
+    raise InputError(f"{name} needs {wanted}, which was not given; give it too, or export one binary GLB.")

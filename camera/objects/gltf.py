@@ -1,11 +1,11 @@
-"""Animated GLB files: nodes, skins and morph targets sampled at a moment, as surfaces in the file's world.
+"""Animated GLB files: nodes, skins and morph targets sampled at a time, as surfaces in the file's world.
 
-Mesh libraries drop what moves in a glTF file; here it is read directly. Understood: node animation, linear blend skins and
-morph targets, keys held, linear or cubic, embedded buffers and pictures, vertex colours, sparse arrays, strips and fans,
-instances (EXT_mesh_gpu_instancing) and hidden nodes (KHR_node_visibility). Not understood: compressed meshes and anything
-outside the file, for which it raises `InputError`; transparent parts are drawn opaque, which a note reports, as it does all else
-that is left (`camera.objects.file_notes`). Vertex colours in 8 bits are as painted, as scanning programs write them, unless
-the file is quantised or comes from a program that follows the specification; all others are linear, as it has it.
+Mesh libraries drop the animation of a glTF file, so this reads it directly. Supported: node animation, linear blend skins and
+morph targets, step, linear or cubic keys, embedded buffers and pictures, vertex colours, sparse arrays, strips and fans,
+instances (EXT_mesh_gpu_instancing) and hidden nodes (KHR_node_visibility). Compressed meshes and anything outside the file raise
+`InputError`. Transparent parts are drawn opaque; `camera.objects.file_notes` reports this and everything else that is ignored.
+Vertex colours in 8 bits are read as sRGB, as scanning programs write them, unless the file is quantised or comes from a program
+that follows the specification; all others are linear, as specified.
 Source: Khronos glTF 2.0 specification, sections 3.6, 3.7, 3.11 and appendix C.
 """
 
@@ -33,15 +33,15 @@ INSTANCING, VISIBILITY, QUANTIZED = "EXT_mesh_gpu_instancing", "KHR_node_visibil
 FOLLOWING = (
     "gltf-transform", "gltfpack", "khronos", "three.js", "blender", "fbx2gltf", "babylon", "cesium", "obj2gltf",
 )  # fmt: skip
-"""In ``asset.generator``, programs that store vertex colours as light in bytes too."""
+"""Substrings of ``asset.generator`` of programs that store linear vertex colours in bytes too."""
 MOST_TARGET_NUMBERS = 1 << 27
 """Coordinates in all morph targets of one mesh part."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Primitive:
-    """One mesh part as it is stored: ``bound`` in the mesh's own axes, ``joints`` (V,J) int and ``weights`` (V,J) where it
-    hangs on a skin, ``targets`` (M,V,3) float32: how far each morph target moves every vertex."""
+    """One mesh part as stored: ``bound`` in the mesh's own axes; ``joints`` (V,J) int and ``weights`` (V,J) if it has a skin;
+    ``targets`` (M,V,3) float32: displacements of every vertex by each morph target."""
 
     bound: Surface
     joints: NDArray[np.int64] | None = None
@@ -63,7 +63,7 @@ class _Primitive:
         return _Primitive(bound, joints, weights, targets, self.cut_out, self.note)
 
     def morphed(self, shares: NDArray[np.float64] | None) -> NDArray[np.float32]:
-        """(V,3): the vertices with every target's move in its share (M,)."""
+        """(V,3): the vertices displaced by every target times its weight (M,)."""
         points = self.bound.vertices
         if self.targets is None or shares is None or not shares.any():
             return points
@@ -75,7 +75,7 @@ class _Primitive:
 class Gltf:
     """A file and its meshes; created by `read`, which checks all references.
 
-    ``origin`` (3,): what is taken from all places before they are kept in 32 bits; zeros unless the scene lies far from zero.
+    ``origin`` (3,): subtracted from all positions before they are stored in 32 bits; zero unless the scene is far from zero.
     """
 
     file: GltfFile
@@ -92,10 +92,12 @@ class Gltf:
 
     @property
     def animations(self) -> dict[str, float]:
-        """Names and lengths in seconds; unnamed animations are called by their number."""
+        """Names and lengths in seconds; unnamed animations are named by their number."""
         return {
-            found.get("name") or str(number): max(float(self.file.array(s["input"]).max()) for s in found["samplers"])
-            for number, found in enumerate(self.about.get("animations", []))
+            animation.get("name") or str(number): max(
+                float(self.file.array(s["input"]).max()) for s in animation["samplers"]
+            )
+            for number, animation in enumerate(self.about.get("animations", []))
         }
 
     @property
@@ -115,11 +117,11 @@ class Gltf:
     def surfaces(self, animation: str = "", seconds: float = 0.0) -> tuple[Surface, ...]:
         """Every triangle mesh of the file's scene at a time, relative to `origin`; an empty name means the saved pose.
 
-        Before its first and after its last key a part stands still. Raises `InputError` for an unknown animation.
+        A part is static before its first and after its last key. Raises `InputError` for an unknown animation.
         """
         sampled = self._sample_animation(animation, seconds)
         worlds = self._worlds(sampled)
-        made: list[Surface] = []
+        surfaces: list[Surface] = []
         for number, world in worlds.items():
             node = self.about["nodes"][number]
             if "mesh" not in node or number in self.hidden:
@@ -127,10 +129,10 @@ class Gltf:
             joints = self._joint_matrices(node["skin"], worlds) if "skin" in node else None
             shares = self._shares(node, sampled.get(number, {}))
             for place in self._places(node, world):
-                made += [_pose(primitive, place, joints, shares) for primitive in self.meshes[node["mesh"]]]
-        if not made:
+                surfaces += [_pose(primitive, place, joints, shares) for primitive in self.meshes[node["mesh"]]]
+        if not surfaces:
             raise InputError(f"{self.name} has no triangles; export it with faces, not as points or lines.")
-        return tuple(made)
+        return tuple(surfaces)
 
     @property
     def triangles(self) -> int:
@@ -144,20 +146,20 @@ class Gltf:
 
     @cached_property
     def hidden(self) -> frozenset[int]:
-        """Nodes that KHR_node_visibility hides, with all beneath them."""
+        """Nodes hidden by KHR_node_visibility, with all their descendants."""
         nodes = self.about.get("nodes", [])
         waiting = [
             number
             for number, node in enumerate(nodes)
             if not node.get("extensions", {}).get(VISIBILITY, {}).get("visible", True)
         ]
-        found: set[int] = set()
+        hidden: set[int] = set()
         while waiting:
             number = waiting.pop()
-            if number not in found:
-                found.add(number)
+            if number not in hidden:
+                hidden.add(number)
                 waiting += nodes[number].get("children", [])
-        return frozenset(found)
+        return frozenset(hidden)
 
     def thinned(self, most: int) -> Gltf:
         """Every mesh simplified by the same factor, so that the scene has at most about ``most`` triangles."""
@@ -173,21 +175,21 @@ class Gltf:
     # animation
 
     def _sample_animation(self, name: str, seconds: float) -> dict[int, dict[str, NDArray]]:
-        """By node, the parts of its transform that the animation sets at this time."""
+        """By node, the components of its transform that the animation sets at this time."""
         if not name:
             return {}
         names = [*self.animations]
         if name not in names:
             known = ", ".join(names) if names else "none, the file holds no animation"
             raise InputError(f"{self.name} has no animation {name!r}; it has {known}.")
-        found, values = self.about["animations"][names.index(name)], {}
-        for channel in found["channels"]:
+        animation, values = self.about["animations"][names.index(name)], {}
+        for channel in animation["channels"]:
             node, part = channel["target"].get("node"), channel["target"]["path"]
             if node is not None and part in (*_PARTS, _SHARES):
-                sampler = found["samplers"][channel["sampler"]]
+                sampler = animation["samplers"][channel["sampler"]]
                 times, keys = self.file.array(sampler["input"])[:, 0], self.file.array(sampler["output"])
                 way = sampler.get("interpolation", "LINEAR")
-                if part == _SHARES:  # stored as one long row
+                if part == _SHARES:  # stored as one flat array
                     keys = keys.reshape(len(times) * (3 if way == "CUBICSPLINE" else 1), -1)
                 values.setdefault(node, {})[part] = sample(times, keys, seconds, way, rotation=part == "rotation")
         return values
@@ -228,18 +230,18 @@ class Gltf:
         return [world @ local_matrix({}, place) for place in each]
 
     def _shares(self, node: dict[str, Any], sampled: dict[str, NDArray]) -> NDArray[np.float64] | None:
-        """(M,) of the node's morph targets: animated, else the node's own, else the mesh's."""
+        """(M,): weights of the node's morph targets: animated, else the node's own, else the mesh's."""
         own = node.get(_SHARES, self.about["meshes"][node["mesh"]].get(_SHARES))
-        found = sampled.get(_SHARES, own)
-        return None if found is None else np.asarray(found, dtype=np.float64).reshape(-1)
+        weights = sampled.get(_SHARES, own)
+        return None if weights is None else np.asarray(weights, dtype=np.float64).reshape(-1)
 
     def _joint_matrices(self, skin: int, worlds: dict[int, NDArray]) -> NDArray[np.float64]:
-        """(J,4,4) world-from-mesh of every joint."""
-        found = self.about["skins"][skin]
-        joints = np.stack([worlds[joint] for joint in found["joints"]])
-        if "inverseBindMatrices" not in found:
+        """(J,4,4): world-from-mesh of every joint."""
+        binding = self.about["skins"][skin]
+        joints = np.stack([worlds[joint] for joint in binding["joints"]])
+        if "inverseBindMatrices" not in binding:
             return joints
-        return joints @ self.file.array(found["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)
+        return joints @ self.file.array(binding["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)
 
     # meshes
 
@@ -288,7 +290,7 @@ class Gltf:
         return srgb_from_linear(stored) if fine or self.bytes_are_light else stored
 
     def _read_skin(self, given: dict[str, int]) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None]:
-        """Joints and weights (V,J) of all sets of four."""
+        """Joints and weights (V,J), all sets of four concatenated."""
         sets = [number for number in range(MOST_SETS) if f"JOINTS_{number}" in given]
         if not sets:
             return None, None
@@ -309,29 +311,29 @@ class Gltf:
             else np.zeros((count, 3), np.float32)
             for target in stored
         ]
-        made = np.stack(moves)
-        if made.shape != (len(stored), count, 3) or not np.isfinite(made).all():
+        targets = np.stack(moves)
+        if targets.shape != (len(stored), count, 3) or not np.isfinite(targets).all():
             raise InputError(f"{self.name} has morph targets that do not fit its mesh; export it again.")
-        return made
+        return targets
 
 
 def read(data: bytes, name: str, *, most: int = MOST_TRIANGLES) -> Gltf:
-    """A GLB file of version 2 that holds everything itself, thinned to ``most`` triangles. Raises `InputError`."""
+    """Read a self-contained GLB file of version 2, thinned to ``most`` triangles. Raises `InputError`."""
     check_size(data, name)
     with reading(f"{name} is not a whole glTF file; export it again."):
-        made = Gltf(open_glb(data, name))
-        made = replace(made, meshes=made._primitives())
-        if (count := made.triangles) > MOST_READ:
-            raise InputError(f"{name} has {count} triangles in all its places; reduce it to {MOST_READ}.")
-        made = made.thinned(most)
-        made = replace(made, origin=far_origin([part.vertices for part in made.surfaces()]))
-        for animation in made.animations:
-            made.surfaces(animation)
-    return made
+        model = Gltf(open_glb(data, name))
+        model = replace(model, meshes=model._primitives())
+        if (count := model.triangles) > MOST_READ:
+            raise InputError(f"{name} has {count} triangles in all its instances; reduce it to {MOST_READ}.")
+        model = model.thinned(most)
+        model = replace(model, origin=far_origin([part.vertices for part in model.surfaces()]))
+        for animation in model.animations:
+            model.surfaces(animation)
+    return model
 
 
 def _triangles(corners: NDArray, mode: int) -> NDArray[np.int32]:
-    """(T,3) of a list, strip or fan of corners."""
+    """(T,3): triangles of a list, strip or fan of corners."""
     if mode == _STRIP:
         number = np.arange(max(len(corners) - 2, 0))
         odd = number % 2
@@ -355,7 +357,7 @@ def _pose(primitive: _Primitive, world: NDArray, joints: NDArray | None, shares:
 
 
 def sample(times: NDArray, keys: NDArray, seconds: float, way: str, *, rotation: bool = False) -> NDArray[np.float64]:
-    """A value (C,) at a moment between keys (N,C) at ``times`` (N,); (3N,C) for "CUBICSPLINE": tangent in, value, tangent out.
+    """A value (C,) at a time between keys (N,C) at ``times`` (N,); (3N,C) for "CUBICSPLINE": in-tangent, value, out-tangent.
 
     ``way``: "STEP", "LINEAR" (rotations, quaternions x y z w, along the shortest arc) or "CUBICSPLINE".
     """
@@ -386,13 +388,13 @@ def _slerp(a: NDArray, b: NDArray, share: float) -> NDArray[np.float64]:
 
 
 def local_matrix(node: dict[str, Any], sampled: dict[str, NDArray]) -> NDArray[np.float64]:
-    """(4,4) parent-from-node."""
+    """(4,4): parent-from-node."""
     from scipy.spatial.transform import Rotation
 
     if "matrix" in node and not sampled.keys() & set(_PARTS):
         return np.asarray(node["matrix"], dtype=np.float64).reshape(4, 4).T
     place, turn, scale = (np.asarray(sampled.get(part, node.get(part, _REST[part])), np.float64) for part in _PARTS)
-    made = np.eye(4)
-    made[:3, :3] = Rotation.from_quat(turn).as_matrix() * scale
-    made[:3, 3] = place
-    return made
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_quat(turn).as_matrix() * scale
+    matrix[:3, 3] = place
+    return matrix

@@ -1,6 +1,6 @@
 """Materials of glTF files as they appear in uniform white light: base colour plus emission.
 
-Followed: metallic-roughness base colour, KHR_materials_pbrSpecularGlossiness (its diffuse colour), emission with
+Supported: metallic-roughness base colour, KHR_materials_pbrSpecularGlossiness (its diffuse colour), emission with
 KHR_materials_emissive_strength (programs export unlit objects as emission on black), KHR_materials_unlit,
 KHR_texture_transform, EXT_texture_webp. Source: Khronos glTF 2.0 specification, section 3.9, and those extensions.
 """
@@ -22,9 +22,9 @@ TRANSFORM = "KHR_texture_transform"
 WEBP = "EXT_texture_webp"
 METALLIC = "Parts with a specular colour (KHR_materials_pbrSpecularGlossiness) are drawn in their diffuse colour alone; metals look dark."
 DIELECTRIC = 0.2
-"""Reflectances above this are metals'; plastic, glass and skin lie at 0.02 to 0.08 (glTF 2.0, appendix B)."""
+"""Reflectances above this are metallic; plastic, glass and skin have 0.02 to 0.08 (glTF 2.0, appendix B)."""
 _ROWS = 256
-"""Rows of a picture that are mixed at once."""
+"""Number of picture rows that are blended at once."""
 
 Picture = Callable[[int], NDArray[np.uint8]]
 """The picture (h,w,3) of an image index."""
@@ -32,9 +32,9 @@ Picture = Callable[[int], NDArray[np.uint8]]
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """``texture`` (h,w,3) uint8 or None, already in the material's tint; ``tint`` (3,) in 0..1 as painted (sRGB). ``uv_set``:
-    which texture coordinates; ``uv_transform`` (3,3). ``cut_out``: parts of it are transparent. ``shining``: it is all
-    emission, so that colours of vertices do not tint it. ``note``: what of it is not drawn."""
+    """``texture`` (h,w,3) uint8 or None, already multiplied by the tint; ``tint`` (3,) in 0..1, sRGB. ``uv_set``: index of the
+    texture coordinates; ``uv_transform`` (3,3). ``cut_out``: parts of it are transparent. ``shining``: it is emission only, so
+    vertex colours do not tint it. ``note``: what is not drawn."""
 
     texture: NDArray[np.uint8] | None
     tint: NDArray[np.float64]
@@ -50,7 +50,7 @@ PLAIN = Material(None, np.ones(3))
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """One kind of light of a material: ``factor`` (3,) linear times what ``texture`` (a textureInfo) shows."""
+    """One colour component of a material: ``factor`` (3,) linear, times ``texture`` (a textureInfo)."""
 
     factor: NDArray[np.float64]
     texture: Mapping[str, Any] | None
@@ -61,31 +61,31 @@ class _Layer:
 
     @property
     def placed(self) -> tuple[int, NDArray[np.float64] | None]:
-        """Which texture coordinates, and their transform."""
+        """Index of the texture coordinates, and their transform."""
         moved = (self.texture or {}).get("extensions", {}).get(TRANSFORM, {})
         uv_set = int(moved.get("texCoord", (self.texture or {}).get("texCoord", 0)))
         return uv_set, uv_transform(moved) if moved else None
 
 
 def material(about: Mapping[str, Any], textures: list[dict[str, Any]], picture: Picture) -> Material:
-    """``about``: an entry of a file's materials; ``textures``: its textures."""
+    """Convert ``about``, an entry of a file's materials; ``textures``: the file's textures."""
     base, opacity = _base(about)
     glow = _glow(about)
     note = METALLIC if _is_old_metal(about) else ""
     cut_out = about.get("alphaMode", "OPAQUE") != "OPAQUE" and (base.texture is not None or opacity < 1)
 
-    def seen(layer: _Layer) -> NDArray[np.uint8] | None:
+    def image(layer: _Layer) -> NDArray[np.uint8] | None:
         return None if layer.texture is None else picture(source(textures[layer.texture["index"]]))
 
     shining = base.is_dark and not glow.is_dark
     if shining or glow.is_dark:
-        shown = glow if shining else base
-        tint, (uv_set, moved) = srgb_from_linear(shown.factor), shown.placed
-        return Material(_tint(seen(shown), tint), tint, uv_set, moved, cut_out, shining, note)
-    return _both(base, glow, seen, cut_out)
+        layer = glow if shining else base
+        tint, (uv_set, moved) = srgb_from_linear(layer.factor), layer.placed
+        return Material(_tint(image(layer), tint), tint, uv_set, moved, cut_out, shining, note)
+    return _both(base, glow, image, cut_out)
 
 
-def _both(base: _Layer, glow: _Layer, seen: Callable[[_Layer], NDArray[np.uint8] | None], cut_out: bool) -> Material:
+def _both(base: _Layer, glow: _Layer, image: Callable[[_Layer], NDArray[np.uint8] | None], cut_out: bool) -> Material:
     """Base colour plus emission, if their textures use the same coordinates."""
     tint, (uv_set, moved) = srgb_from_linear(base.factor), base.placed
     if base.texture is None and glow.texture is None:
@@ -93,20 +93,20 @@ def _both(base: _Layer, glow: _Layer, seen: Callable[[_Layer], NDArray[np.uint8]
     alike = base.texture is None or glow.texture is None or _same_place(base, glow)
     if not alike:
         note = "Emissive parts use other texture coordinates than their base colour and are drawn without emission."
-        return Material(_tint(seen(base), tint), tint, uv_set, moved, cut_out, note=note)
+        return Material(_tint(image(base), tint), tint, uv_set, moved, cut_out, note=note)
     if base.texture is None:
         uv_set, moved = glow.placed
-    texture = _sum(seen(base), base.factor, seen(glow), glow.factor)
+    texture = _sum(image(base), base.factor, image(glow), glow.factor)
     return Material(texture, np.ones(3), uv_set, moved, cut_out)
 
 
 def source(texture: Mapping[str, Any]) -> int:
-    """The number of a texture's image; raises `InputError` where only an extension names it."""
-    found = texture.get("extensions", {}).get(WEBP, texture).get("source")
-    if found is None:
+    """The index of a texture's image; raises `InputError` if only an unsupported extension gives it."""
+    index = texture.get("extensions", {}).get(WEBP, texture).get("source")
+    if index is None:
         named = ", ".join(texture.get("extensions", {})) or "no picture"
         raise InputError(f"A texture has {named}, which is not read here; export it with PNG, JPEG or WebP pictures.")
-    return int(found)
+    return int(index)
 
 
 def _base(about: Mapping[str, Any]) -> tuple[_Layer, float]:
@@ -119,7 +119,7 @@ def _base(about: Mapping[str, Any]) -> tuple[_Layer, float]:
 
 
 def _is_old_metal(about: Mapping[str, Any]) -> bool:
-    """Whether a specular-glossiness material is metal-like, so that its diffuse colour shows little of it."""
+    """Whether a specular-glossiness material is metallic, so that its diffuse colour shows little of it."""
     old = about.get("extensions", {}).get(SPECULAR_GLOSSINESS)
     if old is None:
         return False
@@ -148,7 +148,7 @@ def _tint(picture: NDArray[np.uint8] | None, tint: NDArray[np.float64]) -> NDArr
 def _sum(
     one: NDArray[np.uint8] | None, of_one: NDArray, two: NDArray[np.uint8] | None, of_two: NDArray
 ) -> NDArray[np.uint8]:
-    """(h,w,3): the sum of both textures times their factors, in the size of the first one present."""
+    """(h,w,3): the sum of both textures times their factors, at the size of the first one present."""
     from PIL import Image
 
     size = (one if one is not None else two).shape[:2]  # type: ignore[union-attr]
@@ -158,11 +158,11 @@ def _sum(
     if second.shape[:2] != size:
         second = np.asarray(Image.fromarray(second).resize(size[::-1], Image.Resampling.BILINEAR))
     lit = linear_from_srgb(np.arange(256) / 255)
-    made = np.empty((*size, 3), np.uint8)
+    mixed = np.empty((*size, 3), np.uint8)
     for row in range(0, size[0], _ROWS):
         rows = slice(row, row + _ROWS)
-        made[rows] = np.rint(srgb_from_linear(lit[first[rows]] * of_one + lit[second[rows]] * of_two) * 255)
-    return made
+        mixed[rows] = np.rint(srgb_from_linear(lit[first[rows]] * of_one + lit[second[rows]] * of_two) * 255)
+    return mixed
 
 
 def srgb_from_linear(linear: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -177,7 +177,7 @@ def linear_from_srgb(painted: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def uv_transform(about: Mapping[str, Any]) -> NDArray[np.float64]:
-    """(3,3) of KHR_texture_transform: scaled, turned, then shifted."""
+    """(3,3): the matrix of KHR_texture_transform, which scales, rotates, then shifts."""
     (x, y), (across, down) = about.get("offset", [0, 0]), about.get("scale", [1, 1])
     cosine, sine = np.cos(about.get("rotation", 0.0)), np.sin(about.get("rotation", 0.0))
     return np.array([[cosine * across, sine * down, x], [-sine * across, cosine * down, y], [0, 0, 1]], np.float64)

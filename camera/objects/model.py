@@ -1,4 +1,4 @@
-"""A mesh file of any kind: its surfaces at a given time, standing on the ground with size one."""
+"""A mesh file of any kind: its surfaces at a given time, on the ground and scaled to size one."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _SEE_THROUGH = "Its transparent parts are drawn opaque."
 class Model:
     """Created by `read_model`. ``data``: the file itself. ``animations``: names and lengths in seconds.
 
-    ``still`` holds places less ``origin`` (3,). ``standing`` (4,4): from the file's axes to the model's own: x right, y up,
-    z towards the viewer, the middle of its feet at the origin and its longest side 1. ``notes``: sentences about what was changed or is missing.
+    ``still``: surfaces with ``origin`` (3,) subtracted. ``standing`` (4,4): from the file's axes to the model's own: x right, y up,
+    z towards the viewer, the centre of its base at the origin and its longest side 1. ``notes``: sentences about what was changed or is missing.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Model:
 
     @property
     def _standing(self) -> NDArray[np.float64]:
-        """`standing` of places that lack `origin`."""
+        """`standing` for positions without `origin`."""
         return self.standing @ _shift(self.origin)
 
     @property
@@ -58,7 +58,7 @@ class Model:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the file."""
+        """Hash of the file."""
         return hashlib.sha256(self.data).hexdigest()
 
     def thinned(self, most: int) -> Model:
@@ -127,9 +127,9 @@ def _thinning_note(count: int, still: tuple[Surface, ...]) -> tuple[str, ...]:
 
 
 def _shift(by: NDArray[np.float64]) -> NDArray[np.float64]:
-    made = np.eye(4)
-    made[:3, 3] = by
-    return made
+    transform = np.eye(4)
+    transform[:3, 3] = by
+    return transform
 
 
 def _standing(surfaces: tuple[Surface, ...], name: str) -> NDArray[np.float64]:
@@ -138,6 +138,6 @@ def _standing(surfaces: tuple[Surface, ...], name: str) -> NDArray[np.float64]:
     extent = float((high - low).max())
     if not 1e-12 < extent < 1e12:
         raise InputError(f"{name} has no extent that could be shown; export it at a usual size.")
-    made = np.diag([1 / extent, 1 / extent, 1 / extent, 1.0])
-    made[:3, 3] = -np.array([(low[0] + high[0]) / 2, low[1], (low[2] + high[2]) / 2]) / extent
-    return made
+    transform = np.diag([1 / extent, 1 / extent, 1 / extent, 1.0])
+    transform[:3, 3] = -np.array([(low[0] + high[0]) / 2, low[1], (low[2] + high[2]) / 2]) / extent
+    return transform

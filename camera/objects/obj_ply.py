@@ -1,6 +1,6 @@
 """OBJ and PLY files as surfaces, in their own axes and units; GLB files are read by `camera.objects.gltf`.
 
-Nothing outside the file is opened; with what an OBJ names beside itself it becomes a GLB first, see `camera.objects.bundle`.
+Nothing outside the file is opened. An OBJ with companion files is first converted to a GLB, see `camera.objects.bundle`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from camera.errors import InputError
 from camera.objects.surface import Surface, far_origin
 
 LARGEST_BYTES = 1 << 28
-"""Of a mesh file."""
+"""Maximum size of a mesh file."""
 MOST_READ = 10_000_000
-"""Triangles that are read at all."""
+"""Maximum number of triangles in a file."""
 MOST_TRIANGLES = 200_000
-"""Triangles that an object keeps."""
+"""Number of triangles to which an object is simplified."""
 KINDS = (".glb", ".obj", ".ply")
 _ELEMENT = re.compile(rb"^element\s+\S+\s+(\d+)", re.MULTILINE)
 
@@ -34,7 +34,7 @@ def check_size(data: bytes, name: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Shapes:
-    """``origin`` (3,): what was taken from all places, see `far_origin`. ``cut_out``: some colours are transparent."""
+    """``origin`` (3,): subtracted from all positions, see `far_origin`. ``cut_out``: some colours are transparent."""
 
     surfaces: tuple[Surface, ...]
     origin: NDArray[np.float64]
@@ -47,18 +47,18 @@ def read(data: bytes, name: str) -> Shapes:
 
     kind = PurePath(name).suffix.lower()
     if kind not in KINDS[1:]:
-        raise InputError(f"{name} is no mesh that is read here; give {', '.join(KINDS)}.")
+        raise InputError(f"{name} is not a supported mesh; give {', '.join(KINDS)}.")
     check_size(data, name)
     if kind == ".ply":
         check_counts(data, name)
     try:
         loaded = trimesh.load_scene(io.BytesIO(data), file_type=kind[1:], process=False)
         parts = loaded.dump()
-    except Exception as error:  # trimesh raises whatever its parsers meet
+    except Exception as error:  # trimesh passes on any exception of its parsers
         raise InputError(f"{name} cannot be read; export it with everything inside one file.") from error
     meshes = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
     if any(np.shape(mesh.vertices)[1:] != (3,) for mesh in meshes):
-        raise InputError(f"{name} holds points without three numbers each; export it again.")
+        raise InputError(f"{name} has points without three numbers each; export it again.")
     if not meshes:
         raise InputError(f"{name} has no triangles; export it with faces, not as points or lines.")
     if (count := sum(len(mesh.faces) for mesh in meshes)) > MOST_READ:
@@ -73,10 +73,10 @@ def _see_through(mesh: Any) -> bool:
 
 
 def check_counts(data: bytes, name: str) -> None:
-    """Raise `InputError` for a PLY header that announces more than the file holds, since parsers allocate memory for it."""
+    """Raise `InputError` for a PLY header that announces more than the file contains, since parsers allocate memory for it."""
     head = data[: data.find(b"end_header") + 1]
     if any(int(count) > len(data) for count in _ELEMENT.findall(head)):
-        raise InputError(f"{name} promises more points or faces than it holds; export it again.")
+        raise InputError(f"{name} announces more points or faces than it contains; export it again.")
 
 
 def _surface(mesh: Any, origin: NDArray[np.float64]) -> Surface:

@@ -1,7 +1,7 @@
 """Objects in a scene: models with a position, a motion and an animation, placed in front of a picture's camera.
 
-Positions are relative to the picture: right, up and ahead, in units of the subject's distance, so that one number means
-the same in a scene of any unit. "Up" is the world's; "ahead" is level.
+Positions are relative to the picture: right, up and ahead, in units of the subject's distance, so that a number has the same
+effect in a scene of any unit. "Up" is the world's; "ahead" is horizontal.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from camera.rotation import UP
 from camera.view import Scene, View
 
 Motion = Literal["even", "soft", "smooth"]
-"""Between keys: at one speed, starting and stopping gently at every key, or in one curve through all keys."""
+"""Motion between keys: at constant speed, easing in and out at every key, or along one smooth curve."""
 
 MOST_OBJECTS = 50
 
 
 @dataclass(frozen=True)
 class Placement:
-    """``right``, ``up``, ``ahead``: where the middle of its feet is. ``turn`` about the vertical (positive brings its front
-    to the viewer's right), then ``tilt`` (backwards) and ``roll`` (clockwise as seen), in degrees. ``size`` of its longest
-    side in distances to the subject."""
+    """``right``, ``up``, ``ahead``: position of the centre of its base. ``turn`` about the vertical (positive brings its front to the
+    viewer's right), then ``tilt`` (backwards) and ``roll`` (clockwise as seen), in degrees. ``size``: its longest side in
+    distances to the subject."""
 
     right: float = 0.0
     up: float = -0.25
@@ -43,7 +43,7 @@ class Placement:
     def __post_init__(self) -> None:
         values = np.array(self.values(), dtype=np.float64)
         if not np.isfinite(values).all() or (np.abs(values) > 1e6).any():
-            raise InputError("The place of an object must be finite numbers below a million.")
+            raise InputError("The position of an object must be finite numbers below a million.")
         if self.size <= 0:
             raise InputError(f"The size of an object must be above 0, got {self.size}.")
 
@@ -61,11 +61,11 @@ def matrices(placements: Sequence[Placement]) -> NDArray[np.float64]:
     from scipy.spatial.transform import Rotation
 
     right, up, ahead, turn, tilt, roll, size = np.array([one.values() for one in placements], dtype=np.float64).T
-    made = np.repeat(np.eye(4)[None], len(right), axis=0)
-    turned = Rotation.from_euler("YXZ", np.stack([turn, -tilt, -roll], axis=1), degrees=True)
-    made[:, :3, :3] = turned.as_matrix() * size[:, None, None]
-    made[:, :3, 3] = np.stack([right, up, -ahead], axis=1)
-    return made
+    transforms = np.repeat(np.eye(4)[None], len(right), axis=0)
+    rotations = Rotation.from_euler("YXZ", np.stack([turn, -tilt, -roll], axis=1), degrees=True)
+    transforms[:, :3, :3] = rotations.as_matrix() * size[:, None, None]
+    transforms[:, :3, 3] = np.stack([right, up, -ahead], axis=1)
+    return transforms
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,13 @@ class SceneObject:
     def __post_init__(self) -> None:
         times = np.array([key.at for key in self.keys])
         if not len(times) or not ((times >= 0) & (times <= 1)).all() or (np.diff(times) <= 0).any():
-            raise InputError("The keys of an object lie between 0 and 1 and each later than the one before.")
+            raise InputError("The keys of an object must be between 0 and 1 and ascending.")
         if self.motion not in get_args(Motion):
-            raise InputError(f"An object moves {', '.join(get_args(Motion))}; got {self.motion!r}.")
+            raise InputError(
+                f"The motion of an object must be one of {', '.join(get_args(Motion))}; got {self.motion!r}."
+            )
         if not np.isfinite(self.speed) or abs(self.speed) > 100:
-            raise InputError(f"The speed of an animation lies between -100 and 100, got {self.speed}.")
+            raise InputError(f"The speed of an animation must be between -100 and 100, got {self.speed}.")
         if self.animation and self.animation not in self.model.animations:
             known = ", ".join(self.model.animations) or "none"
             raise InputError(f"{self.model.name} has no animation {self.animation!r}; it has {known}.")
@@ -135,7 +137,7 @@ class SceneObject:
 
 
 def new_object(model: Model, placement: Placement) -> SceneObject:
-    """A new object that stands in one place and plays its model's first animation, if it has one."""
+    """A new static object that plays its model's first animation, if it has one."""
     return SceneObject(model, (Key(0.0, placement),), animation=next(iter(model.animations), ""))
 
 
@@ -151,8 +153,8 @@ class Lighting:
 
 @dataclass(frozen=True, eq=False)
 class StagedScene(Scene):
-    """A scene with objects. ``distance`` of the subject in scene units is what their places are measured in; it stays when
-    the picture is cropped or scaled."""
+    """A scene with objects. ``distance`` of the subject, in scene units, is the unit of their positions; it is kept when the picture
+    is cropped or scaled."""
 
     objects: tuple[SceneObject, ...] = ()
     distance: float = 1.0
@@ -170,23 +172,23 @@ class StagedScene(Scene):
         pose = self.first.world_from_camera
         up, ahead = np.array(UP), pose[:3, 2]
         level = ahead - (ahead @ up) * up
-        if np.linalg.norm(level) < 0.1:  # looks straight up or down: its own axes
+        if np.linalg.norm(level) < 0.1:  # looking straight up or down: use the camera's own axes
             axes = pose[:3, :3] @ np.diag([1.0, -1, -1])
         else:
             back = -level / np.linalg.norm(level)
             axes = np.stack([np.cross(up, back), up, back], axis=1)
-        made = np.eye(4)
-        made[:3, :3], made[:3, 3] = axes * self.distance, pose[:3, 3]
-        return made
+        transform = np.eye(4)
+        transform[:3, :3], transform[:3, 3] = axes * self.distance, pose[:3, 3]
+        return transform
 
     def surfaces(self, frame: int, frames: int, fps: float) -> tuple[Surface, ...]:
-        """Of all objects, in the world, at frame ``frame`` of ``frames``."""
+        """Surfaces of all objects, in the world, at frame ``frame`` of ``frames``."""
         world, share = self.world_from_stage, frame / max(frames - 1, 1)
         parts = [part for item in self.objects for part in item.surfaces(share, frame / fps)]
         return tuple(part.moved(world) for part in parts)
 
     def light(self, lighting: Lighting) -> Light:
-        """The lamp of ``lighting`` in the world."""
+        """The light of ``lighting`` in the world."""
         if lighting.ambient >= 1:
             return UNLIT
         if lighting.beside_camera:

@@ -59,7 +59,7 @@ class Surface:
 
 @dataclass(frozen=True)
 class Light:
-    """One distant light. ``ambient`` (0..1): light on all sides; 1 shows the colours unshaded.
+    """One distant light. ``ambient`` (0..1): light from all sides; 1 shows the colours unshaded.
 
     ``direction``: towards the lamp, in the world, of any length; None for a lamp beside the camera.
     """
@@ -69,7 +69,7 @@ class Light:
 
     def __post_init__(self) -> None:
         if not 0 <= self.ambient <= 1:
-            raise InputError(f"Ambient light lies between 0 and 1, got {self.ambient}.")
+            raise InputError(f"Ambient light must be between 0 and 1, got {self.ambient}.")
         if self.direction is not None and not 1e-9 < float(np.linalg.norm(self.direction)) < np.inf:
             raise InputError("The light needs a direction of finite length above zero.")
 
@@ -78,12 +78,12 @@ UNLIT = Light()
 
 
 FAR_AWAY = 100.0
-"""Geometry farther from zero than this many times its extent is stored relative to its centre: 32 bits hold seven digits."""
+"""Geometry farther from zero than this many times its extent is stored relative to its centre, because 32 bits hold seven digits."""
 
 
 def far_origin(points: Sequence[NDArray]) -> NDArray[np.float64]:
-    """(3,): offset to subtract from positions (V,3) before storing them in 32 bits: zeros, or the centre of geometry far from zero,
-    as in map coordinates."""
+    """(3,): offset to subtract from positions (V,3) before storing them in 32 bits: zeros, or the centre of geometry that is far from
+    zero, as in map coordinates."""
     low = np.min([part.min(axis=0) for part in points], axis=0).astype(np.float64)
     high = np.max([part.max(axis=0) for part in points], axis=0).astype(np.float64)
     middle, extent = (low + high) / 2, float((high - low).max())
@@ -98,24 +98,24 @@ def thin_surface(
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """The vertices (K,) to keep and at most ``most`` triangles (T,3) between them: one vertex per grid cell.
 
-    Vertices of parts that share no corner stay apart, so that textures keep their seams. The cells are as small as
-    ``most`` allows. Source: Rossignac and Borrel 1993, "Multi-resolution 3D approximations".
+    Vertices of unconnected parts are not merged, so that textures keep their seams. The cells are as small as ``most``
+    allows. Source: Rossignac and Borrel 1993, "Multi-resolution 3D approximations".
     """
     parts = _parts(len(vertices), triangles)
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     extent = max(float((high - low).max()), 1e-12)
     places = (vertices - low) / extent
-    cells, found = 256.0, None
-    for _ in range(_TRIES):  # on a surface, triangles grow with the square of the cells
+    cells, best = 256.0, None
+    for _ in range(_TRIES):  # the number of triangles on a surface grows with the square of the cells
         kept, fewer = _cluster(places, parts, triangles, max(int(cells), 1))
         if len(fewer) <= most:
-            found = kept, fewer
+            best = kept, fewer
             if len(fewer) > _FULL_ENOUGH * most:
                 break
         cells = min(max(cells * (0.95 * most / max(len(fewer), 1)) ** 0.5, 1), 2**18)
-    if found is None or not len(found[1]):
-        raise InputError("The mesh is made of too many small pieces to be simplified; simplify it first.")
-    return found
+    if best is None or not len(best[1]):
+        raise InputError("The mesh has too many small pieces to be simplified; simplify it first.")
+    return best
 
 
 def _parts(count: int, triangles: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -129,7 +129,7 @@ def _parts(count: int, triangles: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def _cluster(places: NDArray, parts: NDArray, triangles: NDArray[np.int32], cells: int) -> tuple[NDArray, NDArray]:
-    """``places`` (V,3) in 0..1."""
+    """One step of the clustering at ``cells`` per axis; ``places`` (V,3) in 0..1."""
     x, y, z = np.minimum((places * cells).astype(np.int64), cells - 1).T
     key = ((parts * cells + x) * cells + y) * cells + z
     _, kept, cell = np.unique(key, return_index=True, return_inverse=True)

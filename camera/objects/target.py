@@ -8,12 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 from camera.objects.scene import StagedScene, matrices
 
 REACH = 0.02
-"""Of an object's size: a point as near to its box belongs to it."""
+"""Tolerance, as a fraction of an object's size, by which a point may be outside its bounding box."""
 
 
 def object_at(scene: StagedScene, point: ArrayLike, *, share: float, seconds: float) -> int | None:
-    """Number of the smallest object around a ``point`` (3,) of the world at a moment (``share`` of the video, and ``seconds``);
-    None where there is none."""
+    """Index of the smallest object around a world ``point`` (3,) at a time (``share`` of the video, and ``seconds``); None without
+    one."""
     place, world, found = np.asarray(point, dtype=np.float64), scene.world_from_stage, []
     for number, item in enumerate(scene.objects):
         corners = np.concatenate([part.moved(world).vertices for part in item.surfaces(share, seconds)])
@@ -27,8 +27,8 @@ def object_at(scene: StagedScene, point: ArrayLike, *, share: float, seconds: fl
 def points_on_object(
     scene: StagedScene, number: int, point: ArrayLike, *, share: float, shares: ArrayLike
 ) -> NDArray[np.float64]:
-    """(N,3): where a ``point`` (3,) of the world that an object has at ``share`` of the video is at ``shares`` (N,), going and
-    turning with the object as a whole; its animation is not followed."""
+    """(N,3): positions at ``shares`` (N,) of the video of a world ``point`` (3,) that is on an object at ``share``. The point moves
+    rigidly with the object; its animation is ignored."""
     item, moments = scene.objects[number], [share, *np.asarray(shares, dtype=np.float64).tolist()]
     world = scene.world_from_stage @ matrices([item.placement(at) for at in moments])
     local = np.linalg.inv(world[0]) @ [*np.asarray(point, dtype=np.float64), 1.0]

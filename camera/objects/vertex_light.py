@@ -1,8 +1,7 @@
 """Converts vertex colours of our own GLB files to linear colours on an unlit material, as glTF defines them.
 
-Writers of meshes store colours as painted in bytes; viewers that follow the specification then show them too bright, and a part
-without a material is a metal seen from one side. Source: Khronos glTF 2.0 specification, sections 3.7.2.1 and 3.9.6;
-KHR_materials_unlit.
+Mesh writers store sRGB colours in bytes; viewers that follow the specification then show them too bright, and a part without a
+material as one-sided metal. Source: Khronos glTF 2.0 specification, sections 3.7.2.1 and 3.9.6; KHR_materials_unlit.
 """
 
 from __future__ import annotations
@@ -46,13 +45,13 @@ def with_light_colours(data: bytes, name: str = "the GLB") -> bytes:
 
 
 def _to_light(about: dict[str, Any], binary: bytes, accessor: dict[str, Any]) -> NDArray[np.uint16]:
-    """(V,3 or 4) linear colours; opacity stays unchanged."""
+    """(V,3 or 4): linear colours; opacity is unchanged."""
     view, width = about["bufferViews"][accessor["bufferView"]], int(accessor["type"][-1])
     start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
     stride = view.get("byteStride", width)
     stored = np.ndarray((accessor["count"], width), np.uint8, binary, start, (stride, 1)) / 255
     lit = np.concatenate([linear_from_srgb(stored[:, :3]), stored[:, 3:]], axis=1)
-    padded = np.zeros((len(lit), 4), "<u2")  # rows begin at multiples of four bytes
+    padded = np.zeros((len(lit), 4), "<u2")  # rows are aligned to four bytes
     padded[:, :width] = np.rint(lit * 65535)
     view["byteStride"] = 8
     return padded
@@ -69,11 +68,11 @@ def _add_plain_material(about: dict[str, Any]) -> int:
 
 def _replace_views(about: dict[str, Any], binary: bytes, replaced: dict[int, bytes]) -> bytes:
     """The binary part with some buffer views replaced."""
-    made = bytearray()
+    result = bytearray()
     for number, view in enumerate(about["bufferViews"]):
         start = view.get("byteOffset", 0)
         data = replaced.get(number, binary[start : start + view["byteLength"]])
-        view["byteOffset"], view["byteLength"] = len(made), len(data)
-        made += data + b"\0" * (-len(data) % 4)
-    about["buffers"] = [{"byteLength": len(made)}]
-    return bytes(made)
+        view["byteOffset"], view["byteLength"] = len(result), len(data)
+        result += data + b"\0" * (-len(data) % 4)
+    about["buffers"] = [{"byteLength": len(result)}]
+    return bytes(result)

@@ -16,15 +16,15 @@ from camera.scene_parts.planes import find_planes
 from camera.view import Scene, View
 
 INSIDE = 0.8
-"""A thing is in the box where this part of its pixels is."""
+"""An object counts as inside the box if this fraction of its pixels is."""
 MOST_SIDE = 1280
-"""Pixels of the longer side at which larger pictures are searched."""
+"""Larger pictures are searched at this longer side, in pixels."""
 LEAST_PX = 12
-"""Fewer pixels are no part."""
+"""Minimum number of pixels of a part."""
 FLAT_LEVELS, MOST_FLAT = 24, 0.25
 """A click on a flat surface selects its colour within this many levels, and at most this share of the picture."""
 SAME_PLACE = 0.04
-"""Another picture shows the part where its depth agrees to this part of it; and a whole thing where half of it does."""
+"""Relative depth tolerance within which another picture shows the part."""
 
 
 def part_at(view: View, column: float, row: float) -> NDArray[np.bool_]:
@@ -39,14 +39,14 @@ def part_at(view: View, column: float, row: float) -> NDArray[np.bool_]:
         raise InputError("There is no depth at that place of the picture; click on something nearer than the sky.")
     labels = things_of(view)
     if labels[y, x] == 0:
-        return _alike(view, x, y)
-    return _checked(labels == labels[y, x])
+        return _same_colour(view, x, y)
+    return _require_pixels(labels == labels[y, x])
 
 
 def part_in_box(view: View, box: tuple[float, float, float, float]) -> NDArray[np.bool_]:
     """(H,W): the objects in a box (left, top, right, bottom in pixels), without the surfaces that they stand on.
 
-    Where no thing is wholly in it, what stands out of these surfaces within the box; where nothing does, all of the box.
+    If no object is entirely inside, the pixels inside that are not on these surfaces; if there are none, the whole box.
     Raises `InputError` for a box outside the picture.
     """
     if (small := view.at_most(MOST_SIDE)) is not view:
@@ -64,12 +64,12 @@ def part_in_box(view: View, box: tuple[float, float, float, float]) -> NDArray[n
     counts, within = np.bincount(labels.ravel()), np.bincount(labels[inside], minlength=labels.max() + 1)
     whole = (within >= INSIDE * counts) & (within >= LEAST_PX)
     whole[0] = False
-    found = whole[labels] if whole.any() else inside & (labels > 0)
-    return found if found.sum() >= LEAST_PX else inside & view.known
+    chosen = whole[labels] if whole.any() else inside & (labels > 0)
+    return chosen if chosen.sum() >= LEAST_PX else inside & view.known
 
 
 def things_of(view: View) -> NDArray[np.int32]:
-    """(H,W): object labels from 1 on; 0 on large flat surfaces and where there is no depth."""
+    """(H,W): object labels from 1 on; 0 on large flat surfaces and at pixels without depth."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -92,18 +92,18 @@ def things_of(view: View) -> NDArray[np.int32]:
 def spread(scene: Scene, index: int, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(F,H,W): the part ``mask`` (H,W) of view ``index``, in every view that shows it at the same 3D position.
 
-    Takes the whole of every object that other views show at its place. Raises `InputError` for a mask of another shape.
+    Includes the whole of every object that another view shows at this position. Raises `InputError` for a mask of another shape.
     """
     view = scene.views[index]
     if mask.shape != view.known.shape:
         raise InputError(f"The mask must have the picture's shape {view.known.shape}, got {mask.shape}.")
     masks = np.zeros((len(scene.views), *mask.shape), bool)
     for i, other in enumerate(scene.views):
-        masks[i] = mask if i == index else _seen_in(view, mask, other)
+        masks[i] = mask if i == index else _mask_in(view, mask, other)
     return masks
 
 
-def _seen_in(view: View, mask: NDArray[np.bool_], other: View) -> NDArray[np.bool_]:
+def _mask_in(view: View, mask: NDArray[np.bool_], other: View) -> NDArray[np.bool_]:
     from camera.unproject import points_of
 
     camera = np.linalg.inv(view.world_from_camera)
@@ -128,18 +128,18 @@ def _enlarged(mask: NDArray[np.bool_], view: View) -> NDArray[np.bool_]:
     return cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT).astype(bool) & view.known
 
 
-def _alike(view: View, x: int, y: int) -> NDArray[np.bool_]:
-    """The pixels connected to a pixel of a flat surface that have its colour."""
+def _same_colour(view: View, x: int, y: int) -> NDArray[np.bool_]:
+    """The pixels connected to a pixel of a flat surface that have a similar colour."""
     reached = np.zeros((view.height + 2, view.width + 2), np.uint8)
     flags = 4 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE | (255 << 8)
     cv2.floodFill(view.colour.copy(), reached, (x, y), 0, (FLAT_LEVELS,) * 3, (FLAT_LEVELS,) * 3, flags)
     mask = (reached[1:-1, 1:-1] > 0) & view.known
     if mask.mean() > MOST_FLAT:
         raise InputError("That is a large surface, not an object; click on an object, or choose by a box or a mask.")
-    return _checked(mask)
+    return _require_pixels(mask)
 
 
-def _checked(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _require_pixels(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if mask.sum() < LEAST_PX:
-        raise InputError(f"Only {int(mask.sum())} pixels belong together there; choose by a box or a mask.")
+        raise InputError(f"Only {int(mask.sum())} connected pixels were found there; choose by a box or a mask.")
     return mask

@@ -1,8 +1,8 @@
-"""Removes, moves or duplicates a part of a scene. Updates pictures and depth, so that everything that uses the scene sees the edit.
+"""Removes, moves or duplicates a part of a scene. Changes pictures and depth, so that everything that uses the scene gets the edit.
 
-What the part hid is taken from other pictures where they show it, and else invented by `camera.completion`. A part that is moved is
-drawn from the same camera at its new place, so that it gets smaller as it goes away, and stands behind what is before it. What it
-hides there is kept in `camera.view.Scene.others`, for moves that look behind it. Imports the compiler, so import it only on first use.
+The background behind the part comes from other pictures that show it, and is otherwise completed by `camera.completion`. A moved
+part is rendered from the same camera at its new position, so that it shrinks with distance and is occluded by what is in front of it.
+The background that it occludes there is kept in `camera.view.Scene.others`. Imports numba, so import it only on first use.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from camera.view import Scene, View
 
 Change = Literal["remove", "move", "duplicate"]
 MARGIN_PX = 2
-"""Around a part, at 480 rows: its edge mixes with what is behind."""
+"""Dilation of a part in pixels at 480 rows, because its edge is mixed with the background."""
 BESIDE = 8
-"""Other pictures that are asked what a part hides."""
+"""Number of other pictures that are searched for the background behind a part."""
 KEPT_BEHIND = 4
-"""Pictures of what stands behind a part at its new place that are kept."""
+"""Number of pictures of the background behind a part's new position that are kept."""
 
 
 @dataclass(frozen=True)
 class Shift:
-    """How far a part moves, in units of its own distance from the camera (`distance_of`): ``right`` and ``ahead`` along the ground
-    it stands on, ``up`` away from it. With ``ahead`` 1 it is twice as far away."""
+    """Translation of a part, in units of its own distance from the camera (`distance_of`): ``right`` and ``ahead`` along the ground
+    below it, ``up`` along its normal. With ``ahead`` 1 it is twice as far away."""
 
     right: float = 0.0
     up: float = 0.0
@@ -50,7 +50,7 @@ STAY = Shift()
 
 @dataclass(frozen=True, eq=False)
 class EditedScene:
-    """The ``scene`` after the edit; ``note``: a description of what was done and what was invented."""
+    """The ``scene`` after the edit. ``note``: a description of what was done and what was invented."""
 
     scene: Scene
     note: str
@@ -66,30 +66,32 @@ def change_part(
 ) -> EditedScene:
     """The scene with a part removed, moved or duplicated.
 
-    ``masks`` (F,H,W): the part in every view, see `camera.scene_parts.choose.spread`; ``reference``: the view whose ground, and
-    whose distance of the part, count.
-    Raises `InputError` for masks of another shape, a part that nothing shows before or after, and scenes that are drawn from splats.
+    ``masks`` (F,H,W): the part in every view, see `camera.scene_parts.choose.spread`. ``reference``: the view that defines the ground
+    and the part's distance.
+    Raises `InputError` for masks of another shape, a part that is invisible before or after, and scenes rendered from splats.
     """
     if change not in get_args(Change):
-        raise InputError(f"A part can be changed by {', '.join(get_args(Change))}; got {change!r}.")
+        raise InputError(f"The change of a part must be one of {', '.join(get_args(Change))}; got {change!r}.")
     _check(scene, masks)
     base = scene.views if change == "duplicate" else _without(scene, masks)
     words, views, others = "", base, scene.others
     if change != "remove":
         axes, words = ground_axes(scene.views[reference], masks[reference])
         turn = np.eye(4)
-        seen = reference if (masks[reference] & scene.views[reference].known).any() else _first_showing(scene, masks)
-        distance = distance_of(scene.views[seen], masks[seen])
+        shown_in = (
+            reference if (masks[reference] & scene.views[reference].known).any() else _first_showing(scene, masks)
+        )
+        distance = distance_of(scene.views[shown_in], masks[shown_in])
         turn[:3, 3] = axes @ [shift.right, shift.up, shift.ahead] * distance
         views = tuple(_with_part(base[i], view, masks[i], turn) for i, view in enumerate(scene.views))
         if all(view is before for view, before in zip(views, base)):
             raise InputError(
-                f"The part would not be visible at its new place; move it less far. It is {in_words(distance, scene.unit)} away."
+                f"The part would not be visible at its new position; move it less far. It is {in_words(distance, scene.unit)} away."
             )
         others = (*others, *(base[i] for i in spread_indices(len(base), KEPT_BEHIND)))
-    made = {"remove": "removed", "move": "moved", "duplicate": "duplicated"}[change]
+    verb = {"remove": "removed", "move": "moved", "duplicate": "duplicated"}[change]
     source = scene.source if scene.source.endswith("edited by parts") else f"{scene.source}, edited by parts"
-    return EditedScene(replace(scene, views=views, others=others, source=source), _note(masks, made, words))
+    return EditedScene(replace(scene, views=views, others=others, source=source), _note(masks, verb, words))
 
 
 def _check(scene: Scene, masks: NDArray[np.bool_]) -> None:
@@ -111,30 +113,28 @@ def _first_showing(scene: Scene, masks: NDArray[np.bool_]) -> int:
 
 
 def distance_of(view: View, mask: NDArray[np.bool_]) -> float:
-    """How far away a part ``mask`` (H,W) is: its median depth, in the scene's unit. Raises `InputError` where none is known."""
+    """Distance of a part ``mask`` (H,W): its median depth, in the scene's unit. Raises `InputError` if no depth is known."""
     if not (mask & view.known).any():
         raise InputError("No depth of the part is known; choose another one.")
     return float(np.median(view.depth[mask & view.known]))
 
 
 def in_words(distance: float, unit: str) -> str:
-    """A length of a scene of that unit, as in "2.3 metres" or "0.8 units of the scene"."""
+    """A length in a scene's unit, such as "2.3 metres" or "0.8 units of the scene"."""
     return f"{distance:.3g} {'metres' if unit == 'metres' else 'units of the scene'}"
 
 
-def _note(masks: NDArray[np.bool_], made: str, words: str) -> str:
+def _note(masks: NDArray[np.bool_], verb: str, words: str) -> str:
     count = int(masks.any(axis=(1, 2)).sum())
     where = "" if len(masks) == 1 else f" in {count} of {len(masks)} pictures"
     invented = " is invented." if len(masks) == 1 else " is taken from other pictures, and else invented."
-    kept = "" if made == "duplicated" else f" What it hid{invented}"
-    return (
-        f"A part of {masks.sum() / max(count, 1):,.0f} pixels was {made}{where}; the picture is repainted.{kept}{words}"
-    )
+    background = "" if verb == "duplicated" else f" What it hid{invented}"
+    return f"A part of {masks.sum() / max(count, 1):,.0f} pixels was {verb}{where}; the picture is repainted.{background}{words}"
 
 
 def ground_axes(view: View, mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], str]:
-    """(3,3), columns right, up and ahead in the world: from the ground plane that holds most of the pixels below the part, else
-    level ones; and a sentence where no ground was found."""
+    """(3,3): columns right, up and ahead in the world, from the ground plane that contains most of the pixels below the part, else
+    horizontal; and a sentence if no ground was found."""
     low = np.roll(mask, round(0.04 * view.height) + 1, axis=0) & ~mask
     grounds = [plane for plane in find_planes(view) if plane.is_ground]
     best = max(grounds, key=lambda plane: (plane.on & low).sum(), default=None)
@@ -147,7 +147,7 @@ def ground_axes(view: View, mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64
 
 @dataclass(frozen=True, eq=False)
 class _Cut(SelfRenderedScene):
-    """A scene of ``parts`` of its pictures alone."""
+    """A scene of the pixels ``drawn`` of its pictures only."""
 
     drawn: tuple[NDArray[np.bool_], ...] = field(kw_only=True)
 
@@ -166,10 +166,10 @@ def _nothing(path: CameraPath, frame: int) -> RenderedFrame:
 
 
 def _without(scene: Scene, masks: NDArray[np.bool_]) -> tuple[View, ...]:
-    """The views without the part. Content invented for one view is shown to the next, so that all views agree."""
+    """The views without the part. Content invented for one view is reused in the next, so that all views agree."""
     size = 2 * max(round(MARGIN_PX * scene.first.height / 480), 1) + 1
     wide = [np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((size, size), np.uint8))).astype(bool) for mask in masks]
-    found: tuple[HiddenPart, ...] = ()
+    completed: tuple[HiddenPart, ...] = ()
     views = []
     for i, view in enumerate(scene.views):
         if not wide[i].any():
@@ -177,9 +177,9 @@ def _without(scene: Scene, masks: NDArray[np.bool_]) -> tuple[View, ...]:
             continue
         near = [i, *(j for j in spread_indices(len(masks), BESIDE) if j != i)]
         cut = _Cut(tuple(scene.views[j] for j in near), "views", drawn=tuple(~wide[j] for j in near))
-        part = complete_frame(cut, view.camera, 0, found)
+        part = complete_frame(cut, view.camera, 0, completed)
         views.append(_put(view, part.view, wide[i]))
-        found = (*found, HiddenPart(views[-1], wide[i]))
+        completed = (*completed, HiddenPart(views[-1], wide[i]))
     return tuple(views)
 
 
@@ -191,7 +191,7 @@ def _put(view: View, over: View, where: NDArray[np.bool_]) -> View:
 
 
 def _with_part(base: View, view: View, mask: NDArray[np.bool_], turn: NDArray[np.float64]) -> View:
-    """``base`` with the part ``mask`` of ``view`` in front of it, moved by ``turn`` (4,4) in the world, as seen by the same camera."""
+    """``base`` with the part ``mask`` of ``view`` in front of it, moved by ``turn`` (4,4) in the world, from the same camera."""
     drawn = mask & view.known
     if not drawn.any():
         return base

@@ -1,7 +1,7 @@
-"""Flat surfaces of a picture with depth (floor, walls, table), used to separate objects from what they stand on.
+"""Flat surfaces of a picture with depth (floor, walls, table), used to separate objects from the surfaces they stand on.
 
-A plane of the world is linear in the inverse depth of its pixels, so planes are found there by random samples (Fischler and Bolles
-1981), the largest first.
+The inverse depth of a plane is linear in pixel coordinates, so planes are fitted there by RANSAC (Fischler and Bolles 1981), the
+largest first.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from camera.view import View
 MOST_PLANES, LEAST_SHARE = 5, 0.1
 """Maximum number of planes, and the minimum share of known pixels that each covers: smaller planes cut through objects."""
 LEAST_PIECE = 0.003
-"""Share of a picture: smaller pieces of a plane are objects that happen to touch it."""
+"""Fraction of a picture; smaller pieces of a plane are objects that happen to touch it."""
 SAMPLES, HYPOTHESES = 4000, 400
 NEAR_PLANE = 0.012
-"""A pixel within this part of a plane's depth lies on it."""
+"""Relative depth tolerance within which a pixel is on a plane."""
 GROUND_DEGREES = 40.0
-"""A plane is ground where its normal is within so much of the world's up."""
+"""Maximum angle between a ground plane's normal and the world's up."""
 
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """``coefficients`` (3,): inverse depth at pixel (x,y) is their product with (x,y,1). ``on`` (H,W): pixels that lie on it.
-    ``normal`` (3,): in the world, of length one, towards the camera."""
+    """``coefficients`` (3,): their product with (x,y,1) is the inverse depth at pixel (x,y). ``on`` (H,W): pixels on the plane.
+    ``normal`` (3,): unit normal in the world, towards the camera."""
 
     coefficients: NDArray[np.float64]
     on: NDArray[np.bool_]
@@ -42,30 +42,30 @@ class Plane:
 
 def find_planes(view: View) -> list[Plane]:
     """The largest planes of the known depth, each from pixels that no earlier plane uses; deterministic."""
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     y, x = np.nonzero(view.known)
-    chosen = chance.choice(len(x), min(SAMPLES, len(x)), replace=False)
+    chosen = rng.choice(len(x), min(SAMPLES, len(x)), replace=False)
     points = np.stack([x[chosen], y[chosen], np.ones(len(chosen))], axis=1).astype(np.float64)
     inverse = 1 / view.depth[y[chosen], x[chosen]].astype(np.float64)
-    left = np.ones(len(points), bool)
-    found: list[Plane] = []
-    taken = ~view.known
-    while len(found) < MOST_PLANES and left.sum() >= max(LEAST_SHARE * len(points), 12):
-        coefficients, on = _largest(points[left], inverse[left], chance)
+    unassigned = np.ones(len(points), bool)
+    planes: list[Plane] = []
+    used = ~view.known
+    while len(planes) < MOST_PLANES and unassigned.sum() >= max(LEAST_SHARE * len(points), 12):
+        coefficients, on = _largest(points[unassigned], inverse[unassigned], rng)
         if on.sum() < LEAST_SHARE * len(points):
             break
-        plane = _plane(view, coefficients, taken)
-        found.append(plane)
-        taken = taken | plane.on
-        left[np.flatnonzero(left)[on]] = False
-    return found
+        plane = _plane(view, coefficients, used)
+        planes.append(plane)
+        used = used | plane.on
+        unassigned[np.flatnonzero(unassigned)[on]] = False
+    return planes
 
 
 def _largest(
-    points: NDArray[np.float64], inverse: NDArray[np.float64], chance: np.random.Generator
+    points: NDArray[np.float64], inverse: NDArray[np.float64], rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The plane through three points that contains most other points, refitted to them, and the mask of these points."""
-    numbers = chance.integers(0, len(points), (HYPOTHESES, 3))
+    numbers = rng.integers(0, len(points), (HYPOTHESES, 3))
     solvable = np.abs(np.linalg.det(points[numbers])) > 1.0
     planes = np.linalg.solve(points[numbers][solvable], inverse[numbers][solvable][..., None])[..., 0]
     if not len(planes):
@@ -78,16 +78,16 @@ def _largest(
     return best, np.abs(points @ best / inverse - 1) < NEAR_PLANE
 
 
-def _plane(view: View, coefficients: NDArray[np.float64], taken: NDArray[np.bool_]) -> Plane:
+def _plane(view: View, coefficients: NDArray[np.float64], used: NDArray[np.bool_]) -> Plane:
     y, x = np.mgrid[: view.height, : view.width]
     inverse = coefficients[0] * x + coefficients[1] * y + coefficients[2]
-    on = _large(~taken & (np.abs(inverse * view.depth - 1) < NEAR_PLANE))
+    on = _large(~used & (np.abs(inverse * view.depth - 1) < NEAR_PLANE))
     normal = view.world_from_camera[:3, :3] @ (view.intrinsics.T @ coefficients)
     return Plane(coefficients, on, -normal / np.linalg.norm(normal))
 
 
 def _large(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Without pieces smaller than `LEAST_PIECE`."""
+    """The mask without pieces smaller than `LEAST_PIECE`."""
     _, labels, facts, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     large = facts[:, cv2.CC_STAT_AREA] >= LEAST_PIECE * mask.size
     large[0] = False

@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     from opentimelineio.schema import Timeline
 
 WHOLE_RATES = (24, 25, 30, 48, 50, 60)
-"""Frames per second that an EDL can count."""
+"""Frame rates that an EDL supports."""
 
 
 def timeline(shots: tuple[Shot, ...], *, name: str, media: tuple[str, ...] | None = None) -> Timeline:
     """The sequence as an OpenTimelineIO timeline with one video track. ``media``: the file of every shot.
 
-    Focal lengths (mm on 36 mm) and places of each shot's first camera are in the clips' metadata, under "reshoot".
+    Focal lengths (mm on 36 mm) and poses of each shot's first camera are in the clips' metadata, under "reshoot".
     """
     otio = _library()
     rate = join_shots(shots).fps
-    made = otio.schema.Timeline(name=name)
+    result = otio.schema.Timeline(name=name)
     track = otio.schema.Track(name="V1", kind=otio.schema.TrackKind.Video)
-    made.tracks.append(track)
+    result.tracks.append(track)
     for number, shot in enumerate(shots):
         lasts = otio.opentime.TimeRange(
             otio.opentime.RationalTime(0, rate), otio.opentime.RationalTime(len(shot.path), rate)
@@ -34,7 +34,7 @@ def timeline(shots: tuple[Shot, ...], *, name: str, media: tuple[str, ...] | Non
         clip = otio.schema.Clip(name=shot.name, media_reference=reference, source_range=lasts)
         clip.metadata["reshoot"] = _facts(shot)
         track.append(clip)
-    return made
+    return result
 
 
 def otio_text(shots: tuple[Shot, ...], *, name: str, media: tuple[str, ...] | None = None) -> str:
@@ -43,12 +43,12 @@ def otio_text(shots: tuple[Shot, ...], *, name: str, media: tuple[str, ...] | No
 
 
 def edl_text(shots: tuple[Shot, ...], *, name: str) -> str:
-    """The sequence as an EDL; every source starts at 0. Raises `InputError` for a rate that an EDL cannot count."""
+    """The sequence as an EDL; every source starts at 0. Raises `InputError` for a rate that EDLs do not support."""
     rate = round(join_shots(shots).fps)
     if abs(join_shots(shots).fps - rate) > 1e-6 or rate not in WHOLE_RATES:
         known = ", ".join(map(str, WHOLE_RATES))
         raise InputError(
-            f"An EDL counts {known} frames per second, the shots have {join_shots(shots).fps:g}; take one of these."
+            f"An EDL supports {known} frames per second, the shots have {join_shots(shots).fps:g}; use one of these."
         )
     lines = [f"TITLE: {_clean_name(name)}", "FCM: NON-DROP FRAME", ""]
     for number, (shot, start) in enumerate(zip(shots, first_frames(shots)), start=1):

@@ -13,12 +13,12 @@ from camera.path import CameraPath
 from camera.rotation import UP
 
 CUT_DEGREES = 30.0
-"""Two shots of one subject from less than this apart look like a mistake, unless their size differs much."""
+"""A cut between two views of a subject that differ by less looks like a mistake, unless the subject's size differs much."""
 SIZE_RATIO = 1.5
-"""Sizes of the subject that differ by less than this are one size."""
+"""Ratio below which two sizes of the subject count as equal."""
 JUMP_DEGREES = 10.0
 MOST_SHOTS = 60
-"""Of a sequence."""
+"""Maximum number of shots in a sequence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +38,15 @@ class CutWarning:
 
 
 def join_shots(shots: tuple[Shot, ...]) -> CameraPath:
-    """Join all shots into one path for an animatic; they must have the same size and rate.
+    """Join all shots into one path for an animatic.
 
     Raises `InputError` for none, or for shots of different size or rate.
     """
     if not shots:
-        raise InputError("A sequence has at least one shot; add one first.")
+        raise InputError("A sequence needs at least one shot; add one first.")
     kinds = {(shot.path.width, shot.path.height, shot.path.fps) for shot in shots}
     if len(kinds) > 1:
-        raise InputError("All shots of a sequence have one size and one rate; fit or resample them first.")
+        raise InputError("All shots of a sequence need the same size and rate; fit or resample them first.")
     (width, height, fps) = kinds.pop()
     return CameraPath(
         np.concatenate([shot.path.world_from_camera for shot in shots]),
@@ -62,21 +62,21 @@ def first_frames(shots: tuple[Shot, ...]) -> list[int]:
 def check_cuts(shots: tuple[Shot, ...], subject: ArrayLike, *, line: ArrayLike | None = None) -> tuple[CutWarning, ...]:
     """Find problems at the cuts: jump cuts, changes of less than 30 degrees, crossed lines of action.
 
-    ``subject`` (3,): what is looked at. ``line`` (3,): the direction of action through it (from one person to the other, or
-    the way something moves); without it the line is not watched.
+    ``subject`` (3,): the point of interest. ``line`` (3,): the direction of action through it (from one person to the other, or
+    along a motion); without it the line is not checked.
     """
     point = np.asarray(subject, dtype=np.float64)
-    found = []
+    warnings = []
     for cut, (before, after) in enumerate(pairwise(shots)):
         words = _check_cut(before.path, after.path, point)
-        found += [CutWarning(cut, words)] if words else []
+        warnings += [CutWarning(cut, words)] if words else []
         if line is not None and _crosses_line(before.path, after.path, point, np.asarray(line, dtype=np.float64)):
-            found.append(
+            warnings.append(
                 CutWarning(
                     cut, f"{before.name} to {after.name} crosses the line of action: left and right change places."
                 )
             )
-    return tuple(found)
+    return tuple(warnings)
 
 
 def _check_cut(before: CameraPath, after: CameraPath, subject: NDArray) -> str:
@@ -95,7 +95,7 @@ def _check_cut(before: CameraPath, after: CameraPath, subject: NDArray) -> str:
 
 
 def _crosses_line(before: CameraPath, after: CameraPath, subject: NDArray, line: NDArray) -> bool:
-    """Whether the cameras on either side of a cut stand on different sides of the line, seen from above."""
+    """Whether the cameras on either side of a cut are on different sides of the line, seen from above."""
     across = np.cross(line, UP)
     sides = [float((path.centres[frame] - subject) @ across) for path, frame in ((before, -1), (after, 0))]
     return sides[0] * sides[1] < 0

@@ -1,4 +1,4 @@
-"""Raw matrices, which do not state their convention: the eight readings, and the most likely one with its reason.
+"""Raw matrices, which do not state their convention: the eight possible ones, and the most likely one with its reason.
 
 A file is a ``.npy`` of (F,4,4) or (F,3,4), or a JSON list of such matrices or of rows of 12 or 16 numbers. MotionCtrl's camera
 poses (TencentARC/MotionCtrl, ``examples/camera_poses/*.json``) are such a list: rows of 12, camera from world, OpenCV axes.
@@ -31,7 +31,7 @@ from camera.path import CameraPath, inverse
 
 @dataclass(frozen=True)
 class Convention:
-    """One reading: whether the matrix maps camera to world, has OpenGL axes (y up, z backward), and is stored transposed."""
+    """One convention: whether the matrix maps camera to world, has OpenGL axes (y up, z backward), and is stored transposed."""
 
     world_from_camera: bool
     opengl: bool
@@ -51,7 +51,7 @@ CONVENTIONS: dict[str, Convention] = {
 def read(
     values: NDArray[np.float64], name: str, like: CameraPath | None, account: Account, convention: str
 ) -> CameraPath:
-    """The path of raw matrices in the reading called ``convention``, or in the likeliest one ("")."""
+    """The path of raw matrices in the given ``convention``, or in the likeliest one ("")."""
     matrices = _square(values, name)
     if convention and convention not in CONVENTIONS:
         raise InputError(f"There is no convention {convention!r}; choose one of {', '.join(CONVENTIONS)}.")
@@ -68,12 +68,12 @@ def read(
 
 
 MOTIONCTRL = ("w2c-opencv", "rows of 12 numbers in JSON are how MotionCtrl writes them")
-"""The reading of such files, and why."""
+"""The convention of such files, and why."""
 
 
 def is_raw(data: bytes, name: str) -> bool:
-    """Whether a file holds raw matrices, whose convention it cannot say: .npy but for rows of 7, lists of lists in JSON, rows of
-    12 or 16 numbers in text. Damaged files do not."""
+    """Whether a file holds raw matrices without a stated convention: .npy except rows of 7, lists of lists in JSON, rows of 12 or 16
+    numbers in text. False for damaged files."""
     kind = name.lower().rsplit(".", 1)[-1]
     try:
         if kind == "npy":
@@ -87,7 +87,7 @@ def is_raw(data: bytes, name: str) -> bool:
 
 
 def choose_reading(data: bytes, name: str) -> tuple[NDArray[np.float64], str, str]:
-    """(F,4,4) as stored, the reading that is used by default, and why. Raises `InputError`."""
+    """(F,4,4) as stored, the default convention, and why. Raises `InputError`."""
     matrices = read_raw(data, name)
     if name.lower().endswith(".json") and isinstance(row := json_value(data, name)[0], list) and len(row) == 12:
         return matrices, *MOTIONCTRL
@@ -95,7 +95,7 @@ def choose_reading(data: bytes, name: str) -> tuple[NDArray[np.float64], str, st
 
 
 def read_raw(data: bytes, name: str) -> NDArray[np.float64]:
-    """(F,4,4) of a .npy, text or JSON file of matrices, as they are stored. Raises `InputError`."""
+    """(F,4,4) from a .npy, text or JSON file of matrices, as stored. Raises `InputError`."""
     if name.lower().endswith(".txt"):
         count = _words(data, name)[-1]
         lines = rows(text_of(data, name))
@@ -113,17 +113,17 @@ def read_raw(data: bytes, name: str) -> NDArray[np.float64]:
 
 
 def _words(data: bytes, name: str) -> list[int]:
-    """How many words each line of a text holds."""
+    """The number of words in each line of a text."""
     return [len(line.split()) for _, line in rows(text_of(data, name))]
 
 
 def write(path: CameraPath) -> bytes:
-    """MotionCtrl's list: rows of 12 numbers, camera from world."""
+    """Write MotionCtrl's list: rows of 12 numbers, camera from world."""
     return json.dumps(path.camera_from_world[:, :3].reshape(len(path), 12).tolist()).encode()
 
 
 def poses_of(matrices: NDArray[np.float64], convention: str) -> NDArray[np.float64]:
-    """World from camera in OpenCV's axes (F,4,4) of ``matrices`` in a reading; not checked to be rotations."""
+    """(F,4,4): world from camera, OpenCV axes, from ``matrices`` in a convention; not checked to be rotations."""
     reading = CONVENTIONS[convention]
     matrices = np.swapaxes(matrices, 1, 2) if reading.transposed else matrices
     matrices = matrices if reading.world_from_camera else inverse(matrices)
@@ -131,12 +131,12 @@ def poses_of(matrices: NDArray[np.float64], convention: str) -> NDArray[np.float
 
 
 def find_likeliest(matrices: NDArray[np.float64], name: str) -> tuple[str, str]:
-    """The most likely reading and why: position of the zeros, smoothness of the motion, and what the camera looks at."""
+    """The most likely convention and why: position of the zeros, smoothness of the motion, and whether the cameras see their target."""
     transposed = _is_transposed(matrices, name)
     suffix = "-transposed" if transposed else ""
     zeros = "the last column is 0 0 0 1" if transposed else "the last row is 0 0 0 1"
     if len(matrices) < 3:
-        return f"c2w-opencv{suffix}", f"{zeros}, and so few cameras tell no more"
+        return f"c2w-opencv{suffix}", f"{zeros}, and so few cameras give no other evidence"
     rough = {way: _roughness(poses_of(matrices, f"{way}-opencv{suffix}")) for way in ("c2w", "w2c")}
     smoother = min(rough, key=rough.__getitem__)
     other = max(rough.values())
@@ -152,7 +152,7 @@ def find_likeliest(matrices: NDArray[np.float64], name: str) -> tuple[str, str]:
 
 
 def _square(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-    """(F,4,4) of (F,12), (F,16), (F,3,4) or (F,4,4)."""
+    """(F,4,4) from (F,12), (F,16), (F,3,4) or (F,4,4)."""
     count = values.shape[0] if values.ndim else 0
     if values.size not in (12 * count, 16 * count) or not 1 <= count <= MOST_FRAMES or values.ndim > 3:
         raise InputError(

@@ -1,9 +1,9 @@
 """ReCamMaster's and InfCam's ``camera_extrinsics.json``: ``{"frame0": {"cam01": "[a b c d] [..] [..] [..] "}}``.
 
-Matrices are Unreal's: row vectors (the last row is the place), x ahead, y to the right, z up, a left-handed world, centimetres.
-Read as upstream's inference script does (KwaiVGI/ReCamMaster, ``inference_recammaster.py``): transposed, columns reordered to
-right, up, ahead, the second negated, places over 100. The world is turned to ours besides, so that poses are rotations.
-The files hold no lens.
+Matrices are Unreal's: row vectors (the last row is the position), x ahead, y to the right, z up, a left-handed world, centimetres.
+Read as in upstream's inference script (KwaiVGI/ReCamMaster, ``inference_recammaster.py``): transposed, columns reordered to
+right, up, ahead, the second negated, positions divided by 100. The world is also converted to ours, so that poses are rotations.
+The files have no lens.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from camera.formats.parsing import like_or_refuse, line_numbers, natural_key, po
 from camera.path import CameraPath
 
 OURS_FROM_UNREAL = np.array([[0.0, 1, 0], [0, 0, -1], [1, 0, 0]])
-"""Right, down, ahead of ahead, right, up; the same for the axes of a camera and of the world."""
+"""Maps Unreal's (ahead, right, up) to (right, down, ahead); the same for camera and world axes."""
 CENTIMETRES = 100.0
 
 
@@ -43,7 +43,7 @@ def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account:
 
 
 def write(path: CameraPath) -> bytes:
-    """One camera, cam01, in centimetres."""
+    """Write one camera, cam01, in centimetres."""
     turn = OURS_FROM_UNREAL
     values = {}
     for frame, matrix in enumerate(path.world_from_camera):

@@ -1,7 +1,7 @@
 """``cameras.json`` of 3D Gaussian splatting (INRIA), which SuperSplat and others read: a list of cameras.
 
-``position`` is the centre, ``rotation`` (3x3) holds the camera's axes in the world as columns, OpenCV axes; ``fx fy`` in pixels of
-``width`` and ``height``; the middle of the picture is the principal point (graphdeco-inria/gaussian-splatting,
+``position`` is the centre, ``rotation`` (3x3) has the camera's axes in the world as columns, OpenCV axes; ``fx fy`` in pixels of
+``width`` and ``height``; the principal point is the picture's centre (graphdeco-inria/gaussian-splatting,
 ``utils/camera_utils.py``, ``camera_to_JSON``).
 """
 
@@ -38,7 +38,7 @@ def read(values: list[Any], name: str, like: CameraPath | None, account: Account
 
 
 def write(path: CameraPath) -> bytes:
-    """Raise `InputError` for lenses that are skewed or off the centre by more than a pixel."""
+    """Write the list; raises `InputError` for lenses that are skewed or off-centre by more than a pixel."""
     lens.require_centred(path, "cameras.json")
     values = [
         {

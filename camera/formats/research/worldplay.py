@@ -1,7 +1,7 @@
 """HY-WorldPlay's trajectory: ``{"0": {"extrinsic": 4x4 world from camera, "K": 3x3}, "1": ...}``, OpenCV axes.
 
-Upstream divides ``K`` by twice its principal point (Tencent-Hunyuan/HY-WorldPlay, ``hyvideo/generate.py``), so the picture's size
-is twice ``cx`` and ``cy`` by its own rule.
+Upstream divides ``K`` by twice its principal point (Tencent-Hunyuan/HY-WorldPlay, ``hyvideo/generate.py``), so the picture size is
+twice ``cx`` and ``cy``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account:
 
 
 def write(path: CameraPath) -> bytes:
-    """Raise `InputError` for lenses that are skewed or off the centre by more than a pixel."""
+    """Write the JSON; raises `InputError` for lenses that are skewed or off-centre by more than a pixel."""
     lens.require_centred(path, "HY-WorldPlay's JSON")
     values = {}
     for frame, (matrix, k) in enumerate(zip(path.world_from_camera, path.intrinsics)):

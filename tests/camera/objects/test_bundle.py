@@ -82,7 +82,7 @@ def test_a_gltf_with_its_parts_is_the_glb_that_it_would_be():
     model = read_models({"thing.gltf": json.dumps(about).encode(), "my data.bin": points})
     assert model.name == "thing.glb" and struct.unpack_from("<I", model.data)[0] == 0x46546C67
     assert np.ptp(model.still[0].vertices[:, 0]) == pytest.approx(2.0)
-    with pytest.raises(InputError, match=r"needs my data\.bin, which did not come with it"):
+    with pytest.raises(InputError, match=r"needs my data\.bin, which was not given"):
         read_models({"thing.gltf": json.dumps(about).encode()})
 
 

@@ -145,7 +145,7 @@ def test_one_mesh_in_very_many_places_is_refused_before_it_is_laid_out():
     made = Builder()
     points = made.add(np.zeros((60_000, 3), "f4") + np.arange(60_000, dtype="f4")[:, None], "VEC3")
     about = {"nodes": [{"mesh": 0}] * 1000, "meshes": [{"primitives": [{"attributes": {"POSITION": points}}]}]}
-    with pytest.raises(InputError, match="20000000 triangles in all its places"):
+    with pytest.raises(InputError, match="20000000 triangles in all its instances"):
         gltf.read(made.write(**about), "forest.glb")
 
 

@@ -130,7 +130,7 @@ def test_light_is_set_as_the_viewer_sees_it():
         (lambda model: Placement(size=0), "above 0"),
         (lambda model: Placement(right=float("nan")), "finite"),
         (lambda model: SceneObject(model, ()), "keys"),
-        (lambda model: SceneObject(model, (Key(0.5, Placement()), Key(0.5, Placement()))), "later"),
+        (lambda model: SceneObject(model, (Key(0.5, Placement()), Key(0.5, Placement()))), "ascending"),
         (lambda model: SceneObject(model, animation="walk"), "no animation 'walk'; it has none"),
         (lambda model: SceneObject(model, speed=float("inf")), "speed"),
         (lambda model: stage_objects(still(), [SceneObject(model)] * 51), "up to 50"),

@@ -90,7 +90,7 @@ def points() -> bytes:
     ("name", "data", "words"),
     [
         ("points.ply", points(), "no triangles"),
-        ("bomb.ply", ply_of(10**12), "promises more"),
+        ("bomb.ply", ply_of(10**12), "announces more"),
         ("broken.glb", b"glTF nonsense", "not a binary glTF"),
         ("broken.obj", b"v 1 2\nf 1 2 3\n", "cannot be read|no triangles"),
         ("hole.obj", b"v 0 0 0\nv 1 0 0\nv nan 1 0\nf 1 2 3\n", "finite"),

@@ -44,7 +44,7 @@ def test_shots_follow_each_other_and_must_fit():
     path = join_shots(shots)
     assert len(path) == 29 and first_frames(shots) == [0, 12, 17]
     np.testing.assert_array_equal(path.world_from_camera[12], shots[1].path.world_from_camera[0])
-    with pytest.raises(InputError, match="one rate"):
+    with pytest.raises(InputError, match="size and rate"):
         join_shots((shots[0], replace(shots[1], path=shots[1].path.with_fps(30))))
     with pytest.raises(InputError, match="at least one shot"):
         join_shots(())
