@@ -1,5 +1,5 @@
-"""How soon the page shows a scene, and its frame rate while scrubbing, against pictures from the server in the same
-browser and run. Without a graphics card a processor draws both."""
+"""Time until the page shows a scene, and its frame rate while scrubbing, compared with pictures from the server in the same
+browser and run. Without a graphics card the CPU renders both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.browser.chromium import chromium
 from bench.load import OURS, serving
 
 FASTER, SOONEST_MS = 6.0, 500.0
-"""Targets: this many times the server's frame rate, and the first picture this soon after the scene arrives."""
+"""Targets: the ratio to the server's frame rate, and the time from the scene's arrival to the first picture."""
 ARRIVAL = """(() => {
     const fetched = window.fetch;
     window.fetch = function (url, ...rest) {
@@ -47,7 +47,7 @@ LOOKS = """async (seconds) => {
 
 @long_subject
 def pace(scale: Scale) -> list[Row]:
-    """The first sight of an example, and pictures a second while scrubbing for ten seconds (three with --quick)."""
+    """Time to the first picture of an example, and pictures per second while scrubbing for ten seconds (three with --quick)."""
     seconds = 3.0 if scale.height < 400 else 10.0
     with chromium() as browser, serving(OURS) as server:
         first, ours = _visit(browser, server.address, seconds, blind=False)
@@ -74,12 +74,12 @@ def _visit(browser: Any, address: str, seconds: float, *, blind: bool) -> tuple[
     page.set_default_timeout(300_000)
     page.goto(address)
     page.wait_for_selector("#examples button")
-    page.wait_for_timeout(5000)  # as someone who looks at the page first
+    page.wait_for_timeout(5000)  # like a visitor who looks at the page first
     page.locator("#examples button").first.click()
     page.wait_for_selector("#stage .stage-plot[data-frames]")
     page.wait_for_function("/%/.test(document.querySelector('#stage figcaption')?.textContent ?? '')")
     first = 0.0 if blind else page.evaluate("window.sighted - window.arrived")
     by_server, rate = page.evaluate(LOOKS, seconds)
-    assert by_server == blind, "the page must be drawn by what is measured"
+    assert by_server == blind, "the measured renderer must draw the page"
     context.close()
     return first, rate

@@ -1,4 +1,4 @@
-"""Times that a visitor waits for: a whole rehearsal, the video file, the figure, the first page."""
+"""Waiting times of a visitor: a whole rehearsal, the video file, the figure, the first page."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _orbit(scale: Scale, frames: int) -> tuple[Scene, CameraPath]:
 
 @subject
 def rehearsal(scale: Scale) -> list[Row]:
-    """Picture with depth to finished mp4, against the readable torch warp and diffusers' exporter, per frame."""
+    """From picture with depth to finished mp4, against the readable torch warp and diffusers' exporter, per frame."""
     from diffusers.utils import export_to_video
 
     frames = 121 if scale.height > 400 else 16
@@ -73,7 +73,7 @@ def rehearsal(scale: Scale) -> list[Row]:
 
 
 def _torch_frames(scene: Scene, path: CameraPath) -> list[np.ndarray]:
-    """Frames (H,W,3) in 0..1 by the readable warp, one at a time."""
+    """Frames (H,W,3) in 0..1 from the readable warp, one at a time."""
     view = scene.first
     image = torch.from_numpy(view.colour).permute(2, 0, 1)[None] / 127.5 - 1
     points = torch.from_numpy(points_of(view))[None]
@@ -91,7 +91,7 @@ def _torch_frames(scene: Scene, path: CameraPath) -> list[np.ndarray]:
 
 @subject
 def video(scale: Scale) -> list[Row]:
-    """Writing an mp4, against diffusers' exporter on the same frames."""
+    """Write an mp4, against diffusers' exporter on the same frames."""
     from diffusers.utils import export_to_video
 
     frames = max(scale.frames, 8)
@@ -106,7 +106,7 @@ def video(scale: Scale) -> list[Row]:
             lambda: export_to_video(floats, target, fps=24),
             rounds=scale.rounds,
         )
-    result, preview, exporter = (taken / frames for taken in times)
+    result, preview, exporter = (milliseconds_all / frames for milliseconds_all in times)
     return [
         Row("mp4 of a result", result, exporter, "", ">= 4x diffusers' exporter", exporter / result >= 4),
         Row("mp4 of a preview", preview, exporter, "", ">= 10x diffusers' exporter", exporter / preview >= 10),
@@ -115,7 +115,7 @@ def video(scale: Scale) -> list[Row]:
 
 @subject
 def figure(scale: Scale) -> list[Row]:
-    """The path's figure as JSON, over a scene shown before, against a cloud alone with one colour text per point."""
+    """The path's figure as JSON, over a scene shown before, against a cloud alone with one colour string per point."""
     import plotly.graph_objects as go
 
     scene, path = _orbit(scale, 121)
@@ -128,16 +128,16 @@ def figure(scale: Scale) -> list[Row]:
             go.Scatter3d(x=points[:, 0], y=points[:, 1], z=points[:, 2], marker={"color": named})
         ).to_json()
 
-    made, slow = milliseconds(lambda: json.dumps(plain(spec(path, scene))), texts, rounds=scale.rounds)
+    ours, slow = milliseconds(lambda: json.dumps(plain(spec(path, scene))), texts, rounds=scale.rounds)
     size = len(json.dumps(plain(spec(path, scene)))) / 1e6
     return [
         Row(
             "figure of 121 cameras and 24,000 points",
-            made,
+            ours,
             slow,
             f"{size:.2f} MB",
             "<= 10 ms, <= 2.3 MB",
-            made <= 10 and size <= 2.3,
+            ours <= 10 and size <= 2.3,
         )
     ]
 
@@ -177,11 +177,11 @@ def _first_page(imports: str) -> tuple[float, float, float]:
     )
     try:
         assert server.stdout is not None
-        said = []
-        while not (address := re.search(r"http://[\d.]+:\d+", "".join(said[-1:]))):
-            said.append(server.stdout.readline())
-            if not said[-1]:
-                raise RuntimeError("the app did not start:\n" + "".join(said))
+        output = []
+        while not (address := re.search(r"http://[\d.]+:\d+", "".join(output[-1:]))):
+            output.append(server.stdout.readline())
+            if not output[-1]:
+                raise RuntimeError("the app did not start:\n" + "".join(output))
         urllib.request.urlopen(address[0], timeout=30).read()
         seconds = time.perf_counter() - began
         status = Path(f"/proc/{server.pid}/status").read_text()

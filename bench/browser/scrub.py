@@ -1,4 +1,4 @@
-"""Server cost of visitors who scrub through a move, each in a real Chromium page, against the same pages at rest."""
+"""CPU time of the server for visitors who scrub through a move, each in a real Chromium page, against the same pages at rest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.browser.chromium import chromium
 from bench.load import OURS, Server, serving
 
 MOST_SHARE = 0.05
-"""Of one core: what scrubbing may take of the server beyond what the open pages take."""
+"""Maximum share of one core that scrubbing may take on the server, beyond the open pages."""
 SCRUB = """(every) => {
     const slider = document.querySelector("#stage input[type=range]");
     let frame = 0;
@@ -28,8 +28,8 @@ EVERY_MS = 200
 
 @dataclass(frozen=True)
 class ScrubCost:
-    """Processor seconds of the server over as many ``seconds``, pages open in both; ``requests`` while they scrubbed, and ``looks``,
-    how often a page was scrubbed."""
+    """CPU seconds of the server over ``seconds``, with pages open: ``idle`` at rest, ``busy`` while scrubbing. ``requests`` during
+    scrubbing; ``looks``: number of scrub steps of all pages."""
 
     seconds: float
     idle: float
@@ -39,21 +39,21 @@ class ScrubCost:
 
     @property
     def share(self) -> float:
-        """Of one core, beyond what the idle pages took."""
+        """Share of one core beyond the idle pages."""
         return (self.busy - self.idle) / self.seconds
 
 
 @long_subject
 def scrub(scale: Scale) -> list[Row]:
-    """50 visitors who scrub for a minute (3 for five seconds with --quick)."""
+    """50 visitors scrub for a minute (3 for five seconds with --quick)."""
     visitors, seconds = (3, 5.0) if scale.height < 400 else (50, 60.0)
-    found = scrubbing(visitors, seconds)
-    words = f"{found.looks} looks, {found.requests} requests, {found.share:+.1%} of a core"
-    met = found.share <= MOST_SHARE and found.requests == 0
+    cost = scrubbing(visitors, seconds)
+    words = f"{cost.looks} looks, {cost.requests} requests, {cost.share:+.1%} of a core"
+    met = cost.share <= MOST_SHARE and cost.requests == 0
     return [
         Row(
-            f"{visitors} visitors scrub for {seconds:.0f} s, server's processor time per second", 1e3 * found.busy / seconds,
-            1e3 * found.idle / seconds, words, "<= 5 % of a core more than idle, no request", met,
+            f"{visitors} visitors scrub for {seconds:.0f} s, server's processor time per second", 1e3 * cost.busy / seconds,
+            1e3 * cost.idle / seconds, words, "<= 5 % of a core more than idle, no request", met,
         )
     ]  # fmt: skip
 
@@ -62,17 +62,17 @@ def scrubbing(visitors: int, seconds: float) -> ScrubCost:
     """Open the app in a separate process and ``visitors`` pages with an example, then measure."""
     with chromium() as browser, serving(OURS) as server:
         pages = [_visitor(browser, server.address) for _ in range(visitors)]
-        asked: list[str] = []
+        requests: list[str] = []
         for page in pages:
-            page.on("request", lambda request: asked.append(request.url))
-        _settled(server)
-        idle = _used(server, pages, seconds)
-        asked.clear()
+            page.on("request", lambda request: requests.append(request.url))
+        _wait_until_idle(server)
+        idle = _cpu_seconds(server, pages, seconds)
+        requests.clear()
         for page in pages:
             page.evaluate(SCRUB, EVERY_MS)
-        busy = _used(server, pages, seconds)
+        busy = _cpu_seconds(server, pages, seconds)
         looks = sum(page.evaluate("clearInterval(window.scrubbing), window.scrubbed") for page in pages)
-    return ScrubCost(seconds, idle, busy, len(asked), looks)
+    return ScrubCost(seconds, idle, busy, len(requests), looks)
 
 
 def _visitor(browser: Any, address: str) -> Any:
@@ -85,7 +85,7 @@ def _visitor(browser: Any, address: str) -> Any:
     return page
 
 
-def _settled(server: Server, most: float = 120.0) -> None:
+def _wait_until_idle(server: Server, most: float = 120.0) -> None:
     """Wait until the server has finished the work that the visits started."""
     began = time.monotonic()
     while time.monotonic() - began < most:
@@ -95,7 +95,7 @@ def _settled(server: Server, most: float = 120.0) -> None:
             return
 
 
-def _used(server: Server, pages: Sequence[Any], seconds: float) -> float:
+def _cpu_seconds(server: Server, pages: Sequence[Any], seconds: float) -> float:
     """CPU seconds of the server while the pages stay open."""
     before, until = server.cpu_seconds(), time.monotonic() + seconds
     while time.monotonic() < until:

@@ -1,9 +1,8 @@
 """The second layer against ground truth, compared with the current filling, Telea's and Navier-Stokes: nine scenes, twelve moves, holes only.
 
-The truth is drawn in the holes only, and kept on disk (`bench.drawing.truths`). A frame at three quarters of every move is
-judged, and for flicker the frame before it: what a pixel of a hole showed there, found by the true depth. Left out are moves
-that would put the camera inside something, or behind something that no picture shows. The blurred truth is what a filling
-would be that knew every large shape and nothing small.
+Ground truth is rendered in the holes only and cached on disk (`bench.drawing.truths`). The frame at three quarters of every move is
+scored, and flicker against the previous frame, whose pixel is found with the true depth. Moves are skipped if the camera would
+be inside an object, or behind one that no picture shows. The blurred truth is a filling that knows every large shape and no detail.
 """
 
 from __future__ import annotations
@@ -34,22 +33,22 @@ MOVES = (
 )  # fmt: skip
 FRAMES, JUDGED = 49, 36
 LARGEST_WIDTH = 256
-"""The truth is marched ray by ray: larger pictures would take an hour."""
+"""Ground truth is ray marched; larger pictures would take an hour."""
 FEWEST = 200
-"""Holes of fewer pixels are not judged."""
+"""Minimum number of hole pixels for a frame to be scored."""
 NAMES = ("today", "layer", "Telea", "Navier-Stokes", "truth, blurred")
 BLUR = 1 / 32
-"""Standard deviation of the truth's blur, of the picture's width."""
+"""Standard deviation of the truth's blur, as a fraction of the picture's width."""
 HELD_OUT = ("mountain_lake", "toy_train", "fox")
-"""Scenes on which no number of the layer was chosen; they have a mean of their own."""
+"""Scenes that were not used to tune the layer; they have a mean of their own."""
 FULL_FRAMES = 121
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """In the holes: decibels, structural similarity, change against the frame before, edge energy over the truth's.
+    """Scores in the holes: PSNR in decibels, structural similarity, change since the previous frame, edge energy over the truth's.
 
-    ``gradients``: similarity of gradient magnitudes, 0 to 1 (Xue et al. 2014), in place of a learned measure such as LPIPS,
+    ``gradients``: similarity of gradient magnitudes, 0 to 1 (Xue et al. 2014), instead of a learned measure such as LPIPS,
     whose weights were not available.
     """
 
@@ -62,7 +61,7 @@ class Judgement:
 
 @long_subject
 def completion(scale: Scale) -> list[Row]:
-    """Means over all moves, per scene and over all, and how long the completion takes at full size; some moves if quick."""
+    """Means over all moves, per scene and overall, and the time of the completion at full size; fewer moves if quick."""
     pairs = [(example.name, move) for move in MOVES for example in EXAMPLES]
     return judge_pairs(pairs if scale.width > LARGEST_WIDTH * 2 else pairs[18:36], scale)
 
@@ -74,16 +73,16 @@ def completion_half(scale: Scale) -> list[Row]:
 
 
 def judge_pairs(pairs: list[tuple[str, str]], scale: Scale) -> list[Row]:
-    found = {pair: judge_move(*pair, min(scale.width // 2, LARGEST_WIDTH)) for pair in pairs}
+    scores = {pair: judge_move(*pair, min(scale.width // 2, LARGEST_WIDTH)) for pair in pairs}
     scenes = list(dict.fromkeys(name for name, _ in pairs))
     groups = {name: (name,) for name in scenes} | {"held out": HELD_OUT, "all": tuple(scenes)}
     rows = [
         Row(f"{group}, {name}", 0.0, agreement=_words([each[name] for each in judged]))
         for group, members in groups.items()
-        if (judged := [values for (scene, _), values in found.items() if scene in members and values])
+        if (judged := [values for (scene, _), values in scores.items() if scene in members and values])
         for name in NAMES
     ]
-    return [*rows, _worst(found), full_size(scale)]
+    return [*rows, _worst(scores), full_size(scale)]
 
 
 def _worst(found: dict[tuple[str, str], dict[str, Judgement]]) -> Row:
@@ -97,75 +96,75 @@ def _worst(found: dict[tuple[str, str], dict[str, Judgement]]) -> Row:
 
 
 def full_size(scale: Scale) -> Row:
-    """Completion of one move and its rehearsal with and without the second layer, frames at full size."""
+    """Completion of one move, and its rehearsal with and without the second layer, at full size."""
     scene = load("street_at_dusk").fitted(scale.width, scale.height)
     path = path_of("truck right 0.1", scene.first, frames=FULL_FRAMES)
-    complete_scene(scene, path)  # compiled
+    complete_scene(scene, path)  # warm-up: compiles the kernels
     start, spent = time.perf_counter(), time.process_time()
     behind = complete_scene(scene, path)
-    made, processor = time.perf_counter() - start, time.process_time() - spent
-    taken = []
+    completion_seconds, processor = time.perf_counter() - start, time.process_time() - spent
+    frame_ms = []
     for layer in ((), behind, (), behind):
         start = time.perf_counter()
         for _ in render_all(scene, path, behind=layer):
             pass
-        taken.append(1e3 * (time.perf_counter() - start) / len(path))
-    today, ours = min(taken[::2]), min(taken[1::2])
-    whole = (1e3 * made + ours * len(path)) / (today * len(path))
+        frame_ms.append(1e3 * (time.perf_counter() - start) / len(path))
+    today, ours = min(frame_ms[::2]), min(frame_ms[1::2])
+    whole = (1e3 * completion_seconds + ours * len(path)) / (today * len(path))
     return Row(
         f"a rehearsal of {len(path)} frames, {scale.width} x {scale.height}", ours, today,
-        f"completed in {made:.1f} s, {processor:.1f} s of processor; a frame takes {ours / today:.2f} times as long, "
+        f"completed in {completion_seconds:.1f} s, {processor:.1f} s of processor; a frame takes {ours / today:.2f} times as long, "
         f"all with the completion {whole:.2f} times",
-        "3 s, 1.3x", made < 3 and ours < 1.3 * today,
+        "3 s, 1.3x", completion_seconds < 3 and ours < 1.3 * today,
     )  # fmt: skip
 
 
 def judge_move(name: str, move: str, width: int) -> dict[str, Judgement]:
-    """Scores of all fillings for one move; empty if it is skipped or hardly anything is hidden."""
+    """Scores of all fillings for one move; empty if it is skipped or hardly any pixel is a hole."""
     scene = load(name)
     scene = scene.fitted(width, round(width * scene.first.height / scene.first.width), "stretch")
     path = path_of(move, scene.first, frames=FRAMES, fps=scene.fps)
-    before, seen = (render(scene, path, frame=frame) for frame in (JUDGED - 1, JUDGED))
-    if seen.holes.sum() < FEWEST:
+    before, image_now = (render(scene, path, frame=frame) for frame in (JUDGED - 1, JUDGED))
+    if image_now.holes.sum() < FEWEST:
         return {}
-    truth = true_holes(name, move, path, JUDGED, seen.holes, JUDGED / path.fps if scene.kind == "clip" else None)
-    if truth is None or _stands_before(truth, seen):
+    truth = true_holes(name, move, path, JUDGED, image_now.holes, JUDGED / path.fps if scene.kind == "clip" else None)
+    if truth is None or _stands_before(truth, image_now):
         return {}
-    truth = replace(truth, colour=np.where(seen.holes[..., None], truth.colour, seen.colour))
+    truth = replace(truth, colour=np.where(image_now.holes[..., None], truth.colour, image_now.colour))
     images = [image.colour for image in islice(render_all(scene, path, behind=complete_scene(scene, path)), JUDGED + 1)]
-    blurred = blur_within(truth.colour, seen.holes, BLUR * width)
+    blurred = blur_within(truth.colour, image_now.holes, BLUR * width)
     fillings: dict[str, Callable[[RenderedFrame, int], NDArray[np.uint8]]] = {
         "today": lambda image, i: render(scene, path, frame=JUDGED - 1 + i, fill="background").colour,
         "layer": lambda image, i: images[JUDGED - 1 + i],
         "Telea": lambda image, i: cv2.inpaint(image.colour, image.holes.astype(np.uint8), 3, cv2.INPAINT_TELEA),
         "Navier-Stokes": lambda image, i: cv2.inpaint(image.colour, image.holes.astype(np.uint8), 3, cv2.INPAINT_NS),
     }
-    there = came_from(truth, path)
+    previous = previous_position(truth, path)
     judged = {
-        which: judge_filling(fill(seen, 1), fill(before, 0), truth, seen.holes, before.holes, there)
+        which: judge_filling(fill(image_now, 1), fill(before, 0), truth, image_now.holes, before.holes, previous)
         for which, fill in fillings.items()
     }
-    still = judge_filling(blurred, blurred, truth, seen.holes, before.holes, there)
+    still = judge_filling(blurred, blurred, truth, image_now.holes, before.holes, previous)
     return judged | {"truth, blurred": replace(still, flicker=np.nan)}
 
 
-def _stands_before(truth: View, seen: RenderedFrame) -> bool:
+def _stands_before(truth: View, image: RenderedFrame) -> bool:
     """Whether much of the ground truth is far nearer than all visible surfaces, i.e. shows an object that no picture shows."""
-    if not (shown := ~seen.holes & ~seen.far).any():
+    if not (shown := ~image.holes & ~image.far).any():
         return False
-    near = truth.known & (truth.depth < 0.5 * np.quantile(seen.depth[shown], 0.01))
-    return float(near[seen.holes].mean()) > 0.25
+    near = truth.known & (truth.depth < 0.5 * np.quantile(image.depth[shown], 0.01))
+    return float(near[image.holes].mean()) > 0.25
 
 
 def blur_within(picture: NDArray[np.uint8], where: NDArray[np.bool_], distance: float) -> NDArray[np.uint8]:
-    """``picture`` (H,W,3), blurred inside ``where`` (H,W) by what is inside alone."""
+    """``picture`` (H,W,3) blurred inside ``where`` (H,W), using only pixels inside."""
     inside = where.astype(np.float32)
     weight = np.maximum(cv2.GaussianBlur(inside, (0, 0), distance), 1e-6)
     mean = cv2.GaussianBlur(picture * inside[..., None], (0, 0), distance) / weight[..., None]
     return np.where(where[..., None], np.clip(mean + 0.5, 0, 255).astype(np.uint8), picture)
 
 
-def came_from(truth: View, path: CameraPath) -> NDArray[np.float64]:
+def previous_position(truth: View, path: CameraPath) -> NDArray[np.float64]:
     """(H,W,2): position of every pixel's point in the previous frame."""
     y, x = np.mgrid[: truth.height, : truth.width]
     rays = np.linalg.inv(truth.intrinsics) @ np.stack([x, y, np.ones_like(x)]).reshape(3, -1)
@@ -198,13 +197,13 @@ def gradient_similarity(picture: NDArray[np.uint8], truth: NDArray[np.uint8], wh
 
 
 def _sample(picture: NDArray, there: NDArray[np.float64]) -> NDArray[np.float32]:
-    """``picture`` (H,W) or (H,W,3) between its pixels, at places (H,W,2)."""
+    """``picture`` (H,W) or (H,W,3), bilinearly sampled at positions (H,W,2)."""
     x, y = np.ascontiguousarray(np.moveaxis(there.astype(np.float32), -1, 0))
     return np.asarray(cv2.remap(picture.astype(np.float32), x, y, cv2.INTER_LINEAR), np.float32)
 
 
 def edge_energy(picture: NDArray[np.uint8], where: NDArray[np.bool_]) -> float:
-    """Mean squared step between neighbours inside ``where``; the hole's own outline is left out."""
+    """Mean squared gradient inside ``where``, without the hole's own outline."""
     grey = picture.astype(np.float64).mean(axis=2)
     inside = np.asarray(cv2.erode(where.view(np.uint8), np.ones((3, 3), np.uint8), borderValue=0)).astype(bool)
     if not inside.any():

@@ -18,16 +18,16 @@ from pipelines.media.image_metrics import psnr
 
 SCENES = ("reading_room", "lighthouse")
 LARGEST_WIDTH = 640
-"""The truth is marched ray by ray: a larger one would take minutes."""
+"""Ground truth is ray marched; a larger one would take minutes."""
 SIDEWAYS, TURN_DEGREES = 0.10, 5.0
-"""The move: to the right by this share of the focus depth, turned back towards the focus."""
+"""The move: to the right by this fraction of the focus depth, rotated back towards the focus."""
 SAME_SURFACE = 0.02
-"""Depths that differ by less than this ratio belong to one surface."""
+"""Relative depth difference below which two pixels are on one surface."""
 
 
 @subject
 def ground_truth(scale: Scale) -> list[Row]:
-    """PSNR where the first picture shows the surface, share of holes, and of pixels that show what lies behind."""
+    """PSNR where the first picture shows the surface, share of holes, and share of pixels that show the background through a surface."""
     rows = []
     for name in SCENES:
         width = min(scale.width, LARGEST_WIDTH)
@@ -35,14 +35,14 @@ def ground_truth(scale: Scale) -> list[Row]:
         scene, path = Scene((view,)), step_sideways(view)
         truth = true_view(name, path, samples=2)
         for renderer in get_args(Renderer):
-            (taken,) = milliseconds(lambda: render(scene, path, renderer=renderer), rounds=scale.rounds)  # noqa: B023
+            (frame_ms,) = milliseconds(lambda: render(scene, path, renderer=renderer), rounds=scale.rounds)  # noqa: B023
             words = judge_preview(render(scene, path, renderer=renderer), truth, view)
-            rows.append(Row(f"{name}, {renderer}, {width} x {view.height}", taken, agreement=words))
+            rows.append(Row(f"{name}, {renderer}, {width} x {view.height}", frame_ms, agreement=words))
     return rows
 
 
 def step_sideways(view: View) -> CameraPath:
-    """The camera of ``view``, moved sideways."""
+    """The camera of ``view``, moved to the right and turned back."""
     angle = np.radians(TURN_DEGREES)
     step = np.eye(4)
     step[:3, :3] = [[np.cos(angle), 0, -np.sin(angle)], [0, 1, 0], [np.sin(angle), 0, np.cos(angle)]]
@@ -50,18 +50,18 @@ def step_sideways(view: View) -> CameraPath:
     return view.camera.with_poses((view.world_from_camera @ step)[None])
 
 
-def judge_preview(seen: RenderedFrame, truth: View, source: View) -> str:
-    """Quality, holes and leaks of a preview in words; what ``source`` shows of the truth counts."""
+def judge_preview(preview: RenderedFrame, truth: View, source: View) -> str:
+    """Quality, holes and leaks of a preview in words; PSNR only over the pixels that ``source`` shows too."""
     visible = pixels_seen_by(source, truth)
     true_depth = np.where(truth.known, truth.depth, np.inf)
-    behind = np.where(seen.far, np.inf, seen.depth) > (1 + SAME_SURFACE) * true_depth
-    leaks = ~seen.holes & truth.known & behind
-    quality = psnr(seen.colour, truth.colour, visible & ~seen.holes)
-    return f"{quality:.1f} dB over visible, {seen.holes.mean():.2%} holes, {leaks.mean():.2%} leaks"
+    behind = np.where(preview.far, np.inf, preview.depth) > (1 + SAME_SURFACE) * true_depth
+    leaks = ~preview.holes & truth.known & behind
+    quality = psnr(preview.colour, truth.colour, visible & ~preview.holes)
+    return f"{quality:.1f} dB over visible, {preview.holes.mean():.2%} holes, {leaks.mean():.2%} leaks"
 
 
 def pixels_seen_by(source: View, truth: View) -> NDArray[np.bool_]:
-    """(H,W): pixels of ``truth`` whose surface (or sky) ``source`` shows too."""
+    """(H,W): pixels of ``truth`` whose surface (or sky) ``source`` also shows."""
     y, x = np.mgrid[: truth.height, : truth.width]
     rays = np.linalg.inv(truth.intrinsics) @ np.stack([x, y, np.ones_like(x)]).reshape(3, -1)
     turn = inverse(source.world_from_camera) @ truth.world_from_camera

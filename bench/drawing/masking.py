@@ -15,7 +15,7 @@ from camera.render import reference_warp
 from camera.unproject import points_of
 
 RAYS = 8192
-"""Brute force takes half a minute for a full picture: it is timed and compared on this many rays, spread evenly."""
+"""Brute force takes half a minute for a full picture, so it is timed and compared on this many evenly spread rays."""
 
 
 @subject

@@ -1,4 +1,4 @@
-"""Coarse renders of a scene with objects, by OpenGL and by the plain renderer: all frames, as I2V3D makes them."""
+"""Coarse renders of a scene with objects, with OpenGL and the plain renderer: all frames, as I2V3D needs them."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ WITHIN_SECONDS = {PLAIN: 15, OPENGL: 2}
 
 @subject
 def coarse_render(scale: Scale) -> list[Row]:
-    """Four walking foxes, 60,208 triangles, in the light before a picture: 16 frames of 1024x576, start to end."""
+    """Four walking foxes, 60,208 triangles, lit from the front of the picture: 16 frames of 1024x576, from start to end."""
     full = scale.height * scale.width >= SIZE[0] * SIZE[1]
     (height, width), frames = (SIZE, FRAMES) if full else ((88, 160), 2)
     scene, path = _foxes(height, width), _sweep(height, width, frames)
 
-    def made(renderer: str) -> list[CoarseFrame]:
+    def rendered(renderer: str) -> list[CoarseFrame]:
         return list(render_frames(scene, path, I2V3DSettings(renderer=renderer, light=LAMP, foreground="objects")))
 
     rounds = min(scale.rounds, 3) if full else 1
     if words := refusal():
-        (plain,) = milliseconds(lambda: made(PLAIN), rounds=rounds)
+        (plain,) = milliseconds(lambda: rendered(PLAIN), rounds=rounds)
         missing = Row(f"{frames} coarse renders, OpenGL", float("nan"), agreement=f"not measured: {words}")
         return [_row(PLAIN, plain, path, "", full), missing]
-    opengl, plain = milliseconds(lambda: made(OPENGL), lambda: made(PLAIN), rounds=rounds)
-    ours, theirs = made(OPENGL), made(PLAIN)
+    opengl, plain = milliseconds(lambda: rendered(OPENGL), lambda: rendered(PLAIN), rounds=rounds)
+    ours, theirs = rendered(OPENGL), rendered(PLAIN)
     return [
         _row(PLAIN, plain, path, theirs[-1].drawn, full),
         _row(OPENGL, opengl, path, f"{ours[-1].drawn} {_agreement(ours, theirs)}", full),
@@ -62,18 +62,23 @@ def _sweep(height: int, width: int, frames: int) -> CameraPath:
     )
 
 
-def _row(renderer: str, taken: float, path: CameraPath, words: str, full: bool) -> Row:
+def _row(renderer: str, milliseconds_all: float, path: CameraPath, words: str, full: bool) -> Row:
     most, frames = WITHIN_SECONDS[renderer], len(path)
-    said = f"{taken / 1e3:.2f} s for all frames. {words}".strip()
+    words_all = f"{milliseconds_all / 1e3:.2f} s for all frames. {words}".strip()
     target = f"{frames} frames in {most} s" if full else ""
     name = "OpenGL" if renderer == OPENGL else "plain"
     return Row(
-        f"{frames} coarse renders, {name}", taken / frames, None, said, target, taken < 1e3 * most if full else None
+        f"{frames} coarse renders, {name}",
+        milliseconds_all / frames,
+        None,
+        words_all,
+        target,
+        milliseconds_all < 1e3 * most if full else None,
     )
 
 
 def _agreement(ours: list[CoarseFrame], theirs: list[CoarseFrame]) -> str:
-    """Of the pixels that both show as object, how many differ by more than 1e-3 of their depth; and of the masks."""
+    """Depth differences over pixels that both render as object (above 1e-3 of the depth), and differing mask pixels."""
     masks = [np.stack([frame.foreground for frame in frames]) for frames in (ours, theirs)]
     depths = [np.stack([frame.depth for frame in frames]) for frames in (ours, theirs)]
     both = masks[0] & masks[1]

@@ -1,4 +1,4 @@
-"""Renderers and unprojection against the torch warp, and their share of the memory bandwidth."""
+"""Renderers and unprojection against the torch warp, and their memory bandwidth as a share of copying."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from camera.view import Scene
 from pipelines.media.image_metrics import psnr
 
 SPLAT_BYTES = 113
-"""Per pixel: points twice (24), image (12), sums cleared, read and written, read again (64), results (13)."""
+"""Memory traffic per pixel: points twice (24), image (12), sums cleared, read and written, read again (64), results (13)."""
 SQUARES_BYTES = 48
-"""Per pixel: depth and colour (8), keys cleared, read and written, read again (32), results (8)."""
+"""Memory traffic per pixel: depth and colour (8), keys cleared, read and written, read again (32), results (8)."""
 
 COPIED = 8 << 20
 
@@ -47,7 +47,7 @@ class _Inputs:
         return splat(self.image, self.points, camera_from_world=self.pose, intrinsics=self.lens, size=self.size)
 
     def readable(self) -> Callable[[], tuple[Tensor, Tensor]]:
-        """Image and mask by the torch warp, without the depth that `camera.render.reference_warp.forward_warp` adds."""
+        """Image and mask from the torch warp, without the depth that `camera.render.reference_warp.forward_warp` adds."""
         image = torch.from_numpy(self.image).permute(2, 0, 1)[None].contiguous()
         points, pose, lens = (torch.from_numpy(a)[None] for a in (self.points, self.pose, self.lens))
 
@@ -73,7 +73,7 @@ def copy_bandwidth(scale: Scale) -> list[Row]:
 
 
 def _copy_speed(scale: Scale, *, threads: bool) -> float:
-    """GB/s, reading and writing counted."""
+    """GB/s, counting reads and writes."""
     sources, targets = np.ones((2, scale.frames, COPIED), np.uint8)  # together larger than any cache
 
     def copy() -> None:
@@ -84,15 +84,15 @@ def _copy_speed(scale: Scale, *, threads: bool) -> float:
             for target, source in pairs:
                 np.copyto(target, source)
 
-    (taken,) = milliseconds(copy, rounds=scale.rounds)
-    return 2 * COPIED * scale.frames / taken / 1e6
+    (copy_ms,) = milliseconds(copy, rounds=scale.rounds)
+    return 2 * COPIED * scale.frames / copy_ms / 1e6
 
 
-def _bandwidth(what: str, pixels: int, per_pixel: int, taken: float, scale: Scale) -> Row:
-    """Bytes moved per second, as a part of what copying reaches in the same run with all threads."""
-    speed, copied = pixels * per_pixel / taken / 1e6, _copy_speed(scale, threads=True)
+def _bandwidth(what: str, pixels: int, per_pixel: int, milliseconds_each: float, scale: Scale) -> Row:
+    """Bytes moved per second, as a share of copying with all threads in the same run."""
+    speed, copied = pixels * per_pixel / milliseconds_each / 1e6, _copy_speed(scale, threads=True)
     words = f"{speed:.1f} of {copied:.1f} GB/s: {speed / copied:.0%}"
-    return Row(what, taken, agreement=words, target="50% of copying", met=speed >= 0.5 * copied)
+    return Row(what, milliseconds_each, agreement=words, target="50% of copying", met=speed >= 0.5 * copied)
 
 
 @subject
@@ -115,7 +115,7 @@ def soft_splat(scale: Scale) -> list[Row]:
 
 @subject
 def z_buffer(scale: Scale) -> list[Row]:
-    """Against the soft torch warp, which is what it replaces while scrubbing."""
+    """Against the soft torch warp, which it replaces while scrubbing."""
     view, path = front(scale.height, scale.width), orbit(scale.height, scale.width)
     target_from_source = inverse(path.world_from_camera[0]) @ view.world_from_camera
     turn = path.intrinsics[0] @ target_from_source[:3, :3] @ np.linalg.inv(view.intrinsics)
@@ -141,13 +141,13 @@ def z_buffer(scale: Scale) -> list[Row]:
 
 @subject
 def mesh(scale: Scale) -> list[Row]:
-    """The whole frame as a preview shows it, cracks closed; against the soft torch warp."""
+    """The whole frame as in a preview, with cracks closed, against the soft torch warp."""
     scene, path = Scene((front(scale.height, scale.width),)), orbit(scale.height, scale.width)
     small = Scene((front(scale.height // 2, scale.width // 2),)), orbit(scale.height // 2, scale.width // 2)
     (threaded, slow), alone = versus(lambda: render(scene, path), _Inputs.of(scale).readable(), scale)
     (scrub,) = milliseconds(lambda: render(*small), rounds=scale.rounds)
-    seen = render(scene, path)
-    words = f"{psnr(seen.colour, side(scale.height, scale.width).colour, ~seen.holes):.1f} dB to the truth"
+    image = render(scene, path)
+    words = f"{psnr(image.colour, side(scale.height, scale.width).colour, ~image.holes):.1f} dB to the truth"
     return [
         Row(f"grid mesh, cut at {CUT_RATIO}", threaded, slow, words),
         Row("grid mesh, one thread", *alone),

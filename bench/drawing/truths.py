@@ -1,6 +1,6 @@
 """Ground-truth pictures of holes, cached on disk, because ray marching takes most of a benchmark's time.
 
-They lie in ``build/truths``, under a name that changes when the renderer of the examples does.
+They are in ``build/truths``, under a name that changes with the renderer of the examples.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipelines.media.video import complete
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "build" / "truths"
 ROOM = 0.02
-"""A camera keeps this part of the focus depth between itself and what stands there."""
+"""Minimum distance between camera and objects, as a fraction of the focus depth."""
 
 
 def true_holes(
@@ -34,10 +34,12 @@ def true_holes(
         FOLDER.mkdir(parents=True, exist_ok=True)
         with complete(file) as part, part.open("wb") as stream:
             np.savez_compressed(stream, **_march(name, path, frame, holes, seconds))
-    with np.load(file) as kept:
-        if "colour" not in kept:
+    with np.load(file) as stored:
+        if "colour" not in stored:
             return None
-        return View(kept["colour"], kept["depth"], path.intrinsics[frame], path.world_from_camera[frame], kept["known"])
+        return View(
+            stored["colour"], stored["depth"], path.intrinsics[frame], path.world_from_camera[frame], stored["known"]
+        )
 
 
 def _march(

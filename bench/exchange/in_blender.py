@@ -1,4 +1,4 @@
-"""Run by a Python with bpy: opens Reshoot's files in Blender and prints what its cameras see. ``python in_blender.py FOLDER``."""
+"""Run by a Python with bpy: opens Reshoot's files in Blender and prints the pixels of their points. ``python in_blender.py FOLDER``."""
 
 import contextlib
 import io
@@ -11,47 +11,47 @@ def main() -> None:
     import bpy
 
     folder = Path(sys.argv[1])
-    asked = json.loads((folder / "asked.json").read_text())
-    told = {}
+    request = json.loads((folder / "request.json").read_text())
+    answers = {}
     with contextlib.redirect_stdout(io.StringIO()):
         for name in ("room.glb", "room.usdc", "room.usda"):
-            told[f"{name} in Blender {bpy.app.version_string}"] = opened(bpy, folder / name, asked)
+            answers[f"{name} in Blender {bpy.app.version_string}"] = opened(bpy, folder / name, request)
     print()
-    print(json.dumps(told))
+    print(json.dumps(answers))
 
 
-def opened(bpy, file, asked):
+def opened(bpy, file, request):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     if file.suffix == ".glb":
         bpy.ops.import_scene.gltf(filepath=str(file))
     else:
         bpy.ops.wm.usd_import(filepath=str(file))
-    return seen(bpy, asked, seconds=file.suffix == ".glb")
+    return projected(bpy, request, seconds=file.suffix == ".glb")
 
 
-def seen(bpy, asked, seconds):
+def projected(bpy, request, seconds):
     from bpy_extras.object_utils import world_to_camera_view
     from mathutils import Vector
 
     scene = bpy.context.scene
-    scene.render.resolution_x, scene.render.resolution_y = asked["width"], asked["height"]
+    scene.render.resolution_x, scene.render.resolution_y = request["width"], request["height"]
     bpy.context.view_layer.update()
     camera = next(each for each in bpy.data.objects if each.type == "CAMERA")
     mesh = next(each for each in bpy.data.objects if each.type == "MESH")
-    places = [mesh.matrix_world @ mesh.data.vertices[i].co for i in asked["points"]]
+    places = [mesh.matrix_world @ mesh.data.vertices[i].co for i in request["points"]]
     pixels = []
-    for frame in range(asked["frames"]):
-        at = frame / asked["fps"] * scene.render.fps if seconds else frame
+    for frame in range(request["frames"]):
+        at = frame / request["fps"] * scene.render.fps if seconds else frame
         scene.frame_set(int(at), subframe=at - int(at))
         bpy.context.view_layer.update()
-        found = [world_to_camera_view(scene, camera, Vector(place)) for place in places]
-        pixels.append([[p.x * asked["width"] - 0.5, (1 - p.y) * asked["height"] - 0.5] for p in found])
+        projections = [world_to_camera_view(scene, camera, Vector(place)) for place in places]
+        pixels.append([[p.x * request["width"] - 0.5, (1 - p.y) * request["height"] - 0.5] for p in projections])
     return (
-        {"pixels": pixels, "colours": colours(mesh.data, asked)} if mesh.data.color_attributes else {"pixels": pixels}
+        {"pixels": pixels, "colours": colours(mesh.data, request)} if mesh.data.color_attributes else {"pixels": pixels}
     )
 
 
-def colours(data, asked):
+def colours(data, request):
     import numpy as np
 
     attribute = data.color_attributes[0]
@@ -64,7 +64,7 @@ def colours(data, asked):
         found = np.zeros((len(data.vertices), 3), np.float32)
         found[corners] = values
         values = found
-    return values[asked["points"]].tolist()
+    return values[request["points"]].tolist()
 
 
 if __name__ == "__main__":

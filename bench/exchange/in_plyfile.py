@@ -11,10 +11,10 @@ def main() -> None:
     from plyfile import PlyData
 
     folder = Path(sys.argv[1])
-    asked = json.loads((folder / "asked.json").read_text())
+    request = json.loads((folder / "request.json").read_text())
     vertex = PlyData.read(str(folder / "points.ply"))["vertex"]
-    points = np.stack([vertex[name] for name in "xyz"], axis=1)[asked["points"]]
-    colours = np.stack([vertex[name] for name in ("red", "green", "blue")], axis=1)[asked["points"]]
+    points = np.stack([vertex[name] for name in "xyz"], axis=1)[request["points"]]
+    colours = np.stack([vertex[name] for name in ("red", "green", "blue")], axis=1)[request["points"]]
     print(
         json.dumps(
             {f"points.ply in plyfile {version('plyfile')}": {"points": points.tolist(), "colours": colours.tolist()}}

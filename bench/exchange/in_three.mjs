@@ -4,7 +4,7 @@ import * as THREE from "three";
 import { GLTFLoader } from "three/examples/jsm/loaders/GLTFLoader.js";
 
 const folder = process.argv[2];
-const asked = JSON.parse(readFileSync(`${folder}/asked.json`));
+const request = JSON.parse(readFileSync(`${folder}/request.json`));
 const data = readFileSync(`${folder}/room.glb`);
 const buffer = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength);
 globalThis.self = globalThis;
@@ -22,14 +22,14 @@ const place = mesh.geometry.getAttribute("position"), light = mesh.geometry.getA
 const srgb = (value) => 255 * (value <= 0.0031308 ? 12.92 * value : 1.055 * value ** (1 / 2.4) - 0.055);
 
 const pixels = [], colours = [];
-for (let frame = 0; frame < asked.frames; frame++) {
-  mixer.setTime(frame / asked.fps);
+for (let frame = 0; frame < request.frames; frame++) {
+  mixer.setTime(frame / request.fps);
   gltf.scene.updateMatrixWorld(true);
   camera.updateProjectionMatrix();
-  pixels.push(asked.points.map((index) => {
+  pixels.push(request.points.map((index) => {
     const point = new THREE.Vector3().fromBufferAttribute(place, index).applyMatrix4(mesh.matrixWorld).project(camera);
-    return [(point.x + 1) / 2 * asked.width - 0.5, (1 - point.y) / 2 * asked.height - 0.5];
+    return [(point.x + 1) / 2 * request.width - 0.5, (1 - point.y) / 2 * request.height - 0.5];
   }));
 }
-for (const index of asked.points) colours.push([light.getX(index), light.getY(index), light.getZ(index)].map(srgb));
+for (const index of request.points) colours.push([light.getX(index), light.getY(index), light.getZ(index)].map(srgb));
 console.log(JSON.stringify({ [`room.glb in three.js r${THREE.REVISION}`]: { pixels, colours } }));

@@ -1,6 +1,6 @@
-"""Opens exports in other programs and compares numbers: where the file's camera sees the file's points, and their colours.
+"""Opens exports in other programs and compares numbers: the pixels of the file's points in the file's camera, and their colours.
 
-``RESHOOT_TOOLS`` names a Python that has bpy, open3d and plyfile (in a separate environment: they want other versions than
+``RESHOOT_TOOLS`` is a Python with bpy, open3d and plyfile (a separate environment, because they need other versions than
 Reshoot), ``RESHOOT_NODE`` a folder with node_modules of three and @playcanvas/splat-transform. Missing programs are reported and skipped.
 """
 
@@ -24,12 +24,12 @@ from camera.path import CameraPath
 HERE = Path(__file__).parent
 WIDTH, HEIGHT, FRAMES, POINTS = 640, 400, 9, 300
 NEAREST = 0.3
-"""Points nearer to a camera are not compared: there a thousandth of their place is many pixels."""
+"""Points nearer to a camera are not compared: there, a small error of position is many pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Export:
-    """``points`` (N,3) of the world, ``colours`` (N,3), in the order of the files; ``path`` and one with zoom and shift, ``odd``."""
+    """``points`` (N,3) of the world and ``colours`` (N,3), in the files' order; ``path``, and ``odd``: one with zoom and shift."""
 
     folder: Path
     points: np.ndarray
@@ -37,8 +37,8 @@ class Export:
     path: CameraPath
     odd: CameraPath
 
-    def seen(self, path: CameraPath) -> np.ndarray:
-        """(F,N,2): where ours are; NaN where nearer than `NEAREST`."""
+    def project(self, path: CameraPath) -> np.ndarray:
+        """(F,N,2): pixels of our points; NaN for points nearer than `NEAREST`."""
         camera = path.camera_from_world
         local = np.einsum("fij,nj->fni", camera[:, :3, :3], self.points) + camera[:, None, :3, 3]
         pixel = np.einsum("fij,fnj->fni", path.intrinsics, local)
@@ -49,8 +49,8 @@ class Export:
 def opened_in(scale: Scale) -> list[Row]:
     """Each export in each available program: differences in pixels and colour levels."""
     with TemporaryDirectory() as folder:
-        made = _exports(Path(folder))
-        return [row for ask in (_here, _python_tools, _three, _splat_transform) for row in ask(made)]
+        export = _exports(Path(folder))
+        return [row for ask in (_here, _python_tools, _three, _splat_transform) for row in ask(export)]
 
 
 def _exports(folder: Path) -> Export:
@@ -81,7 +81,7 @@ def _exports(folder: Path) -> Export:
         archive.extractall(folder / "colmap")
     (folder / "splats.ply").write_bytes(ply_bytes(_splats()))
     chosen = np.random.default_rng(0).choice(len(relief.vertices), POINTS, replace=False)
-    asked = {
+    request = {
         "points": chosen.tolist(),
         "frames": FRAMES,
         "width": WIDTH,
@@ -89,38 +89,38 @@ def _exports(folder: Path) -> Export:
         "fps": 12,
         "places": relief.vertices[chosen].tolist(),
     }
-    (folder / "asked.json").write_text(json.dumps(asked))
+    (folder / "request.json").write_text(json.dumps(request))
     return Export(folder, relief.vertices[chosen].astype(np.float64), relief.colours[chosen], path, odd)
 
 
-def _row(what: str, made: Export, answer: dict, path: CameraPath) -> Row:
+def _row(what: str, export: Export, answer: dict, path: CameraPath) -> Row:
     pixels = np.array(answer["pixels"]) if "pixels" in answer else None
-    apart = "" if pixels is None else f"{np.nanmax(np.abs(pixels - made.seen(path))):.3f} px, "
+    apart = "" if pixels is None else f"{np.nanmax(np.abs(pixels - export.project(path))):.3f} px, "
     if pixels is None:
-        shift = np.abs(np.array(answer["points"]) - made.points).max()
+        shift = np.abs(np.array(answer["points"]) - export.points).max()
         apart = f"points {shift:.1e}, "
-    levels = np.abs(np.array(answer["colours"]) - made.colours).max() if "colours" in answer else 0.0
-    near = pixels is None or np.nanmax(np.abs(pixels - made.seen(path))) < 0.5
+    levels = np.abs(np.array(answer["colours"]) - export.colours).max() if "colours" in answer else 0.0
+    near = pixels is None or np.nanmax(np.abs(pixels - export.project(path))) < 0.5
     return Row(
         what, 0.0, agreement=f"{apart}{levels:.2f} levels", target="0.5 px, 2 levels", met=bool(near and levels <= 2)
     )
 
 
-def _here(made: Export) -> Iterator[Row]:
-    """usd-core, trimesh and pycolmap, in this Python."""
+def _here(export: Export) -> Iterator[Row]:
+    """Results of usd-core, trimesh and pycolmap, in this Python."""
     for tool in (_ask_usd, _ask_trimesh, _ask_colmap):
-        yield from tool(made)
+        yield from tool(export)
 
 
-def _ask_usd(made: Export) -> Iterator[Row]:
+def _ask_usd(export: Export) -> Iterator[Row]:
     from pxr import Usd, UsdGeom
 
-    asked = json.loads((made.folder / "asked.json").read_text())
+    request = json.loads((export.folder / "request.json").read_text())
     for name in ("room.usdc", "room.usda"):
-        stage = Usd.Stage.Open(str(made.folder / name))
+        stage = Usd.Stage.Open(str(export.folder / name))
         prim = UsdGeom.Mesh(stage.GetPrimAtPath("/Shot/Scene"))
-        points = np.array(prim.GetPointsAttr().Get(), np.float64)[asked["points"]]
-        linear = np.array(prim.GetDisplayColorAttr().Get())[asked["points"]]
+        points = np.array(prim.GetPointsAttr().Get(), np.float64)[request["points"]]
+        linear = np.array(prim.GetDisplayColorAttr().Get())[request["points"]]
         pixels = []
         for frame in range(FRAMES):
             frustum = UsdGeom.Camera(stage.GetPrimAtPath("/Shot/Camera")).GetCamera(frame).frustum
@@ -131,46 +131,46 @@ def _ask_usd(made: Export) -> Iterator[Row]:
             pixels.append(np.stack([(x + 1) / 2 * WIDTH - 0.5, (1 - y) / 2 * HEIGHT - 0.5], axis=1))
         colours = 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
         version = ".".join(map(str, Usd.GetVersion()))
-        yield _row(f"{name} in usd-core {version}", made, {"pixels": pixels, "colours": colours}, made.odd)
+        yield _row(f"{name} in usd-core {version}", export, {"pixels": pixels, "colours": colours}, export.odd)
 
 
-def _ask_trimesh(made: Export) -> Iterator[Row]:
+def _ask_trimesh(export: Export) -> Iterator[Row]:
     import trimesh
 
-    asked = json.loads((made.folder / "asked.json").read_text())
-    cloud = trimesh.load(made.folder / "points.ply")
+    request = json.loads((export.folder / "request.json").read_text())
+    cloud = trimesh.load(export.folder / "points.ply")
     answer = {
-        "points": np.asarray(cloud.vertices)[asked["points"]],
-        "colours": np.asarray(cloud.colors)[asked["points"], :3],
+        "points": np.asarray(cloud.vertices)[request["points"]],
+        "colours": np.asarray(cloud.colors)[request["points"], :3],
     }  # type: ignore[attr-defined]
-    yield _row(f"points.ply in trimesh {trimesh.__version__}", made, answer, made.path)
+    yield _row(f"points.ply in trimesh {trimesh.__version__}", export, answer, export.path)
 
 
-def _ask_colmap(made: Export) -> Iterator[Row]:
+def _ask_colmap(export: Export) -> Iterator[Row]:
     import pycolmap
 
-    model = pycolmap.Reconstruction(str(made.folder / "colmap" / "sparse" / "0"))
+    model = pycolmap.Reconstruction(str(export.folder / "colmap" / "sparse" / "0"))
     images = sorted(model.images.values(), key=lambda image: image.name)
     pixels = []
     for image in images:
         camera, pose = model.cameras[image.camera_id], np.asarray(image.cam_from_world().matrix())
-        local = made.points @ pose[:, :3].T + pose[:, 3]
+        local = export.points @ pose[:, :3].T + pose[:, 3]
         pixels.append(
             [np.asarray(camera.img_from_cam(point)).ravel() - 0.5 if point[2] > 0 else [np.nan] * 2 for point in local]
         )
-    yield _row(f"colmap.zip in pycolmap {pycolmap.__version__}", made, {"pixels": pixels}, made.path)
+    yield _row(f"colmap.zip in pycolmap {pycolmap.__version__}", export, {"pixels": pixels}, export.path)
 
 
-def _python_tools(made: Export) -> Iterator[Row]:
+def _python_tools(export: Export) -> Iterator[Row]:
     python = os.environ.get("RESHOOT_TOOLS")
     if not python:
         print("RESHOOT_TOOLS names no Python with bpy, open3d and plyfile; these are left out.", file=sys.stderr)
         return
     for script in ("in_blender.py", "in_open3d.py", "in_plyfile.py"):
-        yield from _told(made, [python, str(HERE / script), str(made.folder)])
+        yield from _answers(export, [python, str(HERE / script), str(export.folder)])
 
 
-def _three(made: Export) -> Iterator[Row]:
+def _three(export: Export) -> Iterator[Row]:
     node = os.environ.get("RESHOOT_NODE")
     if not node:
         print("RESHOOT_NODE names no folder with three and splat-transform; these are left out.", file=sys.stderr)
@@ -178,36 +178,36 @@ def _three(made: Export) -> Iterator[Row]:
     script = Path(node) / "reshoot_in_three.mjs"
     script.write_text((HERE / "in_three.mjs").read_text())
     try:
-        yield from _told(made, ["node", str(script), str(made.folder)])
+        yield from _answers(export, ["node", str(script), str(export.folder)])
     finally:
         script.unlink()
 
 
-def _told(made: Export, command: list[str]) -> Iterator[Row]:
+def _answers(export: Export, command: list[str]) -> Iterator[Row]:
     """Rows from a program's last output line: by file and program, pixels or points, and colours."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     if done.returncode:
         print(f"{command[1]}: {done.stderr[-600:]}", file=sys.stderr)
         return
     for what, answer in json.loads(done.stdout.strip().splitlines()[-1]).items():
-        yield _row(what, made, answer, made.odd if ".usd" in what else made.path)
+        yield _row(what, export, answer, export.odd if ".usd" in what else export.path)
 
 
 def _splats():
     from pipelines.splats.splats import Splats
 
-    chance = np.random.default_rng(7)
+    rng = np.random.default_rng(7)
     n = 300
-    sh = chance.normal(0, 0.15, (n, 9, 3))
-    sh[:, 0] = (chance.random((n, 3)) - 0.5) / 0.28209479
-    means = chance.uniform([-1.5, -1.5, 2.5], [1.5, 1.5, 5.5], (n, 3))
+    sh = rng.normal(0, 0.15, (n, 9, 3))
+    sh[:, 0] = (rng.random((n, 3)) - 0.5) / 0.28209479
+    means = rng.uniform([-1.5, -1.5, 2.5], [1.5, 1.5, 5.5], (n, 3))
     return Splats(
-        means, chance.normal(size=(n, 4)), chance.normal(-3, 0.5, (n, 3)), chance.normal(size=n), np.clip(sh, -1.8, 1.8)
+        means, rng.normal(size=(n, 4)), rng.normal(-3, 0.5, (n, 3)), rng.normal(size=n), np.clip(sh, -1.8, 1.8)
     )
 
 
-def _splat_transform(made: Export) -> Iterator[Row]:
-    """Our splat files, converted to .ply by splat-transform, beside the splats that were written."""
+def _splat_transform(export: Export) -> Iterator[Row]:
+    """Our splat files, converted to .ply by splat-transform, compared with the original splats."""
     node = os.environ.get("RESHOOT_NODE")
     tool = Path(node or "") / "node_modules/@playcanvas/splat-transform"
     if not node or not tool.is_dir():
@@ -216,10 +216,10 @@ def _splat_transform(made: Export) -> Iterator[Row]:
 
     version = json.loads((tool / "package.json").read_text())["version"]
     ours = _splats()
-    for kind in ("ply", "compressed.ply", "spz", "sog", "splat"):  # it writes glTF, and does not read it
-        file = made.folder / NAMES[kind]
+    for kind in ("ply", "compressed.ply", "spz", "sog", "splat"):  # it writes glTF but does not read it
+        file = export.folder / NAMES[kind]
         file.write_bytes(encode(ours, kind))
-        out = made.folder / f"{kind}-back.ply"
+        out = export.folder / f"{kind}-back.ply"
         done = subprocess.run(
             ["node", str(tool / "bin/cli.mjs"), "-q", "-w", str(file), str(out)],
             capture_output=True,
@@ -239,23 +239,23 @@ def _splat_transform(made: Export) -> Iterator[Row]:
 
 
 def _splat_row(what: str, ours, back) -> Row:
-    """Tries the file's axes as tools read them: unchanged, or rotated by 180 degrees about x or z."""
+    """Compare with the file's axes as tools may read them: unchanged, or rotated by 180 degrees about x or z."""
     turns: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "": lambda p: p, ", turned about x": lambda p: p * [1, -1, -1], ", turned about z": lambda p: p * [-1, -1, 1],
     }  # fmt: skip
-    found = []
+    candidates = []
     for name, turn in turns.items():
         means = turn(back.means.astype(np.float64))
         nearest = np.linalg.norm(ours.means[:, None] - means[None], axis=2).argmin(axis=1)
         pixels = [560 * each[:, :2] / each[:, 2:] for each in (ours.means, means[nearest])]
-        found.append(
+        candidates.append(
             (
                 float(np.abs(pixels[0] - pixels[1]).max()),
                 float(np.abs(ours.colours - back.colours[nearest]).max() * 255),
                 name,
             )
         )
-    apart, levels, name = min(found)
+    apart, levels, name = min(candidates)
     return Row(
         what,
         0.0,

@@ -1,7 +1,7 @@
-"""How fast recovery of cameras is, and how much memory it takes, beside `sfm.reconstruct` on the same video.
+"""Speed and memory of camera recovery, beside `sfm.reconstruct` on the same video.
 
-Each side is a process of its own, one after the other: elapsed and processor time from the first frame read to the cameras,
-and the largest memory the process held, with everything it imported. Compiling kernels is not counted: a small clip comes first.
+Each side runs in its own process, one after the other: elapsed and CPU time from the first frame read to the cameras, and the peak
+memory of the process with all its imports. Compiling kernels is not counted: a small clip is processed first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import Row, Scale, long_subject, peak_megabytes
-from bench.geometry.known_clips import KEPT, encode, film, path_in
+from bench.geometry.known_clips import CACHE, encode, film, path_in
 from camera.evaluation import paths as metrics
 from camera.path import CameraPath
 from pipelines.media.video import complete
@@ -35,7 +35,7 @@ def camera_recovery_speed(scale: Scale) -> list[Row]:
     warm = path_in(SCENE, MOVE, WARM_FRAMES, 320, 176)
     files = [_kept_video(path), _kept_video(warm)]
     ours, theirs = (_measure(side, files) for side in ("recover", "reconstruct"))
-    turns = [_turn_error(found, path) for found in (ours, theirs)]
+    turns = [_turn_error(result, path) for result in (ours, theirs)]
     words = f"turn {turns[0]:.3f} deg, reference {turns[1]:.3f} deg; processor {ours['processor']:.0f} s, reference {theirs['processor']:.0f} s"
     fast = theirs["seconds"] >= FASTER * ours["seconds"] and turns[0] <= max(turns[1], 0.15)
     memory = f"{ours['megabytes']:.0f} MB, reference {theirs['megabytes']:.0f} MB"
@@ -48,7 +48,7 @@ def camera_recovery_speed(scale: Scale) -> list[Row]:
 
 
 def _kept_video(path: CameraPath) -> Path:
-    file = KEPT / f"speed-{len(path)}-{path.width}x{path.height}.mp4"
+    file = CACHE / f"speed-{len(path)}-{path.width}x{path.height}.mp4"
     if not file.is_file():
         frames = film(SCENE, path, fine=1)
         with complete(file) as part:
@@ -63,14 +63,14 @@ def _measure(side: str, files: list[Path]) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _turn_error(found: dict, truth: CameraPath) -> float:
-    own = truth.sliced(found["frames"])
-    poses = np.array(found["poses"])
+def _turn_error(result: dict, truth: CameraPath) -> float:
+    own = truth.sliced(result["frames"])
+    poses = np.array(result["poses"])
     return float(np.median(metrics.rotation_error_degrees(own.with_poses(poses), own)))
 
 
 def _run_side(side: str, file: Path, warm: Path) -> dict:
-    """In the measured process."""
+    """One side's measurement, run in the measured process."""
     run = _recover if side == "recover" else _reconstruct
     run(warm)
     start, spent = time.perf_counter(), time.process_time()
@@ -88,8 +88,8 @@ def _recover(file: Path):
     from pipelines.estimation.recovery.follow import clip_of_video
     from pipelines.estimation.recovery.recover import recover
 
-    found = recover(clip_of_video(file))
-    return found.frames, found.path.world_from_camera
+    estimate = recover(clip_of_video(file))
+    return estimate.frames, estimate.path.world_from_camera
 
 
 def _reconstruct(file: Path):
@@ -97,8 +97,8 @@ def _reconstruct(file: Path):
     from pipelines.media.video import read_video
 
     frames, fps = read_video(file)
-    found = reconstruct(frames, fps=fps)
-    return found.frames, found.path.world_from_camera
+    result = reconstruct(frames, fps=fps)
+    return result.frames, result.path.world_from_camera
 
 
 if __name__ == "__main__":

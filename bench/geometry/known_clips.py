@@ -1,9 +1,9 @@
 """Quickly rendered clips of the example scenes along known cameras, to measure camera recovery.
 
-The ray marcher of `examples.render` takes seconds a frame. Here the stored pictures with their exact depth are drawn as a mesh,
-with a second layer behind what they hide, both made once for the whole clip: one rigid textured world, filmed by a known camera.
-Frames are drawn at twice the size and averaged, so that edges are smooth as a camera's are. The lens is longer than the
-picture's, which leaves a rim to move into. A ball with a pattern, cast exactly, is what moves.
+The ray marcher of `examples.render` takes seconds per frame. Here the stored pictures and their exact depth are rendered as a mesh,
+with a completed second layer in the disocclusions, both computed once per clip: a rigid textured world with a known camera.
+Frames are rendered at twice the size and averaged, for antialiased edges. The focal length is longer than the picture's, which
+leaves a margin for the move. The moving object is a patterned ball, ray cast exactly.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from camera.view import Scene, View
 from examples import load
 from pipelines.media.video import complete
 
-KEPT = Path(__file__).parents[2] / "build" / "known-clips"
-"""Drawn frames are kept here under a name made of all that decides them, so that a second run only measures."""
+CACHE = Path(__file__).parents[2] / "build" / "known-clips"
+"""Cache folder of rendered frames, whose names are hashes of all inputs, so that a second run only measures."""
 LONGER = 1.3
-"""Focal length of the clips over that of the picture."""
+"""Ratio of the clips' focal length to that of the picture."""
 FINE = 2
 """Factor by which frames are rendered larger."""
 NOISE = 3.0
@@ -40,7 +40,7 @@ CRF = 30
 
 @dataclass(frozen=True)
 class Ball:
-    """A moving object, in focus depths in the axes of the first camera: from ``start`` (3) by ``way`` (3) over the clip."""
+    """A moving object, in focus depths in the axes of the first camera: moves from ``start`` (3) by ``way`` (3) over the clip."""
 
     start: tuple[float, float, float] = (-0.35, 0.1, 0.7)
     way: tuple[float, float, float] = (0.6, -0.15, 0.05)
@@ -48,7 +48,7 @@ class Ball:
 
 
 def path_in(scene: str, move: str, frames: int, width: int, height: int) -> CameraPath:
-    """The path of ``move`` (film text) from the first camera of ``scene``, through the longer lens."""
+    """The path of ``move`` (film text) from the first camera of ``scene``, with the longer focal length."""
     view = load(scene).first
     path = path_of(move, view, frames=frames)
     lenses = path.intrinsics.copy()
@@ -58,27 +58,27 @@ def path_in(scene: str, move: str, frames: int, width: int, height: int) -> Came
 
 
 def film(scene: str, path: CameraPath, ball: Ball | None = None, *, fine: int = FINE) -> NDArray[np.uint8]:
-    """Frames (F,H,W,3) of ``scene`` along ``path``, drawn ``fine`` times as large; kept in `KEPT`."""
-    file = KEPT / f"{scene}-{_name(scene, path, ball, fine)}.npy"
+    """Frames (F,H,W,3) of ``scene`` along ``path``, rendered ``fine`` times as large and averaged; cached in `CACHE`."""
+    file = CACHE / f"{scene}-{_name(scene, path, ball, fine)}.npy"
     if not file.is_file():
         frames = _draw(scene, path, ball, fine)
-        KEPT.mkdir(parents=True, exist_ok=True)
+        CACHE.mkdir(parents=True, exist_ok=True)
         with complete(file) as part, part.open("wb") as out:
             np.save(out, frames)
     return np.load(file, allow_pickle=False)
 
 
 def compress(frames: NDArray[np.uint8], crf: int = CRF, noise: float = NOISE) -> NDArray[np.uint8]:
-    """With noise, through H.264 and back."""
+    """``frames`` with noise, encoded as H.264 and decoded again."""
     file = io.BytesIO()
     encode(file, frames, crf, noise)
     file.seek(0)
-    with av.open(file, "r") as made:
-        return np.stack([np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in made.decode(video=0)])
+    with av.open(file, "r") as decoded:
+        return np.stack([np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in decoded.decode(video=0)])
 
 
 def encode(file: io.BytesIO | str, frames: NDArray[np.uint8], crf: int = CRF, noise: float = NOISE) -> None:
-    """Write an H.264 mp4 of the frames with noise of the given number of levels."""
+    """Write an H.264 mp4 of the frames with normal noise of the given standard deviation in levels."""
     random = np.random.default_rng(0)
     with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=24, options={"crf": str(crf)})
@@ -100,7 +100,7 @@ def _draw(scene: str, path: CameraPath, ball: Ball | None, fine: int) -> NDArray
 
 
 def _with_ball(image: RenderedFrame, path: CameraPath, frame: int, ball: Ball, view: View) -> NDArray[np.uint8]:
-    """The ball cast before and behind what the frame shows."""
+    """The frame with the ball ray cast into it, depth-tested against it."""
     share, unit = frame / max(len(path) - 1, 1), view.focus_depth
     place = unit * (np.array(ball.start) + share * np.array(ball.way))
     centre = path.camera_from_world[frame] @ view.world_from_camera @ np.append(place, 1)
@@ -118,7 +118,7 @@ def _with_ball(image: RenderedFrame, path: CameraPath, frame: int, ball: Ball, v
 
 
 def _pattern(local: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """(N,3) colours of places (N,3) on the unit ball: smooth spots of several sizes."""
+    """(N,3): colours at points (N,3) on the unit ball, smooth spots of several sizes."""
     waves = [np.sin(k * local @ np.array(axis) + k) for k, axis in ((9, (1, 2, 0)), (14, (0, 1, -2)), (21, (2, 0, 1)))]
     light = 0.75 - 0.25 * local[:, 1]
     shades = 140 + 45 * waves[0] + 35 * waves[1] + 25 * waves[2]
@@ -128,13 +128,13 @@ def _pattern(local: NDArray[np.float64]) -> NDArray[np.uint8]:
 def _name(scene: str, path: CameraPath, ball: Ball | None, fine: int) -> str:
     cameras = np.round(path.world_from_camera, 9).tobytes() + np.round(path.intrinsics, 9).tobytes()
     return hashlib.sha256(
-        _drawn_by() + cameras + f"{scene} {path.width} {path.height} {ball} {fine}".encode()
+        _renderer_hash() + cameras + f"{scene} {path.width} {path.height} {ball} {fine}".encode()
     ).hexdigest()[:16]
 
 
 @lru_cache(maxsize=1)
-def _drawn_by() -> bytes:
-    """The code that draws, so that frames of older code are not used."""
+def _renderer_hash() -> bytes:
+    """A hash of the rendering code, so that frames of older code are not used."""
     folders = [Path(__file__).parents[2] / "camera" / name for name in ("render", "completion")]
     files = [Path(__file__), *sorted(file for folder in folders for file in folder.rglob("*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).digest()

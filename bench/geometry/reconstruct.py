@@ -29,23 +29,23 @@ from pipelines.reconstruct.scene import scene_from_frames
 from pipelines.reconstruct.surface.mesh import extract_mesh
 
 SCENES = {"courtyard": "arc 14", "reading_room": "arc 12"}
-"""And the move of each; farther round a tree would stand in front of the camera, or a wall."""
+"""Scenes and their moves; a longer arc would put a tree or a wall in front of the camera."""
 LARGEST_WIDTH = 320
-"""The truth is marched ray by ray: larger frames would take minutes."""
+"""Ground truth is ray marched; larger frames would take minutes."""
 FRAMES = 13
 HELD_BACK = 4
-"""Every fourth frame is not shown, but drawn and compared."""
+"""Every fourth frame is held out for comparison."""
 OFF_DEGREES, OFF_SHARE = 0.7, 0.01
-"""Standard deviation of the given cameras' errors: rotation, and position as a share of the focus depth."""
+"""Standard deviation of the errors of the given cameras: rotation, and position as a share of the largest distance travelled."""
 SPLAT_STEPS = 300
 FULL, FULL_QUICK = (49, 720, 480), (7, 96, 64)
-"""Frames, width, height."""
+"""Number of frames, width, height."""
 
 
 @long_subject
 def reconstruct(scale: Scale) -> list[Row]:
-    """How long a full-size result takes; then cameras that are off; surfaces from exact depth, and from depth whose scale
-    is lost; splats."""
+    """Time of a full-size result; then refinement of erroneous cameras; surfaces from exact depth, and from depth of unknown scale;
+    splats."""
     rows = [full_size(scale)]
     for name in SCENES:
         width = min(scale.width // 2, LARGEST_WIDTH)
@@ -64,18 +64,20 @@ def reconstruct(scale: Scale) -> list[Row]:
 
 
 def full_size(scale: Scale) -> Row:
-    """Points and mesh of as many frames as DimensionX makes, at its size; smaller in a quick run."""
+    """Points and mesh of as many frames as DimensionX generates, at its size; smaller in a quick run."""
     frames, width, height = FULL if scale.width >= FULL[1] else FULL_QUICK
     views = [room_from(orbit(height, width, float(degrees))) for degrees in np.linspace(-12, 12, frames)]
     scene = Scene(tuple(views), "views", "metres")
     start, spent = time.perf_counter(), time.process_time()
     cloud = _run_to_end(fuse_points(scene))
     mesh = _run_to_end(extract_mesh(scene))
-    taken, spent = time.perf_counter() - start, time.process_time() - spent
-    words = f"{len(cloud)} points, {len(mesh.faces)} triangles; {taken:.0f} s, {spent:.0f} s of all processors together"
+    elapsed, spent = time.perf_counter() - start, time.process_time() - spent
+    words = (
+        f"{len(cloud)} points, {len(mesh.faces)} triangles; {elapsed:.0f} s, {spent:.0f} s of all processors together"
+    )
     return Row(
-        f"room, {frames} of {width} x {height}: points and mesh", 1e3 * taken / frames, agreement=words,
-        target="60 s in all", met=taken < 60,
+        f"room, {frames} of {width} x {height}: points and mesh", 1e3 * elapsed / frames, agreement=words,
+        target="60 s in all", met=elapsed < 60,
     )  # fmt: skip
 
 
@@ -92,7 +94,7 @@ def choose_frames(path: CameraPath, frames: list[int]) -> CameraPath:
 
 
 def _cameras(what: str, frames: NDArray[np.uint8], path: CameraPath) -> Row:
-    """Bundle adjustment from cameras that are off."""
+    """Bundle adjustment from erroneous cameras."""
     rng = np.random.default_rng(0)
     poses = path.world_from_camera.copy()
     way = float(np.linalg.norm(path.centres - path.centres[0], axis=1).max())
@@ -101,23 +103,25 @@ def _cameras(what: str, frames: NDArray[np.uint8], path: CameraPath) -> Row:
         camera[:3, 3] += rng.normal(0, OFF_SHARE * way, 3)
     given = path.with_poses(poses)
     start = time.perf_counter()
-    found = sfm.refine_cameras(frames, given, matcher=match_tracks)
-    taken = 1e3 * (time.perf_counter() - start) / len(path)
+    refined = sfm.refine_cameras(frames, given, matcher=match_tracks)
+    frame_ms = 1e3 * (time.perf_counter() - start) / len(path)
 
     def errors(one: CameraPath) -> tuple[float, float]:
         away = np.linalg.norm(metrics.align_path(one, path).centres - path.centres, axis=1).mean() / way
         return float(metrics.rotation_error_degrees(one, path)[1:].mean()), 100 * float(away)
 
-    (turn, place), (turn_before, place_before) = errors(found.path), errors(given)
+    (turn, place), (turn_before, place_before) = errors(refined.path), errors(given)
     words = (
-        f"{len(found.frames)} of {len(path)} placed, {turn:.2f} deg (given {turn_before:.2f}), {place:.1f} % of the way "
-        f"(given {place_before:.1f} %), {found.after_px:.2f} px"
+        f"{len(refined.frames)} of {len(path)} placed, {turn:.2f} deg (given {turn_before:.2f}), {place:.1f} % of the way "
+        f"(given {place_before:.1f} %), {refined.after_px:.2f} px"
     )
-    return Row(f"{what}: cameras refined", taken, agreement=words, target="nearer than given", met=place < place_before)
+    return Row(
+        f"{what}: cameras refined", frame_ms, agreement=words, target="nearer than given", met=place < place_before
+    )
 
 
 def _lose_scale(scene: Scene, path: CameraPath) -> Scene:
-    """The scene from depth whose scale and offset change from frame to frame, as a depth model's do."""
+    """The scene reconstructed from depth with a different scale and offset per frame, like a depth model's."""
     rng = np.random.default_rng(1)
     depth = np.stack([np.where(view.known, view.depth, np.inf) for view in scene.views])
     spread = rng.uniform(0.5, 2, (len(depth), 1, 1)), rng.uniform(0, 0.05, (len(depth), 1, 1))
@@ -133,10 +137,10 @@ def _surfaces(name: str, what: str, scene: Scene, held: list[View]) -> list[Row]
     mesh = _run_to_end(extract_mesh(scene, tolerance=0.03))
     end = time.perf_counter()
     words = f"{len(cloud)} points, {_distances(name, cloud.points, eye)}"
-    seen = f"{len(mesh.faces)} triangles, {_distances(name, mesh.vertices, eye)}; {_unseen(mesh, held)}"
+    mesh_words = f"{len(mesh.faces)} triangles, {_distances(name, mesh.vertices, eye)}; {_held_out_psnr(mesh, held)}"
     return [
         Row(f"{what}: points", 1e3 * (middle - start) / count, agreement=words),
-        Row(f"{what}: mesh", 1e3 * (end - middle) / count, agreement=seen),
+        Row(f"{what}: mesh", 1e3 * (end - middle) / count, agreement=mesh_words),
     ]
 
 
@@ -146,22 +150,22 @@ def _distances(name: str, points: NDArray, eye: NDArray) -> str:
 
 
 def off_surface(name: str, points: NDArray, eye: NDArray) -> NDArray[np.float64]:
-    """(N,): how far ``points`` (N,3) lie from the scene's true surface, by its distance function, as a share of their distance
-    from ``eye``: a window shows hills beside a desk."""
+    """(N,): distance of ``points`` (N,3) from the scene's true surface, by its distance function, as a share of their distance from
+    ``eye``, because depths vary widely."""
     setting = setting_of(name)
     off = np.abs([setting.distance(x, -y, z, setting.seconds) for x, y, z in points.astype(float)])  # its y points up
     return off / np.linalg.norm(points - eye, axis=1)
 
 
-def _unseen(mesh: Any, held: list[View]) -> str:
+def _held_out_psnr(mesh: Any, held: list[View]) -> str:
     colours = np.ascontiguousarray(mesh.visual.vertex_colors[:, :3])
     surface = Surface(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32), colours)
     decibels, covered = [], []
     for truth in held:
-        seen = draw([surface], truth.camera, 0)
-        there = (seen.depth > 0) & truth.known
-        decibels.append(psnr(seen.colour, truth.colour, there))
-        covered.append(there.sum() / truth.known.sum())
+        rendered = draw([surface], truth.camera, 0)
+        both = (rendered.depth > 0) & truth.known
+        decibels.append(psnr(rendered.colour, truth.colour, both))
+        covered.append(both.sum() / truth.known.sum())
     return f"{np.mean(decibels):.1f} dB on held-back frames over the {np.mean(covered):.0%} it covers"
 
 
@@ -174,16 +178,16 @@ def _splats(what: str, scene: Scene, path: CameraPath, held: list[View]) -> Row:
     frames = np.stack([view.colour for view in scene.views])
     start = time.perf_counter()
     fitted = _run_to_end(fit(frames, path, cloud, settings=SplatSettings(iterations=SPLAT_STEPS, appearance=False)))
-    taken = time.perf_counter() - start
-    unseen = CameraPath(
+    elapsed = time.perf_counter() - start
+    held_out = CameraPath(
         np.stack([view.world_from_camera for view in held]), path.intrinsics[: len(held)], path.width, path.height
     )
     everywhere = np.ones((path.height, path.width), bool)
     pictures = [
-        psnr(picture, view.colour, everywhere) for (picture, _), view in zip(render_path(fitted.splats, unseen), held)
+        psnr(picture, view.colour, everywhere) for (picture, _), view in zip(render_path(fitted.splats, held_out), held)
     ]
     words = f"{len(fitted.splats)} Gaussians, {SPLAT_STEPS} steps: {np.mean(pictures):.1f} dB on held-back frames, all of them"
-    return Row(f"{what}: splats", 1e3 * taken / len(frames), agreement=words)
+    return Row(f"{what}: splats", 1e3 * elapsed / len(frames), agreement=words)
 
 
 def _run_to_end(steps: Generator[Any, None, Any]) -> Any:

@@ -17,30 +17,30 @@ from pipelines.estimation import sfm
 from pipelines.reconstruct.loop_closure import close_loop
 
 SCENE, FRAMES, FEW = "fox", 145, 49
-"""DimensionX's orbit has 145 frames; a quick run takes fewer."""
+"""DimensionX's orbit has 145 frames; a quick run uses fewer."""
 WIDTH, HEIGHT = 240, 160
 TURN, TURN_NOISE, GROWTH = (0.1, 0.08, 0.03), 0.05, 5e-4
-"""What each step is wrong by: degrees about each axis always and at random, and by what it is longer than the one before."""
+"""Error of each step: mean and standard deviation of the rotation about each axis in degrees, and relative growth of the step length."""
 
 
 @long_subject
 def reconstruct_orbit(scale: Scale) -> list[Row]:
-    """Cameras that drift all the way round; then closed; then refined by bundle adjustment that knows it."""
+    """Errors of drifting cameras around a full orbit, after loop closure, and after bundle adjustment with the closed loop."""
     frames = FRAMES if scale.width >= 2 * WIDTH else FEW
     truth = orbit(SCENE, frames, WIDTH, HEIGHT)
     pictures = render_truth(SCENE, truth)
     given = add_drift(truth)
     what = f"{SCENE}, orbit of {frames} frames of {WIDTH} x {HEIGHT}"
     start = time.perf_counter()
-    bent = close_loop(pictures, given)
+    closed = close_loop(pictures, given)
     middle = time.perf_counter()
-    better = sfm.refine_cameras(pictures, bent.path, pairing="closed")
+    better = sfm.refine_cameras(pictures, closed.path, pairing="closed")
     end = time.perf_counter()
-    before, after = turn_off(given, truth), turn_off(bent.path, truth)
+    before, after = turn_off(given, truth), turn_off(closed.path, truth)
     return [
         Row(
             f"{what}: closed", 1e3 * (middle - start) / frames,
-            agreement=f"{errors(bent.path, truth)}; given {errors(given, truth)}",
+            agreement=f"{errors(closed.path, truth)}; given {errors(given, truth)}",
             target="half the turn", met=after < before / 2,
         ),
         Row(
@@ -64,7 +64,7 @@ def orbit(name: str, frames: int, width: int, height: int) -> CameraPath:
 
 
 def render_truth(name: str, path: CameraPath) -> NDArray[np.uint8]:
-    """(F,H,W,3): the true frames, the scene's clock standing still."""
+    """(F,H,W,3): ground-truth frames, with the scene's time stopped."""
     seconds = setting_of(name).seconds
     return np.stack([true_view(name, path, i, time=seconds, samples=1).colour for i in range(len(path))])
 
@@ -86,7 +86,7 @@ def turn_off(path: CameraPath, truth: CameraPath) -> float:
 
 
 def errors(path: CameraPath, truth: CameraPath) -> str:
-    """In the world of the first camera, and after the similarity that fits best."""
+    """Errors in the world of the first camera, and after the best-fitting similarity."""
     reach = float(np.linalg.norm(truth.centres - truth.centres.mean(axis=0), axis=1).max())
     away = np.linalg.norm(path.centres - truth.centres, axis=1).mean() / reach
     shape = np.linalg.norm(metrics.align_path(path, truth).centres - truth.centres, axis=1).mean() / reach

@@ -1,4 +1,4 @@
-"""Steps of a fit of splats on the CPU: this project's against torch with a compiled compositor over tiles, in turns."""
+"""Splat fitting steps on the CPU: this project's against torch with a compiled compositor over tiles, alternately."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TARGET = 3.0
 
 @long_subject
 def splat_fit(scale: Scale) -> list[Row]:
-    """Time of a step, and the quality of held-out frames after the same number of steps of each."""
+    """Time per step, and the quality of held-out frames after the same number of steps of each."""
     steps = STEPS if scale.width > 2 * SIDE else QUICK_STEPS
     rows = []
     for name in list(SCENES)[: 2 if steps == STEPS else 1]:
@@ -63,27 +63,27 @@ def shot(name: str) -> tuple[list[View], CameraPath]:
 
 
 class _Side:
-    """One of the two fits: its generator, what it runs inside, and what it took."""
+    """One of the two fits: its generator, the context in which it runs, and its times."""
 
     def __init__(self, begin: Callable[[], Generator[Any, None, Any]], inside: Callable[[], Any]) -> None:
         self.inside, self.elapsed, self.cpu = inside, 0.0, 0.0
         with inside():
             self.steps = begin()
-            next(self.steps)  # compiles
+            next(self.steps)  # warm-up: compiles the kernels
         self.splats: Any = None
 
     def advance(self) -> None:
-        """One step of the fit; what looking at it takes between steps is not counted."""
+        """One step of the fit; the time of intermediate results between steps is not counted."""
         from pipelines.reconstruct.gaussians.fit import SplatFit
 
         with self.inside():
             start, spent = time.perf_counter(), time.process_time()
-            found = next(self.steps, None)
-            taken = time.perf_counter() - start, time.process_time() - spent
-            while isinstance(found, SplatFit):
-                self.splats, found = found.splats, next(self.steps, None)
-                taken = 0.0, 0.0
-            self.elapsed, self.cpu = self.elapsed + taken[0], self.cpu + taken[1]
+            event = next(self.steps, None)
+            step_times = time.perf_counter() - start, time.process_time() - spent
+            while isinstance(event, SplatFit):
+                self.splats, event = event.splats, next(self.steps, None)
+                step_times = 0.0, 0.0
+            self.elapsed, self.cpu = self.elapsed + step_times[0], self.cpu + step_times[1]
 
 
 def _begin(frames, path: CameraPath, cloud: PointCloud, steps: int) -> Generator[Any, None, Any]:
@@ -102,7 +102,7 @@ def _in_turns(begin: Callable[[], Generator[Any, None, Any]], steps: int) -> tup
 
 
 def _as_before() -> ExitStack:
-    """Projection, loss and Adam in torch, and compositing over tiles."""
+    """Projection, loss and Adam in torch, and compositing over tiles, as before the kernels."""
     from bench.geometry.splat_tiles import composite_tiles
     from pipelines.reconstruct.gaussians import cameras, densify, fit
     from pipelines.reconstruct.gaussians.loss import photometric_reference

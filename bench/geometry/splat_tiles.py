@@ -15,12 +15,12 @@ from pipelines.splats.rasterizer import LEAST_ALPHA, LEAST_LIGHT, MOST_ALPHA, TI
 
 
 def composite_tiles(flat: ProjectedGaussians, opacities: Tensor, values: Tensor, width: int, height: int) -> Tensor:
-    """See `pipelines.splats.rasterizer.Composite`; float32 on the CPU."""
-    found = overlaps(flat, width, height)
-    lists = tuple(array.numpy().astype(np.int32) for array in found[:3])
+    """Composite as in `pipelines.splats.rasterizer.Composite`; float32 on the CPU."""
+    tiles = overlaps(flat, width, height)
+    lists = tuple(array.numpy().astype(np.int32) for array in tiles[:3])
     limits = _plain((opacities / LEAST_ALPHA).clamp(min=1e-20).log() + 1e-3)
     return _Composited.apply(
-        flat.pixels, flat.conics, opacities, values, (limits, *lists, found.columns), width, height
+        flat.pixels, flat.conics, opacities, values, (limits, *lists, tiles.columns), width, height
     )  # type: ignore[return-value]
 
 
@@ -31,12 +31,12 @@ class _Composited(torch.autograd.Function):
         picture = np.zeros((height, width, values.shape[1] + 1), np.float32)
         last = np.zeros((height, width), np.int32)
         _forward(*arrays, *lists, picture, last)
-        ctx.kept = arrays, lists, picture, last
+        ctx.saved = arrays, lists, picture, last
         return torch.from_numpy(picture)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor):  # type: ignore[override]
-        arrays, lists, picture, last = ctx.kept
+        arrays, lists, picture, last = ctx.saved
         gradients = tuple(map(np.zeros_like, arrays))
         _backward(*arrays, *lists, picture, last, _plain(gradient), *gradients)
         return (*map(torch.from_numpy, gradients), None, None, None)
@@ -78,7 +78,7 @@ def _backward(
     pixels, conics, opacities, values, limits, members, starts, counts, columns, picture, last, gradient,
     d_pixels, d_conics, d_opacities, d_values,
 ):  # fmt: skip
-    """From the last Gaussian of each pixel to the first: ``behind`` is what those after it add, ``light`` what reaches it."""
+    """From the last Gaussian of each pixel to the first. ``behind``: colour composited from those after it; ``light``: transmittance before it."""
     height, width, channels = picture.shape
     behind = np.zeros(channels, np.float32)
     for y in range(height):

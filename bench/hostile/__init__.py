@@ -19,23 +19,23 @@ from bench.hostile.seeds import SEEDS as OF_READERS
 from camera.errors import InputError
 
 SEEDS: dict[str, MakeSeed] = OF_READERS | all_exchanged()
-"""By what is read: a function that makes the seed, given its own folder."""
+"""Functions that make a reader's seed in a given folder, by what is read."""
 MUTANTS, QUICK_MUTANTS = 10_000, 200
 LONGEST_SECONDS, MOST_MEGABYTES, HANGING_SECONDS = 1.0, 300.0, 60
 STARTING_SECONDS = 600
-"""For the process of a reader to start and to read the whole file, on a computer that others use."""
+"""Time limit for a reader's process to start and read the whole file, on a shared computer."""
 WHOLE = -1
-"""In place of a mutant's number."""
+"""Marks the whole file, in place of a mutant's number."""
 
 
 def find_faults(seed: Seed, count: int, *, start: int = 0) -> list[str]:
     """Unexpected outcomes of ``count`` damaged copies of a seed: exceptions other than `InputError`, and unsuitable messages."""
-    found = []
+    faults = []
     for number in range(start, start + count):
         words = _answer(seed, mutant(seed.data, number))
         if words:
-            found.append(f"mutant {number}: {words}")
-    return found
+            faults.append(f"mutant {number}: {words}")
+    return faults
 
 
 def _answer(seed: Seed, data: bytes) -> str:
@@ -73,18 +73,18 @@ def hostile(scale: Scale) -> list[Row]:
 
 
 def _row(name: str, count: int) -> Row:
-    """The row of one reader; what goes wrong is printed at once."""
+    """The row of one reader; faults are printed at once."""
     here, there = get_context("spawn").Pipe()
     process = get_context("spawn").Process(target=_child, args=(there, name, count))
     process.start()
     there.close()
-    slowest, megabytes, found, last = 0.0, 0.0, [], "nothing was read"
+    slowest, megabytes, faults, last = 0.0, 0.0, [], "nothing was read"
     try:
         started = here.poll(STARTING_SECONDS) and here.recv()[0] == WHOLE
         while started and here.poll(HANGING_SECONDS):
             number, seconds, megabytes, words = here.recv()
             slowest = max(slowest, seconds)
-            found += [f"mutant {number}: {words}"] if words else []
+            faults += [f"mutant {number}: {words}"] if words else []
             last = f"mutant {number + 1} took more than {HANGING_SECONDS} s"
             if number == count - 1:
                 last = ""
@@ -93,10 +93,10 @@ def _row(name: str, count: int) -> Row:
         last = "the process died: " + last.replace("took more than", "was read for less than")
     process.kill()
     process.join()
-    for words in (*found[:5], *filter(None, [last])):
+    for words in (*faults[:5], *filter(None, [last])):
         print(f"{name}: {words}", flush=True)
-    met = not found and not last and slowest <= LONGEST_SECONDS and megabytes <= MOST_MEGABYTES
-    agreement = f"{len(found)} strange answers{', ' + last if last else ''}, +{megabytes:.0f} MB"
+    met = not faults and not last and slowest <= LONGEST_SECONDS and megabytes <= MOST_MEGABYTES
+    agreement = f"{len(faults)} strange answers{', ' + last if last else ''}, +{megabytes:.0f} MB"
     return Row(f"{name}: slowest of {count}", 1e3 * slowest, None, agreement, "0, 1 s, 300 MB", met)
 
 

@@ -19,9 +19,9 @@ def _splats(kind: str) -> MakeSeed:
         from pipelines.splats import formats
         from pipelines.splats.splats import Splats
 
-        chance = np.random.default_rng(3)
+        rng = np.random.default_rng(3)
         shapes = ((SPLATS, 3), (SPLATS, 4), (SPLATS, 3), (SPLATS,), (SPLATS, 4, 3))
-        splats = Splats(*(chance.normal(-1, 1, size=shape).astype(np.float32) for shape in shapes))
+        splats = Splats(*(rng.normal(-1, 1, size=shape).astype(np.float32) for shape in shapes))
         name = formats.NAMES[kind]
         return Seed(formats.encode(splats, kind), lambda copy: formats.read(copy, name))
 
@@ -40,7 +40,7 @@ def _seed_keyed_move(folder: Path) -> Seed:
 
 
 def _seed_training(folder: Path) -> Seed:
-    """Clips, captions and a table for a training of DimensionX; the clips themselves are another reader's."""
+    """Clips, captions and a table for training DimensionX; another reader covers the content of the clips."""
     from pipelines.methods.dimensionx.training.data import find_clips
     from pipelines.methods.dimensionx.training.uploads import collect_clips, find_source
 

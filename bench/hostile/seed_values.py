@@ -20,7 +20,7 @@ WIDTH, HEIGHT, COUNT = 48, 32, 4
 
 @dataclass(frozen=True)
 class Seed:
-    """``data``: the whole file; ``read`` takes a damaged one."""
+    """``data``: the undamaged file; ``read``: reads a damaged copy."""
 
     data: bytes
     read: Callable[[bytes], object]
@@ -30,7 +30,7 @@ MakeSeed = Callable[[Path], Seed]
 
 
 def seed_of_file(folder: Path, name: str, data: bytes, read: Callable[[Path], object]) -> Seed:
-    """For a reader of files: each copy is written to the same place."""
+    """A seed for a reader of files: every copy is written to the same file."""
     file = folder / name
 
     def read_copy(copy: bytes) -> object:

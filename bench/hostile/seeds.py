@@ -329,8 +329,8 @@ def _others() -> dict[str, MakeSeed]:
 
 
 def _all(groups: Sequence[Callable[[], dict[str, MakeSeed]]]) -> dict[str, MakeSeed]:
-    return {name: made for group in groups for name, made in group().items()}
+    return {name: make for group in groups for name, make in group().items()}
 
 
 SEEDS: dict[str, MakeSeed] = _all((_paths, _media, _scenes, _stages, _others))
-"""By what is read: a function that makes the seed, given its own folder."""
+"""Functions that make a reader's seed in a given folder, by what is read."""

@@ -24,13 +24,13 @@ ONE_BUTTON = (
 )
 PAGES, SESSIONS = 20, 100
 WARMING = 1_600
-"""Calls of a long run until as many sessions are kept as ever are (`app.SESSIONS`), and a third more."""
+"""Calls of a long run before the measurement: enough to fill the kept sessions (`app.SESSIONS`), and a third more."""
 EXAMPLE = "reading_room"
 
 
 @dataclass
 class Server:
-    """A server in a separate process, and what it has used."""
+    """A server in a separate process."""
 
     address: str
     pid: int
@@ -52,12 +52,12 @@ def serving(code: str) -> Iterator[Server]:
     )  # fmt: skip
     try:
         assert process.stdout is not None
-        said: list[str] = []
-        while not (found := re.search(r"http://[\d.]+:\d+", "".join(said[-1:]))):
-            said.append(process.stdout.readline())
-            if not said[-1]:
-                raise RuntimeError("the app did not start:\n" + "".join(said))
-        yield Server(found[0], process.pid)
+        output: list[str] = []
+        while not (address := re.search(r"http://[\d.]+:\d+", "".join(output[-1:]))):
+            output.append(process.stdout.readline())
+            if not output[-1]:
+                raise RuntimeError("the app did not start:\n" + "".join(output))
+        yield Server(address[0], process.pid)
     finally:
         process.terminate()
         process.wait(timeout=30)
@@ -65,7 +65,7 @@ def serving(code: str) -> Iterator[Server]:
 
 @long_subject
 def load(scale: Scale) -> list[Row]:
-    """Starts, page, session, opened example, 200 visitors (20 with --quick) for a minute (10 s), and who waits for whom."""
+    """Starts, page, session, opened example, 200 visitors (20 with --quick) for a minute (10 s), and fairness between visitors."""
     from bench.browser.page import start
     from bench.load.fairness import fairness
     from bench.load.first_use import first_use
@@ -77,8 +77,8 @@ def load(scale: Scale) -> list[Row]:
 
 @dataclass(frozen=True)
 class Size:
-    """How much of each: starts beside busy processes, sessions that hold a scene, calls of the long run, visitors and their
-    seconds, frames of a rehearsal that others wait for."""
+    """Amounts: starts beside busy processes, sessions that hold a scene, calls of the long run, visitors and their seconds, frames of
+    a rehearsal."""
 
     starts: int
     holding: int
@@ -124,7 +124,7 @@ def _cpu_per_page(server: Server) -> float:
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Numbers and inputs of the events that visitors cause."""
+    """Ids and inputs of the events that visitors cause."""
 
     config: dict = field(repr=False)
     opens: int
@@ -144,7 +144,7 @@ class Endpoints:
         return Endpoints(config, named["gen3c_open_example"], named["gen3c_draw"], looks)
 
     def body(self, number: int, session: str, changed: dict[int, object] | None = None, event: object = None) -> dict:
-        """What the browser would post; ``changed``: values by the place of the input."""
+        """The browser's request body; ``changed``: values by index of the input."""
         values = {c["id"]: c["props"].get("value") for c in self.config["components"]}
         inputs = next(d["inputs"] for d in self.config["dependencies"] if d["id"] == number)
         data = [values.get(i) for i in inputs]
@@ -160,8 +160,8 @@ def _post(server: Server, body: dict) -> None:
 
 
 def warm_up(server: Server, endpoints: Endpoints, idle: Server) -> None:
-    """Before measuring: one visitor does everything once, the page is rendered, and the renderers are compiled, until the
-    server takes no more CPU time than an ``idle`` one, whose loops alone cost up to a tenth of a core on some machines."""
+    """Before measuring: one visitor does everything once, so that the page is rendered and the renderers compiled; then wait until the
+    server takes no more CPU time than an ``idle`` one, whose event loops alone cost up to a tenth of a core on some machines."""
     httpx.get(server.address, timeout=60)
     for number in (endpoints.opens, endpoints.draws, endpoints.looks):
         _post(server, step(endpoints, number, "first"))
@@ -183,7 +183,7 @@ def step(endpoints: Endpoints, number: int, session: str, frame: int = 0) -> dic
 
 def _sessions(server: Server, endpoints: Endpoints) -> Row:
     memory, before = server.megabytes(), server.cpu_seconds()
-    # an answer that says what is missing still makes the session
+    # an answer that reports missing inputs still creates the session
     for number in range(SESSIONS):
         httpx.post(
             f"{server.address}/gradio_api/run/predict",
@@ -191,14 +191,14 @@ def _sessions(server: Server, endpoints: Endpoints) -> Row:
             timeout=60,
         )
     each = 1e3 * (server.cpu_seconds() - before) / SESSIONS
-    kept = (server.megabytes() - memory) / SESSIONS
+    megabytes_each = (server.megabytes() - memory) / SESSIONS
     return Row(
         "first event of a session",
         each,
         None,
-        f"{kept:.3f} MB each",
+        f"{megabytes_each:.3f} MB each",
         "<= 50 ms, <= 0.15 MB",
-        each <= 50 and kept <= 0.15,
+        each <= 50 and megabytes_each <= 0.15,
     )
 
 

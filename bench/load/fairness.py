@@ -23,12 +23,12 @@ LOOKS = 60
 
 
 def fairness(frames: int) -> list[Row]:
-    """Rehearsals of ``frames`` frames at 640 x 352."""
+    """Waiting times with rehearsals of ``frames`` frames at 640 x 352."""
     scene = Scene((front(352, 640),))
     path = path_of("arc 10", scene.first, frames=frames, fps=12)
     with tempfile.TemporaryDirectory() as folder:
         wait = _waiting(scene, path, Path(folder))
-        wait(["alone"])  # compiles
+        wait(["alone"])  # warm-up: compiles the kernels
         alone = wait(["alone"])["alone 0"]
         behind = wait([*["greedy"] * TEN, "other"])[f"other {TEN}"]
         last = max(wait([f"visitor{number}" for number in range(TEN)]).values())
@@ -46,40 +46,40 @@ def fairness(frames: int) -> list[Row]:
 
 def _waiting(scene: Scene, path: CameraPath, folder: Path) -> Callable[[list[str]], dict[str, float]]:
     def wait(visitors: list[str]) -> dict[str, float]:
-        """Seconds of each visitor, asking one after another at almost the same time."""
-        taken: dict[str, float] = {}
+        """Seconds of each visitor, who start one after another at almost the same time."""
+        seconds: dict[str, float] = {}
 
         def run(number: int, visitor: str) -> None:
             place, began = folder / visitor, time.perf_counter()
             place.mkdir(exist_ok=True)
             for _ in rehearse(scene, path, place / f"{number}.mp4"):
                 pass
-            taken[f"{visitor} {number}"] = time.perf_counter() - began
+            seconds[f"{visitor} {number}"] = time.perf_counter() - began
 
-        threads = [threading.Thread(target=run, args=asked) for asked in enumerate(visitors)]
+        threads = [threading.Thread(target=run, args=numbered) for numbered in enumerate(visitors)]
         for thread in threads:
             thread.start()
             time.sleep(0.02)
         for thread in threads:
             thread.join()
-        return taken
+        return seconds
 
     return wait
 
 
 def _previews(scene: Scene, path: CameraPath) -> tuple[float, float]:
-    """Median milliseconds of a preview while a shot runs, and without one."""
-    seen = Viewfinder(scene, path)
+    """Median milliseconds of a preview during a shot, and without one."""
+    viewfinder = Viewfinder(scene, path)
 
     def median() -> float:
-        taken = []
+        samples = []
         for number in range(LOOKS):
             began = time.perf_counter()
             camera = path.sliced(slice(number % len(path), number % len(path) + 1))
-            seen.see(camera, "mesh", frame=number % len(path))
-            taken.append(1e3 * (time.perf_counter() - began))
+            viewfinder.see(camera, "mesh", frame=number % len(path))
+            samples.append(1e3 * (time.perf_counter() - began))
             time.sleep(0.02)
-        return float(np.median(taken))
+        return float(np.median(samples))
 
     median()
     usual = median()
@@ -89,7 +89,7 @@ def _previews(scene: Scene, path: CameraPath) -> tuple[float, float]:
 
 @contextmanager
 def _shooting() -> Iterator[None]:
-    """A shot with tiny weights is running, and another one after it, until the block ends."""
+    """Run shots with tiny weights, one after another, until the block ends."""
     from bench.runs.cancel import SMALL
     from pipelines import method
     from pipelines.cli.bench import default_shot

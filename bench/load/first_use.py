@@ -18,7 +18,7 @@ from bench.browser.page import _first_page
 ROOT = Path(__file__).parents[2]
 BUSY = 10
 MOST_COMPILING, MOST_WARM = 4.0, 1.0
-"""Seconds of processor."""
+"""Limits in CPU seconds."""
 FIRST = """
 import json, sys, tempfile, time
 from pathlib import Path
@@ -43,7 +43,7 @@ print(json.dumps([warm, *taken]))
 
 
 def first_use(starts: int) -> list[Row]:
-    """``starts`` of the app beside `BUSY` processes; what is compiled, ahead and in a first rehearsal."""
+    """Success of ``starts`` starts of the app beside `BUSY` processes; compile time ahead and in a first rehearsal."""
     return [_starts(starts), *_compiling()]
 
 
@@ -88,7 +88,7 @@ def _compiling() -> list[Row]:
 
 
 def _time_rehearsals(how: str, cache: str) -> list[float]:
-    """Seconds of processor of warming up (nought where ``how`` is "cold"), of a first and of a second rehearsal."""
+    """CPU seconds of the warm-up (0 if ``how`` is "cold"), of a first and of a second rehearsal."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
     done = subprocess.run(
         [sys.executable, "-c", FIRST, how], cwd=ROOT, env=environment, capture_output=True, text=True, check=True

@@ -10,7 +10,7 @@ import pytest
 
 from bench import hostile
 from bench.hostile import SEEDS, _answer, _row, _unfit, find_faults
-from bench.hostile.mutants import longer_than_said, mutant
+from bench.hostile.mutants import mutant, with_false_size
 from bench.hostile.seed_values import Seed
 
 UNZIPPED = ("path colmap_txt", "path lingbot", "path realityscan_xmp", "model obj in a zip", "objects", "project",
@@ -33,7 +33,7 @@ def test_no_more_of_a_zip_is_unpacked_than_it_announces(name, tmp_path):
         count = min(len(archive.infolist()), 5)
     seed.read(seed.data)  # imports what it needs
     for at in range(count):
-        copy = longer_than_said(seed.data, at, 8 << 20)
+        copy = with_false_size(seed.data, at, 8 << 20)
         tracemalloc.start()
         _answer(seed, copy)
         most = tracemalloc.get_traced_memory()[1]
