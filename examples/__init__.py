@@ -1,6 +1,6 @@
 """Example scenes with exact depth and known cameras, rendered by `examples.render`, free of rights (CC0).
 
-`EXAMPLES` lists them, `load` opens one. Nothing is rendered here: the files lie beside this module.
+`EXAMPLES` lists them, `load` opens one. Nothing is rendered here; the files are beside this module.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Kind = Literal["still", "clip", "views", "mesh"]
 
 @dataclass(frozen=True)
 class Example:
-    """One example. ``caption`` is one line that also serves as a prompt; ``mesh`` is the model file where there is one."""
+    """One example. ``caption``: one line that also serves as a prompt. ``mesh``: the model file, if any."""
 
     name: str
     title: str
@@ -100,10 +100,9 @@ _READING = Lock()
 
 
 def load(name: str) -> Scene:
-    """The scene of that name from its files: metric depth, cameras in one world; raises `InputError` for an unknown one.
+    """The scene ``name`` from its files: metric depth, cameras in one world. Raises `InputError` for an unknown name.
 
-    A mesh example gives the picture of its model in its surroundings, as one still. All who have one open have the same one,
-    which nobody may write to.
+    A mesh example gives a still of its model in its surroundings. All callers share one cached scene, which must not be modified.
     """
     for example in EXAMPLES:
         if example.name == name:

@@ -1,7 +1,7 @@
-"""How an example lies on disk: JPEG or mp4 pictures, depth as whole numbers of inverse depth, cameras as JSON.
+"""Storage of examples: JPEG or mp4 pictures, depth as integers of inverse depth, cameras as JSON.
 
-Depth ``z`` is stored as ``round(levels * near / z)``, 0 for sky: the error of a reprojected pixel is then the same
-everywhere, at most ``focal * baseline / (2 * levels * near)``, and the relative error of depth ``z / (2 * levels * near)``.
+Depth ``z`` is stored as ``round(levels * near / z)``, 0 for sky. The reprojection error is then the same everywhere, at most
+``focal * baseline / (2 * levels * near)`` pixels, and the relative depth error is ``z / (2 * levels * near)``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SOURCE = "exact depth, rendered"
 
 
 def read(name: str, title: str, folder: Path = FOLDER) -> Scene:
-    """The scene in ``folder/name``; raises `InputError` where a file is missing or is not what `write` wrote."""
+    """The scene in ``folder/name``; raises `InputError` if a file is missing or invalid."""
     home = folder / name
     facts = _facts(home / "camera.json")
     path = CameraPath(
@@ -53,20 +53,20 @@ def depths(home: Path, count: int) -> list[Path]:
 
 
 def encode_depth(depth: NDArray, known: NDArray[np.bool_], levels: int, near: float) -> NDArray[np.uint16]:
-    """Depth in metres to whole numbers, 1..levels; 0 where not ``known``."""
+    """Depth in metres to integers 1..levels; 0 where not ``known``."""
     inverse = np.clip(np.round(levels * near / np.maximum(depth, near)), 1, levels)
     return np.where(known, inverse, 0).astype(np.uint16)
 
 
 def decode_depth(code: NDArray[np.uint16], levels: int, near: float) -> NDArray[np.float32]:
-    """Whole numbers to depth in metres; 0 where there is none."""
+    """Integers to depth in metres; 0 for sky."""
     return np.where(code > 0, levels * near / np.maximum(code, 1), 0).astype(np.float32)
 
 
 def pack_planes(frames: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """(F,H,W) to byte planes (2,F,H,W) of what a plane through the neighbours left and above does not foretell.
+    """(F,H,W) to byte planes (2,F,H,W) of the residual of a linear prediction from the left and upper neighbours.
 
-    Inverse depth of a flat surface is linear in the picture, so that most of these numbers are next to 0.
+    Inverse depth of a flat surface is linear in the picture, so most residuals are near 0.
     """
     residual = np.diff(np.diff(frames, axis=1, prepend=np.uint16(0)), axis=2, prepend=np.uint16(0))
     folded = np.where(residual < 1 << 15, residual << 1, ~(residual << 1)).astype(np.uint16)
@@ -74,7 +74,7 @@ def pack_planes(frames: NDArray[np.uint16]) -> NDArray[np.uint8]:
 
 
 def unpack_planes(file: Path) -> NDArray[np.uint16]:
-    """Frames (F,H,W) as they were before `pack_planes`."""
+    """The inverse of `pack_planes`: frames (F,H,W)."""
     with np.load(file, allow_pickle=False) as data:
         low, high = data["planes"].astype(np.uint16)
     folded = low | (high << 8)
@@ -106,6 +106,6 @@ def _frames(file: Path, count: int) -> list[NDArray[np.uint8]]:
     frames, _ = read_video(file)
     if len(frames) != count:
         raise InputError(
-            f"{file.name} has {len(frames)} frames where {count} cameras are known; fetch examples/ again."
+            f"{file.name} has {len(frames)} frames but the example has {count} cameras; fetch examples/ again."
         )
     return list(frames)

@@ -1,7 +1,7 @@
-"""`python -m bench visitors`: 200 visitors at once, and the load of the machine meanwhile.
+"""`python -m bench visitors`: 200 simultaneous visitors, and the machine's load during it.
 
-The visitors are light, as they run on the same computer as the server: requests are made before, and sent over plain sockets. Each
-request has a connection of its own, as a browser's is closed after the seconds that a visitor thinks.
+The visitors must be light, because they run on the server's computer: requests are prepared in advance and sent over plain sockets.
+Each request has its own connection, because a browser's is closed during the seconds that a visitor thinks.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from bench.load import ONE_BUTTON, OURS, Endpoints, Server, serving, step, warm_
 
 THINK_SECONDS, LONGEST_SECONDS = 5.0, 30.0
 MOST_PREVIEW, MOST_PAGE, MOST_SHARE = 150.0, 400.0, 0.6
-"""Milliseconds of 95 of 100 requests; share of one core."""
+"""Limits: milliseconds at the 95th percentile, and share of one core."""
 QUIET_LOAD = 0.5
-"""Load average up to which the machine counts as quiet at the start."""
+"""Maximum load average at the start for the machine to count as quiet."""
 LOOKS_AT = 18
-"""Different frames that a visitor asks for."""
+"""Number of different frames that a visitor requests."""
 
 
 @dataclass
 class Observations:
-    """Observations of the visitors: seconds by kind of request, and why requests failed."""
+    """Measurements of all visitors: seconds by kind of request, and counts of failures."""
 
     seconds: dict[str, list[float]] = field(
         default_factory=lambda: {"page": [], "open": [], "preview": [], "plain": []}
@@ -38,7 +38,7 @@ class Observations:
     faults: Counter[str] = field(default_factory=Counter)
 
     async def ask(self, kind: str, server: Server, request: bytes) -> None:
-        """Send ``request`` and wait for the whole answer."""
+        """Send ``request`` and wait for the complete answer."""
         began = time.perf_counter()
         try:
             status = await asyncio.wait_for(_answer(server, request), LONGEST_SECONDS)
@@ -54,7 +54,7 @@ class Observations:
 
 
 async def _answer(server: Server, request: bytes) -> int:
-    """The status of an answer that was read to its end."""
+    """The status of an answer, after reading it to the end."""
     address = urlsplit(server.address)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     try:
@@ -83,7 +83,7 @@ def _request(server: Server, path: str, body: dict | None = None) -> bytes:
 
 
 class Visitor:
-    """One session: all its requests, made before anything is measured."""
+    """One session with all its requests, prepared before the measurement."""
 
     def __init__(self, number: int, ours: Server, plain: Server, endpoints: Endpoints) -> None:
         def posted(event: int, frame: int = 0) -> bytes:
@@ -94,22 +94,22 @@ class Visitor:
         self.begins = [posted(endpoints.opens), posted(endpoints.draws)]
         self.looks = [posted(endpoints.looks, 7 * index % 120) for index in range(LOOKS_AT)]
 
-    async def visit(self, seen: Observations, after: float, seconds: float) -> None:
+    async def visit(self, observations: Observations, after: float, seconds: float) -> None:
         await asyncio.sleep(after)
-        await seen.ask("page", self.ours, self.page)
+        await observations.ask("page", self.ours, self.page)
         for request in self.begins:
-            await seen.ask("open", self.ours, request)
-        looked, end = 0, time.perf_counter() + seconds
+            await observations.ask("open", self.ours, request)
+        count, end = 0, time.perf_counter() + seconds
         while time.perf_counter() < end:
             await asyncio.sleep(THINK_SECONDS)
-            await seen.ask("preview", self.ours, self.looks[looked % LOOKS_AT])
-            await seen.ask("plain", self.plain, self.plain_page)
-            looked += 1
+            await observations.ask("preview", self.ours, self.looks[count % LOOKS_AT])
+            await observations.ask("plain", self.plain, self.plain_page)
+            count += 1
 
 
 @long_subject
 def visitors(scale: Scale) -> list[Row]:
-    """200 visitors for a minute (20 for ten seconds with --quick), nothing else: on a quiet machine three minutes in all."""
+    """Only the visitors: 200 for a minute (20 for ten seconds with --quick), three minutes in all on a quiet machine."""
     quick = scale.height < 400
     print(f"load average before: {_load()}", flush=True)
     with serving(ONE_BUTTON) as plain, serving(OURS) as ours:
@@ -120,30 +120,32 @@ def visitors(scale: Scale) -> list[Row]:
 
 def measure_visits(ours: Server, plain: Server, endpoints: Endpoints, count: int, seconds: float) -> list[Row]:
     """The rows for ``count`` visitors who arrive within `THINK_SECONDS` and stay for ``seconds``."""
-    coming = [Visitor(number, ours, plain, endpoints) for number in range(count)]
-    seen, load = Observations(), os.getloadavg()[0]
+    all_visitors = [Visitor(number, ours, plain, endpoints) for number in range(count)]
+    observations, load = Observations(), os.getloadavg()[0]
     memory, cpu, own, began = ours.megabytes(), ours.cpu_seconds(), time.process_time(), time.perf_counter()
 
     async def all_visits() -> None:
-        await asyncio.gather(*(each.visit(seen, THINK_SECONDS * i / count, seconds) for i, each in enumerate(coming)))
+        await asyncio.gather(
+            *(each.visit(observations, THINK_SECONDS * i / count, seconds) for i, each in enumerate(all_visitors))
+        )
 
     asyncio.run(all_visits())
     lasted = time.perf_counter() - began
     share, client = (ours.cpu_seconds() - cpu) / lasted, (time.process_time() - own) / lasted
     grown = ours.megabytes() - memory
-    for fault, times in seen.faults.most_common():
+    for fault, times in observations.faults.most_common():
         print(f"{times} times {fault}", flush=True)
-    faults, quiet = seen.faults.total(), "" if load <= QUIET_LOAD else ", not a quiet machine"
+    faults, quiet = observations.faults.total(), "" if load <= QUIET_LOAD else ", not a quiet machine"
     print(
         f"load average at the start {load:.1f}{quiet}, at the end {_load()}; visitors took {client:.0%} of one core",
         flush=True,
     )
     words = f"{faults} errors, {share:.0%} of one core, {grown:+.0f} MB, load {load:.1f}"
-    preview, page, opened = (seen.p95_ms(kind) for kind in ("preview", "page", "open"))
+    preview, page, opened = (observations.p95_ms(kind) for kind in ("preview", "page", "open"))
     return [
-        Row(f"{count} visitors: preview, 95th percentile", preview, seen.p95_ms("plain"), words, "<= 150 ms, 0 errors, 60 %",
+        Row(f"{count} visitors: preview, 95th percentile", preview, observations.p95_ms("plain"), words, "<= 150 ms, 0 errors, 60 %",
             preview <= MOST_PREVIEW and not faults and share <= MOST_SHARE),
-        Row(f"{count} visitors: page, 95th percentile", page, seen.p95_ms("plain"), "", "<= 400 ms", page <= MOST_PAGE),
+        Row(f"{count} visitors: page, 95th percentile", page, observations.p95_ms("plain"), "", "<= 400 ms", page <= MOST_PAGE),
         Row(f"{count} visitors: example opened and drawn, 95th percentile", opened, None, f"visitors {client:.0%} of one core"),
     ]  # fmt: skip
 

@@ -1,7 +1,7 @@
 """`python -m bench cancel`: shots that are cancelled, or run out of memory, at every step of all five methods.
 
-Tiny random networks, everything else real. After each trial the queue must be empty, the tensors that are alive must be
-those that were there before, and the next shot must equal, to the bit, the one of a runtime that has seen nothing.
+Tiny random networks, everything else real. After each trial the queue must be empty, no additional tensors may be alive, and the
+next shot must be bit-identical to that of a fresh runtime.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from pipelines.runtime.runner import OutOfMemory, Runtime
 from pipelines.shot import Shot
 
 TRIALS, QUICK_TRIALS = 200, 20
-"""Shots cancelled, of all methods together."""
+"""Number of cancelled shots of all methods together."""
 MOST_LEFT = 0.02
-"""Of the memory that was in use before; of the process's, what the last third of the trials may add."""
+"""Maximum relative growth of tensor memory after a trial, and of process memory over the last third of the trials."""
 NEVER = -1
 SMALL: dict[str, dict] = {
     "gen3c": {"size": "128x64", "frames": 9},
@@ -45,14 +45,14 @@ SMALL: dict[str, dict] = {
 
 
 class TightDevice(Device):
-    """A device whose memory runs out once: at the first call of a network after step ``at``, or at its end."""
+    """A device that runs out of memory once: at the first call of a network after step ``at``, or at the end of that step."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
         self.at, self.steps = NEVER, 0
 
     def finish(self) -> None:
-        """The runtime's clock calls this at each `Progress`, in the thread that computes."""
+        """Called by the runtime's clock at each `Progress`, in the computing thread."""
         super().finish()
         if self.steps == self.at:
             self.run_out()
@@ -64,14 +64,14 @@ class TightDevice(Device):
 
     @contextmanager
     def around(self, pipeline: Pipeline) -> Iterator[None]:
-        """While ``pipeline`` runs, its networks' modules fail when it is time."""
+        """While ``pipeline`` runs, make its networks' modules fail at the chosen step."""
 
-        def look(*_: object) -> None:
+        def fail_in_time(*_: object) -> None:
             if self.steps == self.at:
                 self.run_out()
 
         parts = [module for network in networks(pipeline).values() for module in network.modules()]
-        hooks = [module.register_forward_pre_hook(look) for module in parts]
+        hooks = [module.register_forward_pre_hook(fail_in_time) for module in parts]
         try:
             yield
         finally:
@@ -81,22 +81,22 @@ class TightDevice(Device):
 
 @dataclass
 class Trials:
-    """One method on a runtime of its own, and what its trials found wrong."""
+    """One method on its own runtime, and the faults that its trials found."""
 
     shot: Shot
     device: TightDevice = field(default_factory=TightDevice)
-    found: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         other = Runtime(Device(str(self.device.torch)))
         self.fresh, self.steps = _frames_and_steps(other, self.shot)
         other.unload()
         gc.collect()
-        gc.freeze()  # half a million objects of libraries, which each trial would look through
+        gc.freeze()  # half a million objects of libraries, which every trial would otherwise scan
         self.runtime = Runtime(self.device)
         self._compare("the first shot")
-        self.warm_steps = self._compare("the second shot")  # it finds what the first one keeps for it
-        self.held, self.own = tensors_alive(), own_bytes()
+        self.warm_steps = self._compare("the second shot")  # with what the first one cached
+        self.tensor_bytes, self.own = tensors_alive(), own_bytes()
 
     @staticmethod
     def of(name: str) -> Trials:
@@ -104,44 +104,44 @@ class Trials:
         return Trials(Shot(known, *default_shot(known, steps=2, **SMALL[name]), RunOptions(weights="tiny")))
 
     def cancelled_after(self, step: int) -> None:
-        """Cancel a shot with loaded networks after its `Progress` number ``step``, and check what is left."""
+        """With loaded networks, cancel a shot after its `Progress` number ``step``, and check what remains."""
         run = self.runtime.run(self.shot)
-        if step not in (told for told, _ in enumerate(item for item in run if isinstance(item, Progress))):
-            self.found.append(f"there is no step {step} to cancel at")
+        if step not in (number for number, _ in enumerate(item for item in run if isinstance(item, Progress))):
+            self.faults.append(f"there is no step {step} to cancel at")
         run.close()  # type: ignore[attr-defined]
-        self._look(f"cancelled at step {step}")
+        self._check(f"cancelled at step {step}")
 
     def out_of_memory_after(self, step: int) -> None:
-        """Make the device run out of memory at that step, including while loading, and check what is left."""
+        """Make the device run out of memory at that step, loading included, and check what remains."""
         self.runtime.unload()
         self.device.at, self.device.steps = step, 0
         try:
             for _ in self.runtime.run(self.shot, around=self.device.around):
                 pass
-            self.found.append(f"memory ran out at step {step}: the shot went on")
+            self.faults.append(f"memory ran out at step {step}: the shot went on")
         except OutOfMemory:
             pass
         self.device.at = NEVER
         if self.runtime.loaded:
-            self.found.append(f"memory ran out at step {step}: networks were kept")
-        self._look(f"memory ran out at step {step}")
+            self.faults.append(f"memory ran out at step {step}: networks were kept")
+        self._check(f"memory ran out at step {step}")
 
-    def _look(self, when: str) -> None:
+    def _check(self, when: str) -> None:
         if self.runtime.waiting:
-            self.found.append(f"{when}: {self.runtime.waiting} jobs wait")
+            self.faults.append(f"{when}: {self.runtime.waiting} jobs wait")
         self._compare(when)
         now = tensors_alive()
-        if abs(now - self.held) > MOST_LEFT * self.held:
-            self.found.append(f"{when}: {now / 1e6:.1f} MB in tensors, {self.held / 1e6:.1f} before")
+        if abs(now - self.tensor_bytes) > MOST_LEFT * self.tensor_bytes:
+            self.faults.append(f"{when}: {now / 1e6:.1f} MB in tensors, {self.tensor_bytes / 1e6:.1f} before")
 
     def _compare(self, when: str) -> int:
         frames, steps = _frames_and_steps(self.runtime, self.shot)
         if not np.array_equal(frames, self.fresh):
-            self.found.append(f"{when}: the next shot is another")
+            self.faults.append(f"{when}: the next shot is another")
         return steps
 
     def grown(self) -> float:
-        """Share by which the process has grown since the second shot."""
+        """Relative growth of the process since the second shot."""
         return own_bytes() / self.own - 1
 
 
@@ -156,21 +156,21 @@ def _frames_and_steps(runtime: Runtime, shot: Shot) -> tuple[Frames, int]:
 
 
 def tensors_alive() -> int:
-    """Bytes that tensors hold in this process, each memory counted once; on a GPU what torch has there besides. Tensors of torch's
-    own tracing have no memory."""
+    """Bytes of all tensors alive in this process, each storage counted once, plus torch's allocated GPU memory. Tensors of torch's own
+    tracing have no memory."""
     gc.collect()
-    seen: dict[int, int] = {}
+    storages: dict[int, int] = {}
     for each in gc.get_objects():
         kind = type(each)
         if issubclass(kind, torch.Tensor) and not issubclass(kind, FakeTensor) and each.device.type == "cpu":
             memory = each.untyped_storage()
-            seen[memory.data_ptr()] = memory.nbytes()
-    return sum(seen.values()) + (torch.cuda.memory_allocated() if torch.cuda.is_available() else 0)
+            storages[memory.data_ptr()] = memory.nbytes()
+    return sum(storages.values()) + (torch.cuda.memory_allocated() if torch.cuda.is_available() else 0)
 
 
 def own_bytes() -> int:
-    """Memory of this process alone: without files that are mapped, whose pages come and go with what else runs, and without
-    what is free and the allocator keeps."""
+    """Private memory of this process: without mapped files, whose pages come and go with other programs, and without free memory that
+    the allocator keeps."""
     gc.collect()
     if sys.platform == "linux":
         ctypes.CDLL(None).malloc_trim(0)
@@ -180,8 +180,8 @@ def own_bytes() -> int:
 
 @long_subject
 def cancel(scale: Scale) -> list[Row]:
-    """200 shots cancelled (20 with --quick) and one out of memory at every step (at every fourth), of all five methods."""
-    torch.set_num_threads(1)  # tiny networks: handing their work to threads takes longer than doing it
+    """200 shots cancelled (20 with --quick) and one out of memory at every step (every fourth), for all five methods."""
+    torch.set_num_threads(1)  # for tiny networks, threads cost more than they save
     quick = scale.height < 400
     each = (QUICK_TRIALS if quick else TRIALS) // len(FIVE)
     return [row for name in FIVE for row in _rows(name, each, 4 if quick else 1)]
@@ -198,17 +198,17 @@ def _rows(name: str, count: int, apart: int) -> list[Row]:
 
 
 def _row(what: str, trials: Trials, trial: Callable[[int], None], at: Sequence[int], steps: int) -> Row:
-    known, grown, seconds = len(trials.found), [], 0.0
+    known, grown, seconds = len(trials.faults), [], 0.0
     for third in np.array_split(np.array(at), 3):
         began = time.perf_counter()
         for step in third:
             trial(int(step))
         seconds += time.perf_counter() - began
         grown.append(trials.grown())
-    each, found = 1e3 * seconds / len(at), trials.found[known:]
-    for wrong in found[:5]:
-        print(f"{what}: {wrong}", flush=True)
+    each, faults = 1e3 * seconds / len(at), trials.faults[known:]
+    for fault in faults[:5]:
+        print(f"{what}: {fault}", flush=True)
     process = ", ".join(f"{share:+.1%}" for share in grown)
-    said = f"{len(found)} wrong, {len(set(at))} of {steps} steps, process {process} after each third"
+    words = f"{len(faults)} wrong, {len(set(at))} of {steps} steps, process {process} after each third"
     target = "0 wrong, next shot to the bit, memory within 2 %"
-    return Row(f"{what}, {len(at)} times", each, None, said, target, not found and grown[2] - grown[1] <= MOST_LEFT)
+    return Row(f"{what}, {len(at)} times", each, None, words, target, not faults and grown[2] - grown[1] <= MOST_LEFT)

@@ -2,7 +2,7 @@
 
 python -m bench context_parallel
 
-The computed ones need no memory: networks of full size are called on torch's "meta" device, one process alone.
+The computed values need no memory: full-size networks are called on torch's "meta" device in one process.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from pipelines.runtime.parallel.split import split, ulysses_fits
 
 Networks = dict[str, nn.Module]
 Called = tuple[Networks, Callable[[], object]]
-"""Networks, and one call of them."""
+"""Networks, and a function that calls them once."""
 Add = Callable[[int], None]
 
 
 @contextmanager
 def count_by_shapes(networks: Networks, ranks: int) -> Iterator[list[int]]:
-    """Inside, what the first of ``ranks`` processes would send for each call of ``networks``, from the shapes that one process
-    alone sees."""
+    """Within the context, bytes that the first of ``ranks`` processes would send per call of ``networks``, computed from the shapes in
+    a single process."""
     sent: list[int] = []
     with ExitStack() as undo:
         for network in networks.values():
@@ -78,7 +78,7 @@ def _attention(processor: SplitAttention, plan: TokenPlan, ranks: int, add: Add)
         other = kwargs.get("encoder_hidden_states", args[1] if len(args) > 1 else None)
         joint = isinstance(processor, CogVideoXAttention)
         if other is not None and not joint:
-            return  # text that everybody has
+            return  # text that every process has
         lengths = [hidden.shape[1], *([other.shape[1]] if joint else [])]
         batch, token = hidden.shape[0], module.to_q.out_features * hidden.itemsize
         if not ulysses_fits(plan.heads, ranks):
@@ -123,7 +123,7 @@ def _watch_frames(network: nn.Module, plan: FramePlan, ranks: int, add: Add, und
 
 
 def _resnet(ranks: int, add: Add) -> Callable[..., None]:
-    """Frames are swapped for pixels and back; what the two norms tell is mean, variance and count in float64."""
+    """Frames are exchanged for pixels and back; the two norms exchange mean, variance and count in float64."""
 
     def note(module: Any, args: tuple, output: Tensor) -> None:
         x, embedding = args
@@ -150,7 +150,7 @@ def _along_time(call: dict[str, int], ranks: int, add: Add) -> Callable[..., Non
 
 
 def _across(call: dict[str, int], ranks: int, add: Add) -> Callable[..., None]:
-    """Keys and values of all frames are gathered."""
+    """Cross-frame attention: keys and values of all frames are gathered."""
 
     def note(module: Any, args: tuple) -> None:
         frames = call["frames"]
@@ -162,7 +162,7 @@ def _across(call: dict[str, int], ranks: int, add: Add) -> Callable[..., None]:
 
 
 class SentBytesCounter(TorchDispatchMode):
-    """Bytes that leave this process while this is entered, by every collective that torch runs."""
+    """Bytes that this process sends within the context, over all of torch's collectives."""
 
     def __init__(self, rank: int, ranks: int) -> None:
         super().__init__()
@@ -183,16 +183,16 @@ class SentBytesCounter(TorchDispatchMode):
             return (self.ranks - 1) * args[0].nbytes
         if name in ("alltoall_base_", "all_to_all_single"):
             tensor, sizes = (args[1], args[4]) if name == "alltoall_base_" else (args[0], args[2])
-            kept = sizes[self.rank] / len(tensor) if sizes else 1 / self.ranks
-            return round(tensor.nbytes * (1 - kept))
+            own_share = sizes[self.rank] / len(tensor) if sizes else 1 / self.ranks
+            return round(tensor.nbytes * (1 - own_share))
         raise ValueError(f"a collective that is not counted: {name}")
 
 
-# --- the five denoisers at full size, on no device ----------------------------------------------------------------
+# --- the five denoisers at full size, on the meta device ----------------------------------------------------------
 
 
 def _empty(*shape: int) -> Tensor:
-    return torch.zeros(shape)  # of the device and type that are the default when it is called
+    return torch.zeros(shape)  # on the default device, in the default type at the time of the call
 
 
 def _gen3c(t: int = 16, h: int = 88, w: int = 160, **sizes: int) -> Called:
@@ -271,12 +271,12 @@ SMALL: dict[str, Callable[[], Called]] = {
     "GEN3C, 3 heads": lambda: _gen3c(3, 6, 6, **_GEN3C, num_attention_heads=3),
     "GenXD": lambda: _genxd(5, 16, 2, **TINY_UNET),
 }
-"""Small enough for two processes of a processor: heads exchanged, keys gathered, frames swapped for pixels."""
+"""Small enough for two CPU processes; cover exchanged heads, gathered keys, and frames exchanged for pixels."""
 _GEN3C = {"attention_head_dim": 32, "num_layers": 2, "text_embed_dim": 32, "adaln_lora_dim": 16}
 
 
 def of_full_size(make: Callable[[], Called], ranks: int) -> int:
-    """Bytes that the first process sends in one call, in bfloat16."""
+    """Bytes that the first process sends per call, in bfloat16."""
     torch.set_default_dtype(torch.bfloat16)
     try:
         with torch.device("meta"), torch.no_grad():
@@ -306,29 +306,29 @@ def _count(rank: int, ranks: int, port: int, folder: str) -> None:
     for name, make in SMALL.items():
         networks, call = make()
         with torch.no_grad(), split(networks, Group.ours()):
-            call()  # splits it
-            with SentBytesCounter(rank, ranks) as seen:
+            call()  # the first call splits the network
+            with SentBytesCounter(rank, ranks) as counter:
                 call()
-        sent[name] = seen.sent
+        sent[name] = counter.sent
     (Path(folder) / f"{rank}.json").write_text(json.dumps(sent))
     dist.barrier()
     sys.stdout.flush()
-    os._exit(0)  # gloo's threads may outlive the group and abort an ordinary end of the process
+    os._exit(0)  # gloo's threads may outlive the group and abort a normal exit
 
 
 @long_subject
 def context_parallel(scale: Scale) -> list[Row]:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        seen = count_on_gloo(Path(folder))
+        counted = count_on_gloo(Path(folder))
     for name, make in SMALL.items():
         networks, call = make()
         with torch.no_grad(), count_by_shapes(networks, 2) as sent:
             start = time.perf_counter()
             call()
-        words = f"{sum(sent)} bytes by shapes, {seen[name]} on Gloo"
+        words = f"{sum(sent)} bytes by shapes, {counted[name]} on Gloo"
         rows.append(Row(f"shared shot: {name}", 1e3 * (time.perf_counter() - start), None, agreement=words,
-                        target="the same", met=sum(sent) == seen[name]))  # fmt: skip
+                        target="the same", met=sum(sent) == counted[name]))  # fmt: skip
     for name, make in FULL.items():
         start = time.perf_counter()
         gigabytes = [of_full_size(make, ranks) / 1e9 for ranks in (2, 4, 8)]

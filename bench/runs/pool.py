@@ -1,6 +1,6 @@
 """The pool under load, with a stand-in pipeline that sleeps as long as GPU steps: throughput, overhead, kills.
 
-python -m bench pool          # a quarter of an hour: also 50 kills at random moments, every fifth of a whole machine
+python -m bench pool          # a quarter of an hour, with 50 kills at random times, every fifth of a whole machine
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from pipelines.runtime.pool.settings import PoolSettings
 SHOOT = "bench.runs.pool:shoot"
 STEP_SECONDS = 0.5
 STEPS = 20
-"""Ten seconds a job."""
+"""Ten seconds per job."""
 KILLS = 50
 
 
 def shoot(job: bytes):
-    """The stand-in: sleeps step by step, and notes in a file that it began and ended."""
-    asked = json.loads(job)
-    _note(asked, "began")
-    for step in range(1, asked["steps"] + 1):
-        time.sleep(asked["seconds"])
-        yield "progress", {"phase": "Sleeping", "step": step, "steps": asked["steps"], "note": str(os.getpid())}
-    _note(asked, "ended")
+    """The stand-in: sleeps step by step, and logs its start and end to a file."""
+    job_values = json.loads(job)
+    _note(job_values, "began")
+    for step in range(1, job_values["steps"] + 1):
+        time.sleep(job_values["seconds"])
+        yield "progress", {"phase": "Sleeping", "step": step, "steps": job_values["steps"], "note": str(os.getpid())}
+    _note(job_values, "ended")
     yield "clip", job
 
 
-def _note(asked: dict, words: str) -> None:
-    with open(asked["log"], "a") as log:
-        log.write(f"{asked['name']} {words}\n")
+def _note(job_values: dict, words: str) -> None:
+    with open(job_values["log"], "a") as log:
+        log.write(f"{job_values['name']} {words}\n")
 
 
 def make_job(log: Path, name: object, steps: int, seconds: float) -> bytes:
@@ -90,7 +90,7 @@ def _in_threads(pool: Pool, name: str, jobs: list[bytes]) -> float:
 
 
 def _throughput(pool: Pool, replicas: int, folder: Path, steps: int, alone: float) -> tuple[Row, float]:
-    """Two jobs a replica, once all of them run; against one replica in the same run."""
+    """Two jobs per replica once all replicas run, against one replica in the same run."""
     name, log = f"n{replicas}", folder / "log"
     while pool.facts().replicas.get(name, 0) < replicas:
         _in_threads(pool, name, [make_job(log, i, 10, 0.5) for i in range(replicas)])
@@ -109,13 +109,13 @@ def _throughput(pool: Pool, replicas: int, folder: Path, steps: int, alone: floa
 
 
 def _load() -> str:
-    """Processes that ran or wanted to, on average over the last minute, in words."""
+    """The average number of runnable processes over the last minute, in words."""
     return f", load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores"
 
 
 def _queue(pool: Pool, folder: Path) -> Row:
-    """500 visitors at one replica with 20 places, one after the other, all of them while the first is shot: who is refused, how
-    soon, and in which order the others are shot."""
+    """500 visitors, one after the other, at one replica with 20 places, all during the first shot: how many are refused, how soon, and
+    in which order the others run."""
     log, refused, slowest = folder / "queue", [], [0.0]
 
     def visit(number: int) -> None:
@@ -142,12 +142,12 @@ def _queue(pool: Pool, folder: Path) -> Row:
 
 
 def _kills(folder: Path, count: int) -> Row:
-    """``count`` jobs on a cluster of four machines, for each its replica or, every fifth time, its whole machine killed at a
-    random moment: how many ended once, twice, never, were told, and how soon the second start came.
+    """``count`` jobs on a cluster of four machines; for each, its replica or, every fifth time, its whole machine is killed at a random
+    time. Measures how many jobs end once, twice or never, are reported to the visitor, and the delay of the second start.
 
-    A job that ended before its kill came is not among the ``count``.
+    A job that ended before its kill is not among the ``count``.
     """
-    log, chance, waits = folder / "kills", random.Random(0), []
+    log, rng, waits = folder / "kills", random.Random(0), []
     machines = _Machines(4)
     pool = Pool(PoolSettings(machines.address, 0, 20, False), shoot=SHOOT, cpus=0.01)
     number = told = hit = 0
@@ -159,7 +159,7 @@ def _kills(folder: Path, count: int) -> Row:
                 continue
             if value["phase"] == "Sleeping" and killer is None:
                 kill = machines.take_away if hit % 5 == 4 else _kill_process
-                killer = threading.Timer(chance.uniform(0, 0.9), _at, args=(killed, kill, int(value["note"])))
+                killer = threading.Timer(rng.uniform(0, 0.9), _at, args=(killed, kill, int(value["note"])))
                 killer.start()
             elif value["phase"] == "Sleeping" and began_again and value["step"] == 1:
                 waits.append(time.monotonic() - killed[0])
@@ -168,7 +168,7 @@ def _kills(folder: Path, count: int) -> Row:
             killer.join()
         told += began_again
         hit += log.read_text().splitlines().count(f"{number} began") > 1
-        machines.make_up()
+        machines.replace_machines()
         number += 1
     pool.close()
     machines.end()
@@ -191,7 +191,7 @@ def _kill_process(process: int) -> None:
 
 
 class _Machines:
-    """Nodes of one Ray cluster on this computer, each with a logical GPU, beside a head without."""
+    """Nodes of one Ray cluster on this computer, each with a logical GPU, plus a head without one."""
 
     def __init__(self, count: int) -> None:
         os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
@@ -201,19 +201,19 @@ class _Machines:
         self._here: dict[str, Any] = {"node_ip_address": "127.0.0.1"}
         head = {"num_cpus": 2, "num_gpus": 0, "include_dashboard": False, **self._here}
         self._cluster = Cluster(initialize_head=True, head_node_args=head)
-        self.make_up()
+        self.replace_machines()
 
     @property
     def address(self) -> str:
         return str(self._cluster.address)
 
-    def make_up(self) -> None:
-        """As many machines as at first."""
+    def replace_machines(self) -> None:
+        """Start machines until there are as many as at first."""
         while len(self._cluster.worker_nodes) < self._count:
             self._cluster.add_node(num_cpus=1, num_gpus=1, **self._here)
 
     def take_away(self, process: int) -> None:
-        """The machine on which ``process`` runs, with everything on it."""
+        """Kill the machine on which ``process`` runs, with all its processes."""
         raylets = {node.all_processes["raylet"][0].process.pid: node for node in self._cluster.worker_nodes}
         raylet = psutil.Process(process).parent()
         assert raylet is not None

@@ -1,6 +1,6 @@
-"""Restarts a cluster during a shot, from outside, as `ray stop --force` and `ray start` do.
+"""Restarts a cluster during a shot, from outside, like `ray stop --force` and `ray start`.
 
-python -m bench pool_restart       # some minutes
+python -m bench pool_restart       # takes minutes
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"
 
 
 class Head:
-    """The first machine of a cluster on loopback, with two logical GPUs, started by Ray's own command in its own folder."""
+    """The head of a cluster on loopback, with two logical GPUs, started by Ray's command line in its own folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -40,31 +40,31 @@ class Head:
 
     def start(self) -> None:
         root = Path(__file__).parents[2]
-        asked = {
+        options = {
             "port": self._port, "temp-dir": self._folder, "node-ip-address": "127.0.0.1", "num-cpus": 2, "num-gpus": 2,
             "include-dashboard": False, "object-store-memory": 100_000_000,
         }  # fmt: skip
         subprocess.run(
-            [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", *(f"--{k}={v}" for k, v in asked.items())],
+            [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", *(f"--{k}={v}" for k, v in options.items())],
             env=os.environ | _RAY | {"PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])},
             check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
     def stop(self) -> None:
-        """SIGKILL to every process that names this folder or, as the server of Ray's client does, only this address; and to those that they started."""
-        found: dict[int, psutil.Process] = {}
+        """Send SIGKILL to every process whose command line has this folder or, for Ray's client server, this address; and to their children."""
+        processes: dict[int, psutil.Process] = {}
         for process in psutil.process_iter(["cmdline"]):
             words = " ".join(process.info["cmdline"] or ())
             if f"{self._folder}/session" in words or ("ray.util.client" in words and f"={self.address} " in words):
                 with suppress(psutil.NoSuchProcess):
-                    found |= {each.pid: each for each in (process, *process.children(recursive=True))}
-        for process in found.values():
+                    processes |= {each.pid: each for each in (process, *process.children(recursive=True))}
+        for process in processes.values():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(list(found.values()), timeout=30)
+        psutil.wait_procs(list(processes.values()), timeout=30)
 
     def restart(self, pause: float) -> None:
-        """``pause`` is in seconds."""
+        """Stop, wait ``pause`` seconds, start."""
         self.stop()
         time.sleep(pause)
         self.start()
@@ -72,8 +72,8 @@ class Head:
 
 @dataclass(frozen=True)
 class Trial:
-    """One restart: seconds from the end of the cluster until the person read so and until the shot began again, how often it
-    ended, and what was read last where it failed."""
+    """One restart. ``told``, ``again``: seconds from the end of the cluster until the visitor was informed, and until the shot began
+    again. ``ended``: how often it ended. ``words``: the error if it failed."""
 
     told: float
     again: float
@@ -87,14 +87,14 @@ class Trial:
 
 @long_subject
 def pool_restart(scale: Scale) -> list[Row]:
-    chance, trials = random.Random(0), []
+    rng, trials = random.Random(0), []
     with tempfile.TemporaryDirectory(prefix="r") as name:
         head = Head(Path(name))
         head.start()
         try:
             with closing(Pool(PoolSettings(head.address, 1, 20, False), shoot=SHOOT, cpus=0.1)) as pool:
                 for number in range(2 if scale == QUICK else TRIALS):
-                    trials.append(_restart(pool, head, Path(name) / f"log{number}", chance.uniform(0, 5)))
+                    trials.append(_restart(pool, head, Path(name) / f"log{number}", rng.uniform(0, 5)))
                     print(f"load {os.getloadavg()[0]:.1f}: {trials[-1]}", file=sys.stderr, flush=True)
         finally:
             head.stop()
@@ -107,7 +107,7 @@ def pool_restart(scale: Scale) -> list[Row]:
 
 
 def _restart(pool: Pool, head: Head, log: Path, pause: float) -> Trial:
-    """A job of ten steps on a cluster that is killed after the third and restarted ``pause`` seconds later."""
+    """A job of ten steps on a cluster that is killed after the third step and restarted ``pause`` seconds later."""
     ended = told = again = 0.0
     words = ""
     restart = threading.Thread(target=head.restart, args=(pause,))

@@ -1,6 +1,6 @@
 """The renderer of the examples: ray-marched signed distance scenes with light, shadow and haze.
 
-`render` draws any scene from any camera path, which makes it the truth that previews are measured against.
+`render` renders any scene along any camera path, which gives the ground truth for previews.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def _example(name: str, options: argparse.Namespace) -> Path:
 
 
 def _along(name: str, options: argparse.Namespace) -> Path:
-    """An mp4 and the exact depth, float32 (F,H,W) metres with 0 for sky, of a scene along the path of a file."""
+    """Write an mp4 and the exact depth, float32 (F,H,W) metres with 0 for sky, of a scene along the path of a file."""
     like = home(setting_of(name), *(options.size if options.size[0] else (1280, 720)))
     path: CameraPath = read(options.path.name, options.path.read_bytes(), like=like)
     if options.size[0]:

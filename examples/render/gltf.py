@@ -25,7 +25,7 @@ _VERTICES, _INDICES = 34962, 34963
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """``parent`` is an index or -1; ``place`` (3,) where it rests, in metres of the model."""
+    """``parent``: index of the parent joint, or -1. ``place`` (3,): rest position in metres of the model."""
 
     name: str
     parent: int
@@ -49,7 +49,7 @@ class Skinned:
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """``seconds`` (K,); ``rotations`` by joint index (K,4) xyzw; ``lift`` (K,3) metres added to the first joint's place."""
+    """``seconds`` (K,); ``rotations`` by joint index (K,4) xyzw; ``lift`` (K,3): metres added to the first joint's position."""
 
     name: str
     seconds: NDArray[np.float32]
@@ -58,7 +58,7 @@ class Motion:
 
 
 class _Binary:
-    """The binary chunk as it grows, with the views and accessors that describe it."""
+    """The growing binary chunk, with the views and accessors that describe it."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -90,7 +90,7 @@ class _Binary:
 
 
 def write_glb(file: Path, mesh: Skinned, motions: list[Motion], name: str) -> None:
-    """Write ``mesh`` with its skeleton and ``motions`` to ``file``; nothing outside the file is referred to."""
+    """Write ``mesh`` with its skeleton and ``motions`` to ``file``, as a self-contained GLB."""
     binary = _Binary()
     attributes = {
         "POSITION": binary.accessor(mesh.vertices, _VERTICES, bounds=True),
@@ -149,7 +149,7 @@ def _nodes(skeleton: tuple[Joint, ...]) -> list[dict[str, Any]]:
 
 
 def _inverse_binds(skeleton: tuple[Joint, ...]) -> NDArray[np.float32]:
-    """(J,4,4) in glTF's column order: joints rest unturned, so that only their places are undone."""
+    """(J,4,4) in glTF's column order: translations only, because joints rest without rotation."""
     matrices = np.repeat(np.eye(4, dtype=np.float32)[None], len(skeleton), axis=0)
     matrices[:, 3, :3] = [[-value for value in joint.place] for joint in skeleton]
     return matrices

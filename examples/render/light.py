@@ -15,9 +15,9 @@ Colour = tuple[float, float, float]
 class Material(NamedTuple):
     """A surface at one point.
 
-    ``gloss`` 0 (matt) .. 1 (sharp highlights); ``mirror`` is the reflectance seen head-on, 0 for none;
-    ``glow`` times the colour is given off as light; ``thin`` is how much light from behind comes through (leaves,
-    sails); the normal is the geometric one, or a rippled one near it.
+    ``gloss``: 0 (matt) .. 1 (sharp highlights). ``mirror``: reflectance at normal incidence, 0 for none. ``glow``: emission as a
+    multiple of the colour. ``thin``: transmission of light from behind (leaves, sails). The normal is the geometric one, or a
+    rippled one near it.
     """
 
     red: float
@@ -33,33 +33,33 @@ class Material(NamedTuple):
 
 
 class Light(NamedTuple):
-    """Lights and air of a scene; directions in authoring axes (x right, y up, z forward), lengths in metres."""
+    """Lights and atmosphere of a scene; directions in authoring axes (x right, y up, z forward), lengths in metres."""
 
     sun: tuple[float, float, float] = (0.5, 0.7, -0.5)
     """Unit vector towards the sun (or moon)."""
     sun_colour: Colour = (1.0, 0.9, 0.75)
     sun_size: float = 0.03
-    """Half its angle as it softens shadows, radians; the real sun has 0.005."""
+    """Angular radius for soft shadows, radians; the real sun's is 0.005."""
     above: Colour = (0.3, 0.38, 0.5)
-    """Ambient light from above, and ``below`` from the ground."""
+    """Ambient light from above; ``below`` from the ground."""
     below: Colour = (0.12, 0.1, 0.08)
     reach: float = 1.0
-    """How far ambient occlusion looks for neighbours, metres."""
+    """Radius of ambient occlusion, metres."""
     haze: Colour = (0.5, 0.6, 0.7)
     haze_per_metre: float = 0.0
     haze_top: float = 1000.0
-    """Height over which haze thins out by a factor e."""
+    """Height in metres over which haze density falls by a factor of e."""
     glare: Colour = (0.0, 0.0, 0.0)
     """Added to the haze towards the sun."""
     shafts: float = 0.0
-    """Light scattered by air in the sun, per metre."""
+    """In-scattering of sunlit air, per metre."""
     lamps: NDArray[np.float64] = np.zeros((0, 7))
-    """(N,7): place x, y, z, linear RGB at one metre, radius in metres."""
+    """(N,7): position x, y, z, linear RGB at one metre, radius in metres."""
     far: float = 1000.0
-    """Rays that go further meet the sky."""
+    """Distance in metres beyond which a ray counts as sky."""
     exposure: float = 1.0
     bloom: float = 0.08
-    """Share of light that spreads around bright spots."""
+    """Share of light that is scattered around bright spots."""
 
 
 def unit(x: float, y: float, z: float) -> tuple[float, float, float]:

@@ -1,7 +1,7 @@
 """Ray marching of signed distances: exact depth, soft shadows, ambient occlusion, one mirror bounce, haze.
 
-`renderer` compiles one scene. Kernels work on lists of picture points, so that a picture, its antialiasing samples
-and a handful of pixels of a check all take the same way.
+`renderer` compiles one scene. Kernels take lists of picture points, so that pictures, antialiasing samples and the few pixels of a
+check use the same code.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _fresnel(mirror, cosine):
 
 @compiled
 def _haze_amount(light, y, dy, length):
-    """Share of the light along a ray of ``length`` metres that haze replaces."""
+    """Fraction of the light along a ray of ``length`` metres that is replaced by haze."""
     fall = dy / light.haze_top
     column = length if abs(fall * length) < 1e-3 else (1.0 - exp(-min(max(fall * length, -60.0), 60.0))) / fall
     return 1.0 - exp(-min(light.haze_per_metre * exp(-max(y, -light.haze_top) / light.haze_top) * column, 60.0))
@@ -29,14 +29,14 @@ def _haze_amount(light, y, dy, length):
 def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any, Any, Any]:
     """Three kernels of a scene: ``depths``, ``colours`` and ``shafts``.
 
-    ``distance(x, y, z, time)`` is a signed distance in metres (never too large along a ray),
-    ``surface(x, y, z, nx, ny, nz, time, width)`` the `Material` there, ``width`` being a pixel's size in metres,
-    ``sky(dx, dy, dz)`` linear RGB of a direction.
+    ``distance(x, y, z, time)``: signed distance in metres, never an overestimate along a ray.
+    ``surface(x, y, z, nx, ny, nz, time, width)``: the `Material` there; ``width`` is a pixel's size in metres.
+    ``sky(dx, dy, dz)``: linear RGB of a direction.
     """
 
     @compiled
     def refined(ox, oy, oz, dx, dy, dz, time, s, angle):
-        """``s`` brought onto the surface by Newton's method, which grazing rays need; kept where that leads away."""
+        """Refine ``s`` to the surface by Newton's method, for grazing rays; unchanged where that diverges."""
         d = distance(ox + s * dx, oy + s * dy, oz + s * dz, time)
         for _ in range(3):
             e = 0.3 * angle * s
@@ -44,15 +44,15 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
             if slope > -1e-3:
                 break
             u = s - clamp(d / slope, -0.02 * s, 0.02 * s)
-            left = distance(ox + u * dx, oy + u * dy, oz + u * dz, time)
-            if abs(left) >= abs(d):
+            residual = distance(ox + u * dx, oy + u * dy, oz + u * dz, time)
+            if abs(residual) >= abs(d):
                 break
-            s, d = u, left
+            s, d = u, residual
         return s
 
     @compiled
     def hit(ox, oy, oz, dx, dy, dz, time, near, far, angle):
-        """Distance along the ray to the first surface, or -1 for sky; ``angle`` is what a pixel covers."""
+        """Distance along the ray to the first surface, or -1 for sky; ``angle``: angular size of a pixel."""
         s, d = near, 0.0
         for _ in range(640):
             d = distance(ox + s * dx, oy + s * dy, oz + s * dz, time)
@@ -77,26 +77,26 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
 
     @compiled
     def shadow(x, y, z, dx, dy, dz, time, start, reach, size):
-        """Share of a light of angular half size ``size`` (radians) that is seen.
+        """Visible fraction of a light of angular radius ``size`` (radians).
 
-        What grazes the ray between two steps is estimated from both (Aaltonen, GDC 2018), which leaves no rings.
+        The closest approach between two steps is estimated from both distances (Aaltonen, GDC 2018), which avoids banding.
         """
-        seen, s, before = 1.0, start, 1e9
+        visible, s, before = 1.0, start, 1e9
         for _ in range(110):
             d = distance(x + s * dx, y + s * dy, z + s * dz, time)
             back = d * d / (2.0 * before) if d > 0.0 else 0.0
             gap = sqrt(max(d * d - back * back, 0.0)) if d > 0.0 else d
-            seen = min(seen, 0.5 + 0.5 * gap / (size * max(s - back, 1e-4)))
-            if seen < 0.0 or s > reach:
+            visible = min(visible, 0.5 + 0.5 * gap / (size * max(s - back, 1e-4)))
+            if visible < 0.0 or s > reach:
                 break
             step = clamp(0.7 * d, 0.004 + 0.010 * s, 0.2 * reach)
-            before = d if step <= d else 1e9  # the estimate holds for steps that stay within the last distance
+            before = d if step <= d else 1e9  # the estimate holds only for steps within the last distance
             s += step
-        return smoothstep(0.0, 1.0, seen)
+        return smoothstep(0.0, 1.0, visible)
 
     @compiled
-    def open_way(x, y, z, dx, dy, dz, time, reach):
-        """How free the space is in a wide cone, 0..1."""
+    def cone_visibility(x, y, z, dx, dy, dz, time, reach):
+        """Unoccluded fraction of a wide cone, 0..1."""
         free, step = 1.0, 0.07 * reach
         for _ in range(5):
             d = distance(x + step * dx, y + step * dy, z + step * dz, time)
@@ -106,7 +106,7 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
 
     @compiled
     def ambient(x, y, z, nx, ny, nz, time, light):
-        """Light from all sides with occlusion, and the occlusion itself."""
+        """Ambient light with occlusion, and the occlusion itself."""
         if abs(ny) < 0.9:
             tx, ty, tz = nz, 0.0, -nx
         else:
@@ -122,7 +122,7 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
             b = 0.8 if k == 3 else (-0.8 if k == 4 else 0.0)
             c = 1.0 if k == 0 else 0.6
             dx, dy, dz = c * nx + a * tx + b * bx, c * ny + a * ty + b * by, c * nz + a * tz + b * bz
-            free = c / 3.4 * open_way(x, y, z, dx, dy, dz, time, light.reach)
+            free = c / 3.4 * cone_visibility(x, y, z, dx, dy, dz, time, light.reach)
             up = 0.5 + 0.5 * dy
             red += free * mix(light.below[0], light.above[0], up)
             green += free * mix(light.below[1], light.above[1], up)
@@ -132,7 +132,7 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
 
     @compiled
     def lit(x, y, z, vx, vy, vz, m, time, light, start):
-        """Light that a surface of material ``m`` sends against the direction (vx, vy, vz) of sight."""
+        """Radiance of a surface of material ``m`` against the view direction (vx, vy, vz)."""
         sx, sy, sz = light.sun
         facing = m.nx * sx + m.ny * sy + m.nz * sz
         red, green, blue, free = ambient(x, y, z, m.nx, m.ny, m.nz, time, light)
@@ -177,7 +177,7 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
 
     @compiled
     def mirrored(x, y, z, dx, dy, dz, time, light, angle, start):
-        """What a mirror shows: geometry without its own mirrors, or the sky."""
+        """Radiance of a reflected ray: geometry without its own mirrors, or the sky."""
         s = hit(x, y, z, dx, dy, dz, time, start, light.far, 2.0 * angle)
         if s < 0.0:
             return sky(dx, dy, dz)
@@ -189,8 +189,8 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
         return hazed(red, green, blue, x, y, z, dx, dy, dz, s, light)
 
     @compiled
-    def seen(ox, oy, oz, dx, dy, dz, time, light, angle):
-        """Colour along a ray and the distance to what is seen (-1 for sky)."""
+    def radiance(ox, oy, oz, dx, dy, dz, time, light, angle):
+        """Colour along a ray, and the distance to the surface (-1 for sky)."""
         s = hit(ox, oy, oz, dx, dy, dz, time, 0.01, light.far, angle)
         if s < 0.0:
             red, green, blue = sky(dx, dy, dz)
@@ -205,7 +205,7 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
             share = _fresnel(m.mirror, -dot)
             rx, ry, rz = dx - 2 * dot * m.nx, dy - 2 * dot * m.ny, dz - 2 * dot * m.nz
             into = rx * gx + ry * gy + rz * gz
-            if into < 0.02:  # a ripple must not look into its own surface
+            if into < 0.02:  # a rippled normal must not reflect into the surface itself
                 rx, ry, rz = rx + (0.02 - into) * gx, ry + (0.02 - into) * gy, rz + (0.02 - into) * gz
             a, b, c = mirrored(x + 2 * e * gx, y + 2 * e * gy, z + 2 * e * gz, rx, ry, rz, time, light, angle, 6.0 * e)
             red, green, blue = mix(red, a, share), mix(green, b, share), mix(blue, c, share)
@@ -214,7 +214,7 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
 
     @compiled
     def ray(camera, lens, u, v):
-        """Unit direction in authoring axes of picture point (u, v), and its length per metre of depth."""
+        """Unit direction in authoring axes of picture point (u, v), and the ray's length per metre of depth."""
         a, b = (u - lens[0, 2] - lens[0, 1] * (v - lens[1, 2]) / lens[1, 1]) / lens[0, 0], (v - lens[1, 2]) / lens[1, 1]
         length = sqrt(a * a + b * b + 1.0)
         dx = (camera[0, 0] * a + camera[0, 1] * b + camera[0, 2]) / length
@@ -224,7 +224,7 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
 
     @compiled
     def depths(camera, lens, points, time, far, depth):
-        """Fill ``depth`` (N,) along z for ``points`` (N,2) of the picture; 0 where there is sky."""
+        """Fill ``depth`` (N,) along z for ``points`` (N,2) of the picture; 0 for sky."""
         for n in range(len(points)):
             dx, dy, dz, length = ray(camera, lens, points[n, 0], points[n, 1])
             s = hit(camera[0, 3], -camera[1, 3], camera[2, 3], dx, dy, dz, time, 0.01, far, 1.0 / lens[0, 0])
@@ -232,16 +232,16 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
 
     @compiled
     def colours(camera, lens, points, time, light, angle, linear, depth):
-        """Fill ``linear`` (N,3) RGB and ``depth`` (N,) for ``points`` (N,2); ``angle`` is what a sample covers."""
+        """Fill ``linear`` (N,3) RGB and ``depth`` (N,) for ``points`` (N,2); ``angle``: angular size of a sample."""
         for n in range(len(points)):
             dx, dy, dz, length = ray(camera, lens, points[n, 0], points[n, 1])
-            red, green, blue, s = seen(camera[0, 3], -camera[1, 3], camera[2, 3], dx, dy, dz, time, light, angle)
+            red, green, blue, s = radiance(camera[0, 3], -camera[1, 3], camera[2, 3], dx, dy, dz, time, light, angle)
             linear[n, 0], linear[n, 1], linear[n, 2] = red, green, blue
             depth[n] = max(s, 0.0) / length
 
     @compiled
     def shafts(camera, lens, points, time, light, depth, amount):
-        """Fill ``amount`` (N,): metres of sunlit air along the sight up to ``depth`` (N,)."""
+        """Fill ``amount`` (N,): metres of sunlit air along the ray up to ``depth`` (N,)."""
         sx, sy, sz = light.sun
         ox, oy, oz = camera[0, 3], -camera[1, 3], camera[2, 3]
         for n in range(len(points)):
@@ -258,7 +258,7 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
 
 @compiled
 def _highlight(m, hx, hy, hz, power):
-    """Normalised Blinn highlight around the half vector, as strong as gloss says."""
+    """Normalised Blinn highlight around the half vector, scaled by the gloss."""
     if m.gloss <= 0.0:
         return 0.0
     length = max(sqrt(hx * hx + hy * hy + hz * hz), 1e-6)
