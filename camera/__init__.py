@@ -21,7 +21,7 @@ _moved.install("camera", _moved.MODULES, {})
 def film_path(moves: str, scene: Scene | View, *, frames: int = 49, fps: float = 24.0) -> CameraPath:
     """A path of ``frames`` frames from film moves such as ``arc 20 ease; hold 1s``, starting at the first camera of ``scene``.
 
-    The syntax is that of `camera.trajectories.film_script`; lengths are in units of the distance to the subject. Raises
+    For the syntax see `camera.trajectories.film_script`. Lengths are in units of the distance to the subject. Raises
     `camera.errors.InputError` for invalid text.
     """
     from camera.trajectories.film_script import path_of

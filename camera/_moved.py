@@ -1,6 +1,6 @@
 """Old names of the modules of `camera`, and the import finder that resolves them for one more version.
 
-A name of the tables is imported with a `DeprecationWarning` that says its new place. Remove this with the next version.
+Importing an old name works, with a `DeprecationWarning` that gives the new name. Remove this in the next version.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ zbuffer render.zbuffer
 """.strip().splitlines(),
     )
 }
-"""Old and new place, both below `camera`."""
+"""Old and new module names, both relative to `camera`."""
 
 
 class _Finder(MetaPathFinder, Loader):
@@ -93,8 +93,8 @@ class _Finder(MetaPathFinder, Loader):
 def install(top: str, modules: Mapping[str, str], names: Mapping[str, str]) -> None:
     """Make the old ``modules`` and ``names`` below the package ``top`` importable.
 
-    The first finder goes before Python's own, which would load a second copy of a module that an old package's new folder
-    holds. The second answers ``from old_package import module``, for which Python asks by the package's new name.
+    The first finder runs before Python's own, which would load modules of a renamed package a second time under the old
+    name. The second handles ``from old_package import module``, which Python looks up by the package's new name.
     """
     table = {f"{top}.{old}": f"{top}.{new}" for old, new in modules.items()}
     places = {f"{top}.{old}": f"{top}.{new}" for old, new in names.items()}

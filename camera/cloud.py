@@ -43,7 +43,7 @@ class PointCloud:
         return PointCloud(self.points[chosen], self.colours[chosen])
 
     def ply_bytes(self) -> bytes:
-        """Binary little-endian PLY; axes as they are (OpenCV: x right, y down, z forward)."""
+        """Binary little-endian PLY, in OpenCV axes (x right, y down, z forward)."""
         fields = [(name, "<f4") for name in "xyz"] + [(name, "u1") for name in ("red", "green", "blue")]
         rows = np.empty(len(self), dtype=fields)
         for i, name in enumerate("xyz"):
@@ -68,7 +68,7 @@ class PointCloud:
 
 
 def cloud_of(scene: Scene, *, most: int | None = None) -> PointCloud:
-    """The points of a scene's known depth: those of the first frame of a clip, or of all views of other scenes."""
+    """The unprojected pixels with known depth: of the first frame of a clip, or of all views of other scenes."""
     from camera.unproject import points_of
 
     views = scene.views[:1] if scene.kind == "clip" else scene.views

@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from camera.path import inverse
 
 FULL_FRAME_MM = 36.0
-"""Width of a full-frame sensor, to which focal lengths in millimetres refer."""
+"""Width of a full-frame sensor, the reference for focal lengths in millimetres."""
 Y_UP = np.array([1, -1, -1], np.float32)
-"""Times points of our world: those of one whose y points up and whose z points backward, as glTF's and USD's."""
+"""Multiply points (...,3) of our world by this for the axes of glTF and USD: y up, z backward."""
 _Y_AND_Z = np.diag([1.0, -1.0, -1.0, 1.0])
 _X_AND_Y = np.diag([-1.0, -1.0, 1.0])
 _Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
@@ -27,7 +27,7 @@ _Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 
 
 def opengl_from_opencv(world_from_camera: ArrayLike) -> NDArray[np.float64]:
-    """Poses (...,4,4) whose camera axes become x right, y up, z backward; the world stays. Its own inverse."""
+    """Poses (...,4,4) with camera axes x right, y up, z backward; the world is unchanged. Its own inverse."""
     return np.asarray(world_from_camera, dtype=np.float64) @ _Y_AND_Z
 
 
@@ -37,8 +37,7 @@ opencv_from_nerfstudio = opengl_from_opencv
 
 
 def y_up_from_opencv(world_from_camera: ArrayLike) -> NDArray[np.float64]:
-    """Poses (...,4,4) in a world whose y points up, where ours has -y, with OpenGL camera axes: points become (x, -y, -z). Its own
-    inverse."""
+    """Poses (...,4,4) with OpenGL camera axes in a y-up world: points become (x, -y, -z). Its own inverse."""
     return _Y_AND_Z @ opengl_from_opencv(world_from_camera)
 
 
@@ -46,7 +45,7 @@ opencv_from_y_up = y_up_from_opencv
 
 
 def blender_from_opencv(world_from_camera: ArrayLike) -> NDArray[np.float64]:
-    """Poses (...,4,4) in a world whose z points up, where ours has -y, with OpenGL camera axes."""
+    """Poses (...,4,4) with OpenGL camera axes in a z-up world: points become (x, z, -y)."""
     return _Z_UP @ opengl_from_opencv(world_from_camera)
 
 
@@ -56,14 +55,14 @@ def opencv_from_blender(world_from_camera: ArrayLike) -> NDArray[np.float64]:
 
 
 def pytorch3d_from_opencv(world_from_camera: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """PyTorch3D's R (...,3,3) and T (...,3) of poses (...,4,4)."""
+    """PyTorch3D's R (...,3,3) and T (...,3) from poses (...,4,4)."""
     camera_from_world = inverse(world_from_camera)
     rotation = np.swapaxes(_X_AND_Y @ camera_from_world[..., :3, :3], -1, -2)
     return rotation, camera_from_world[..., :3, 3] @ _X_AND_Y
 
 
 def opencv_from_pytorch3d(rotation: ArrayLike, translation: ArrayLike) -> NDArray[np.float64]:
-    """Poses (...,4,4) of PyTorch3D's R (...,3,3) and T (...,3)."""
+    """Poses (...,4,4) from PyTorch3D's R (...,3,3) and T (...,3)."""
     rotation = np.asarray(rotation, dtype=np.float64)
     camera_from_world = np.zeros((*rotation.shape[:-2], 4, 4))
     camera_from_world[..., :3, :3] = _X_AND_Y @ np.swapaxes(rotation, -1, -2)
@@ -73,7 +72,7 @@ def opencv_from_pytorch3d(rotation: ArrayLike, translation: ArrayLike) -> NDArra
 
 
 def pytorch3d_lens(intrinsics: ArrayLike, *, width: int, height: int) -> NDArray[np.float64]:
-    """(...,4) focal lengths and principal point in PyTorch3D's NDC, which spans 2 over the shorter side, x left, y up."""
+    """Focal lengths and principal point (...,4) in PyTorch3D's NDC: the shorter side spans 2, x left, y up."""
     lens = half_pixel_lens(intrinsics)
     half = min(width, height) / 2
     focal = lens[..., [0, 1], [0, 1]] / half
@@ -91,7 +90,7 @@ def integer_pixel_lens(intrinsics: ArrayLike) -> NDArray[np.float64]:
 
 
 def lens_fractions(intrinsics: ArrayLike, *, width: int, height: int) -> NDArray[np.float64]:
-    """(...,4) fx, fy, cx, cy as fractions of width and height (RealEstate10K, GenXD, DualCamCtrl); the middle is 0.5."""
+    """fx, fy, cx, cy (...,4) as fractions of width and height (RealEstate10K, GenXD, DualCamCtrl); the image centre is 0.5."""
     lens = half_pixel_lens(intrinsics) / np.array([[width], [height], [1]])
     return np.concatenate([lens[..., [0, 1], [0, 1]], lens[..., :2, 2]], axis=-1)
 

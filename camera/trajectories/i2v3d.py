@@ -1,7 +1,7 @@
 """Object-centred camera moves for I2V3D: around, over, towards, past and above the subject, in any combination.
 
 I2V3D itself takes any camera animation made by hand. These are the moves of the view synthesis that its guide uses for
-the background (angle around, angle over, change of radius, two shifts), with the subject where the camera looks.
+the background (azimuth, elevation, change of radius, two shifts). The subject lies on the optical axis.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from camera.trajectories.film import START, move_rig
 from camera.trajectories.keyframes import ease
 
 PACES: tuple[str, ...] = ("even", "soft")
-"""How the move runs: at one speed, or starting and stopping gently."""
+"""Constant speed, or a gentle start and stop."""
 
 
 def poses(
@@ -27,11 +27,11 @@ def poses(
     lift: float = 0.0,
     pace: str = "even",
 ) -> NDArray[np.float64]:
-    """World-from-camera (F,4,4): the first pose is the identity, the subject stands at (0,0,1), the last frame ends the move.
+    """World-from-camera (F,4,4): the first pose is the identity, the subject is at (0,0,1), the last frame ends the move.
 
     ``around_degrees`` and ``over_degrees``: on a sphere about the subject, facing it, positive to the right and up.
-    ``approach``: share of the distance to the subject that the camera comes nearer, below 1; negative moves away.
-    ``slide`` and ``lift``: without turning, to the right and up, in distances to the subject. Raises `InputError`.
+    ``approach``: fraction of the subject distance to move closer by, below 1; negative moves away.
+    ``slide`` and ``lift``: without turning, to the right and up, in subject distances. Raises `InputError`.
     """
     if frames < 2:
         raise InputError(f"A move needs at least two frames, got {frames}.")
@@ -43,7 +43,7 @@ def poses(
     if pace == "soft":
         progress = ease(progress, "ease")
     amounts = {"arc": around_degrees, "arc-up": over_degrees, "dolly": approach, "truck": slide, "pedestal": lift}
-    stand = move_rig(START, [(name, amount, progress) for name, amount in amounts.items()], distance=1.0)
-    moved = np.repeat(np.eye(4)[None], frames, axis=0)
-    moved[:, :3, :3], moved[:, :3, 3] = stand.rotation, stand.position
-    return moved
+    rig = move_rig(START, [(name, amount, progress) for name, amount in amounts.items()], distance=1.0)
+    world_from_camera = np.repeat(np.eye(4)[None], frames, axis=0)
+    world_from_camera[:, :3, :3], world_from_camera[:, :3, 3] = rig.rotation, rig.position
+    return world_from_camera

@@ -1,4 +1,4 @@
-"""Smooth paths through key frames: splines for places, turns and lenses, with easing or constant speed."""
+"""Smooth paths through key frames: splines for positions, rotations and lenses, with easing or constant speed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from camera.path import CameraPath
 from camera.rotation import angle_degrees, to_quaternion
 
 Curve = Literal["smooth", "tight", "straight"]
-"""Between keys: "smooth" has continuous acceleration, "tight" never swings beyond its keys, "straight" has corners."""
+"""Between keys: "smooth" has continuous acceleration, "tight" never overshoots its keys, "straight" has corners."""
 
 EASINGS: dict[str, Callable[[NDArray], NDArray]] = {
     "linear": lambda t: t,
@@ -26,18 +26,18 @@ EASINGS: dict[str, Callable[[NDArray], NDArray]] = {
 """Progress 0..1 from time 0..1: "ease" starts and stops gently, "smooth" more so (minimum jerk)."""
 
 WRAPPED = 12
-"""Keys repeated on either side of a loop: a spline forgets its ends by a factor of about 4 per key."""
+"""Keys repeated on either side of a loop: the influence of a spline's end falls by a factor of about 4 per key."""
 
 MEASURED_STEPS = 200
-"""Points per stretch between two keys at which length is measured for constant speed."""
+"""Samples per segment between two keys for measuring arc length at constant speed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Keyframe:
     """A camera that the path must pass through.
 
-    ``world_from_camera``: (4,4). ``intrinsics``: (3,3) in pixels of the path's picture (`camera.path.pinhole` makes them
-    from a field of view). ``time``: when, in any unit; None puts the keys at equal distances in time.
+    ``world_from_camera``: (4,4). ``intrinsics``: (3,3) in pixels of the path's image size (`camera.path.pinhole` makes
+    them from a field of view). ``time``: in any unit; None spaces the keys evenly in time.
     """
 
     world_from_camera: NDArray[np.float64]
@@ -46,7 +46,7 @@ class Keyframe:
 
 
 def ease(progress: ArrayLike, easing: str) -> NDArray[np.float64]:
-    """``progress`` (...) in 0..1 after the named easing; raises `InputError` for another name."""
+    """``progress`` (...) in 0..1 after the named easing; raises `InputError` for an unknown name."""
     if easing not in EASINGS:
         raise InputError(f"Unknown easing {easing!r}; choose one of {', '.join(EASINGS)}.")
     return EASINGS[easing](np.clip(np.asarray(progress, dtype=np.float64), 0, 1))
@@ -66,13 +66,13 @@ def through(
 ) -> CameraPath:
     """A path of ``frames`` frames that passes through every key, from the first to the last.
 
-    Positions run along cubic splines, rotations along rotation splines, focal lengths evenly in their logarithm without
-    swinging beyond their keys. ``constant_speed`` spends equal time on equal lengths, whatever the keys' times, and comes
-    before ``easing``. With ``loop`` the path goes back to the first key as smoothly as through the others; the frame after
-    the last would be the first again.
+    Positions follow cubic splines, rotations follow rotation splines, and focal lengths are interpolated in their
+    logarithm without overshooting their keys. ``constant_speed`` ignores the keys' times, spends equal time on equal arc
+    length, and applies before ``easing``. ``loop`` returns to the first key as smoothly as through the others; the frame
+    after the last would be the first again.
 
-    Raises `InputError` without keys, for times that do not rise, and for constant speed where the camera only turns
-    between two keys of a path that travels elsewhere.
+    Raises `InputError` without keys, for times that do not increase, and for constant speed if the camera only rotates
+    between two keys of a path that translates elsewhere.
     """
     if not keyframes or frames < 1:
         raise InputError(f"A path needs at least one key frame and one frame, got {len(keyframes)} and {frames}.")
@@ -103,15 +103,15 @@ def _times(keyframes: Sequence[Keyframe], loop: bool) -> NDArray[np.float64]:
         raise InputError(f"Key frame {given.index(None) + 1} has no time; give every key a time, or none.")
     else:
         times = np.array(given, dtype=np.float64)
-    falls = ~(np.diff(times) > 0)
-    if falls.any() or not np.isfinite(times).all():
-        key = int(np.argmax(falls)) + 2
+    not_increasing = ~(np.diff(times) > 0)
+    if not_increasing.any() or not np.isfinite(times).all():
+        key = int(np.argmax(not_increasing)) + 2
         raise InputError(f"Key frame {key} must come later than the one before it; sort the keys or change its time.")
     return np.append(times, times[-1] + np.diff(times).mean()) if loop else times
 
 
 def track(cameras: CameraPath, times: NDArray, curve: Curve, loop: bool) -> Track:
-    """The curve through ``cameras`` (K frames) at rising ``times`` (K,); of a loop (K+1,), with the first key's return."""
+    """The curve through ``cameras`` (K frames) at increasing ``times`` (K,); for a loop (K+1,), ending at the return to the first key."""
     if loop:
         order = np.arange(-WRAPPED, len(cameras) + WRAPPED + 1)
         turns, keys = np.divmod(order, len(cameras))
@@ -120,14 +120,14 @@ def track(cameras: CameraPath, times: NDArray, curve: Curve, loop: bool) -> Trac
         keys = np.arange(len(cameras))
     pose, lens = cameras.world_from_camera[keys], cameras.intrinsics[keys]
     focal = lens[:, [0, 1], [0, 1]]
-    place = _spline(times, pose[:, :3, 3], curve)
-    rotate = _rotations(times, pose[:, :3, :3], curve)
+    position = _spline(times, pose[:, :3, 3], curve)
+    rotation = _rotations(times, pose[:, :3, :3], curve)
     zoom = _spline(times, np.log(focal), "tight" if curve == "smooth" else curve)
     centre = _spline(times, lens[:, [0, 1, 0], [2, 2, 1]], "tight" if curve == "smooth" else curve)
 
     def at(when: NDArray) -> tuple[NDArray, NDArray]:
         poses = np.repeat(np.eye(4)[None], len(when), axis=0)
-        poses[:, :3, :3], poses[:, :3, 3] = rotate(when), place(when)
+        poses[:, :3, :3], poses[:, :3, 3] = rotation(when), position(when)
         lenses = np.repeat(np.eye(3)[None], len(when), axis=0)
         lenses[:, [0, 1], [0, 1]] = np.exp(zoom(when))
         lenses[:, [0, 1, 0], [2, 2, 1]] = centre(when)
@@ -168,12 +168,12 @@ def at_constant_speed(curved: Track, times: NDArray, progress: NDArray) -> NDArr
     turns = angle_degrees(poses[:-1, :3, :3], poses[1:, :3, :3])
     if steps.sum() < 1e-9:
         steps = turns
-    stretches, turned = (each.reshape(-1, MEASURED_STEPS).sum(axis=1) for each in (steps, turns))
-    standing = (stretches < 1e-6 * stretches.sum()) & (turned > 1)
-    if standing.any():
-        key = int(np.argmax(standing)) + 1
+    lengths, turned = (each.reshape(-1, MEASURED_STEPS).sum(axis=1) for each in (steps, turns))
+    turns_in_place = (lengths < 1e-6 * lengths.sum()) & (turned > 1)
+    if turns_in_place.any():
+        key = int(np.argmax(turns_in_place)) + 1
         raise InputError(
-            f"At constant speed the turn on the spot after key frame {key} would take no time; "
+            f"At constant speed the rotation in place after key frame {key} would take no time; "
             "move the next key or switch constant speed off."
         )
     done = np.concatenate([[0.0], np.cumsum(steps)])

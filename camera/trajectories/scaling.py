@@ -11,10 +11,10 @@ KEEP, SUBJECT = "keep", "subject"
 
 
 def scale_path(path: CameraPath, scale: str, subject_distance: float) -> tuple[CameraPath, str]:
-    """``path`` unchanged ("keep"), scaled so that what it looks at is ``subject_distance`` away ("subject"), or scaled by a factor ("0.01").
+    """``path`` unchanged ("keep"), scaled so that its subject is ``subject_distance`` away ("subject"), or scaled by a factor ("0.01").
 
-    Also one sentence on what was done, empty for "keep". Raises `InputError` for other words, for factors that are not
-    positive, and for "subject" where the cameras look at no common point before them.
+    Also returns one sentence that describes the scaling, empty for "keep". Raises `InputError` for other words, for factors
+    that are not positive, and for "subject" if the cameras look at no common point in front of them.
     """
     if scale == KEEP:
         return path, ""
@@ -22,7 +22,7 @@ def scale_path(path: CameraPath, scale: str, subject_distance: float) -> tuple[C
         own = distance_looked_at(path)
         factor = subject_distance / own
         return path.scaled(factor), (
-            f"The path was scaled by {factor:.4g}: what it looks at was {own:.4g} away, the scene's subject is {subject_distance:.4g}."
+            f"The path was scaled by {factor:.4g}: its subject was {own:.4g} away, the scene's subject is {subject_distance:.4g}."
         )
     try:
         factor = float(scale)

@@ -1,4 +1,4 @@
-"""Colours of things: wood, bricks, planks, plaster, foliage, water ripples; shared by the scenes."""
+"""Procedural materials shared by the scenes: wood, bricks, planks, plaster, foliage, water ripples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from examples.render.shapes import clamp, compiled, mix, smoothstep
 
 @compiled
 def closer(best, part, distance, number):
-    """The nearer of the parts found so far and another one."""
+    """The nearer of the current part and another one, as (distance, part number)."""
     if distance < best:
         return distance, number
     return best, part
@@ -34,13 +34,13 @@ def leaf(red, green, blue, thin, nx, ny, nz):
 
 @compiled
 def blend(dark, light, share):
-    """Between two colours (r, g, b)."""
+    """Interpolate between two colours (r, g, b)."""
     return mix(dark[0], light[0], share), mix(dark[1], light[1], share), mix(dark[2], light[2], share)
 
 
 @compiled
 def grain(along, across, depth, width):
-    """Wood's figure, 0..1: rings stretched along the first coordinate; fades where a pixel (``width``) is coarse."""
+    """Wood grain, 0..1: rings stretched along the first coordinate; fades out where a pixel (``width``) is coarse."""
     rings = fbm3(0.9 * along, 9.0 * across, 9.0 * depth, 3) * 7.0
     fine = noise3(6.0 * along, 160.0 * across, 160.0 * depth)
     ring = 0.5 + 0.5 * sin(6.283 * rings)
@@ -49,7 +49,7 @@ def grain(along, across, depth, width):
 
 @compiled
 def plank(x, z, board, length, width):
-    """Floor boards along z: (share of light wood 0..1, 0 in the joint .. 1 on the board)."""
+    """Floor boards along z: (share of light wood 0..1; 0 in the joint .. 1 on the board)."""
     row = floor(x / board)
     shift = hash3(row, 3.0, 7.0) * length
     column = floor((z + shift) / length)
@@ -63,7 +63,7 @@ def plank(x, z, board, length, width):
 
 @compiled
 def bricks(x, y, length, height, gap, width):
-    """Running bond: (a value of the brick's own, 0 in the mortar .. 1 on the brick)."""
+    """Running bond: (a random value per brick; 0 in the mortar .. 1 on the brick)."""
     row = floor(y / height)
     along = x / length + 0.5 * (row - 2.0 * floor(row / 2.0))
     column = floor(along)
@@ -90,7 +90,7 @@ def ripple(x, z, scale, strength, time):
 
 @compiled
 def clouds(dx, dy, dz, height, cover, softness):
-    """Share of a flat layer of clouds in a direction, 0..1; thinned towards the horizon."""
+    """Coverage of a flat cloud layer in a direction, 0..1; thins towards the horizon."""
     if dy < 0.01:
         return 0.0
     x, z = height * dx / (dy + 0.08), height * dz / (dy + 0.08)
@@ -101,5 +101,5 @@ def clouds(dx, dy, dz, height, cover, softness):
 
 @compiled
 def towards(dx, dy, dz, sun, sharpness):
-    """Glow around a direction: 1 there, falling off the faster the greater ``sharpness``."""
+    """Glow around a direction: 1 at its centre, falling off faster for greater ``sharpness``."""
     return exp(-sharpness * (1.0 - (dx * sun[0] + dy * sun[1] + dz * sun[2])))

@@ -1,4 +1,4 @@
-"""The fox as a rigged model: its signed distance becomes a mesh, its colours a texture, its bones weights and motions."""
+"""The fox as a rigged model: a mesh from its signed distance, a texture from its colours, weights and motions for its bones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from examples.render.shapes import compiled
 STEP = 0.0165
 LOW, HIGH = np.array([-0.46, -0.03, -0.32]), np.array([0.46, 1.04, 0.54])
 TEXTURE = 640
-"""Height in pixels; the left half is the fox from the front, the right half from behind."""
+"""Height in pixels; the left half is the front view of the fox, the right half the back view."""
 
 SKELETON = (
     Joint("hips", -1, (0.0, 0.30, 0.0)),
@@ -35,7 +35,7 @@ SKELETON = (
     Joint("tail", 0, (0.0, 0.27, -0.11)),
     Joint("tail_tip", 11, (0.0, 0.25, -0.27)),
 )
-"""glTF axes: the fox looks along +z; left is its left, at +x."""
+"""glTF axes: the fox faces +z; left is its left, at +x."""
 
 _BONES: tuple[tuple[tuple[float, float, float], tuple[float, float, float], float], ...] = (
     ((0.0, 0.24, 0.0), (0.0, 0.34, 0.0), 0.13),
@@ -52,29 +52,29 @@ _BONES: tuple[tuple[tuple[float, float, float], tuple[float, float, float], floa
     ((0.0, 0.27, -0.15), (0.0, 0.25, -0.24), 0.065),
     ((0.0, 0.28, -0.30), (0.0, 0.40, -0.43), 0.060),
 )
-"""Per joint: where its flesh begins and ends, and how thick it is, metres."""
+"""Per joint: start, end and radius of its flesh, metres."""
 
 
 def write_fox(file: Path) -> None:
-    """The model with its motions "walk" and "wave", as a binary glTF file."""
+    """Write the model with its motions "walk" and "wave" as a binary glTF file."""
     write_glb(file, fox_mesh(), [_walk(), _wave()], "fox")
 
 
 def fox_mesh() -> Skinned:
-    vertices, quads = surface_net(_sampled())
+    vertices, quads = surface_net(_distance_grid())
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     authored = LOW + STEP * vertices
     normals = _gradients(authored)
-    places, triangles, kept = _unwrapped(authored, normals, triangles)
-    gl = authored[kept] * [1, 1, -1]
-    joints, weights = _weighted(gl)
+    places, triangles, source = _unwrap(authored, normals, triangles)
+    gl = authored[source] * [1, 1, -1]
+    joints, weights = _skin_weights(gl)
     return Skinned(
         gl.astype(np.float32),
-        (normals[kept] * [1, 1, -1]).astype(np.float32),
+        (normals[source] * [1, 1, -1]).astype(np.float32),
         places.astype(np.float32),
         joints,
         weights,
-        triangles[:, ::-1].astype(np.uint32),  # mirrored axes turn every triangle round
+        triangles[:, ::-1].astype(np.uint32),  # mirroring an axis reverses the winding
         SKELETON,
         _texture(),
     )
@@ -88,16 +88,16 @@ def _fill(low, step, values):
                 values[i, j, k] = fox(low[0] + step * i, low[1] + step * j, low[2] + step * k)[0]
 
 
-def _sampled() -> NDArray[np.float64]:
+def _distance_grid() -> NDArray[np.float64]:
     values = np.zeros(np.ceil((HIGH - LOW) / STEP).astype(int) + 1)
     _fill(LOW, STEP, values)
     return values
 
 
 def surface_net(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Where ``values`` (X,Y,Z) change sign: vertices (V,3) in grid units and quads (Q,4), seen from positive values anticlockwise.
+    """The zero crossing of ``values`` (X,Y,Z): vertices (V,3) in grid units and quads (Q,4), anticlockwise from the positive side.
 
-    Naive surface nets (Gibson 1998): one vertex per cell, in the middle of the crossings of the cell's edges.
+    Naive surface nets (Gibson 1998): one vertex per cell, at the mean of the crossings of its edges.
     """
     inside = values < 0
     total, count = np.zeros((*(n - 1 for n in values.shape), 3)), np.zeros([n - 1 for n in values.shape])
@@ -151,22 +151,22 @@ def _gradients(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return slopes / np.maximum(np.linalg.norm(slopes, axis=1, keepdims=True), 1e-9)
 
 
-def _unwrapped(points: NDArray, normals: NDArray, triangles: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Texture places (V,2), triangles, and the vertex each new vertex copies: front and back halves share none."""
+def _unwrap(points: NDArray, normals: NDArray, triangles: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Texture coordinates (V,2), triangles, and the source vertex of each new vertex; front and back halves share no vertices."""
     behind = normals[triangles, 2].mean(axis=1) > 0
     keys = triangles + len(points) * behind[:, None]
     used, renumbered = np.unique(keys, return_inverse=True)
-    kept = used % len(points)
+    source = used % len(points)
     side = used // len(points)
-    across = (points[kept, 0] - LOW[0]) / (HIGH[0] - LOW[0])
-    up = (points[kept, 1] - LOW[1]) / (HIGH[1] - LOW[1])
-    return np.stack([0.5 * across + 0.5 * side, 1 - up], axis=1), renumbered.reshape(-1, 3), kept
+    across = (points[source, 0] - LOW[0]) / (HIGH[0] - LOW[0])
+    up = (points[source, 1] - LOW[1]) / (HIGH[1] - LOW[1])
+    return np.stack([0.5 * across + 0.5 * side, 1 - up], axis=1), renumbered.reshape(-1, 3), source
 
 
 @compiled
-def _painted(low, high, linear, found):
-    """Fill one half of the texture per side: colours where a ray from the front (then the back) meets the fox."""
-    height, width = found.shape[1], found.shape[2]
+def _paint(low, high, linear, hit):
+    """Fill one half of the texture per side with the colours where rays from the front (then the back) hit the fox."""
+    height, width = hit.shape[1], hit.shape[2]
     for side in range(2):
         for row in range(height):
             for column in range(width):
@@ -177,7 +177,7 @@ def _painted(low, high, linear, found):
                     d, part = fox(x, y, z)
                     if d < 3e-4:
                         linear[side, row, column] = fox_colour(x, y, z, part)
-                        found[side, row, column] = True
+                        hit[side, row, column] = True
                         break
                     z += way * d
                     if z > high[2] or z < low[2]:
@@ -185,13 +185,13 @@ def _painted(low, high, linear, found):
 
 
 def _texture() -> bytes:
-    """JPEG of both halves; what no ray meets takes the nearest colour, so that seams show none of the ground."""
+    """JPEG of both halves; unhit pixels get the nearest colour, so that seams show no background."""
     width = round(TEXTURE * (HIGH[0] - LOW[0]) / (HIGH[1] - LOW[1]))
-    linear, found = np.zeros((2, TEXTURE, width, 3)), np.zeros((2, TEXTURE, width), bool)
-    _painted(LOW, HIGH, linear, found)
+    linear, hit = np.zeros((2, TEXTURE, width, 3)), np.zeros((2, TEXTURE, width), bool)
+    _paint(LOW, HIGH, linear, hit)
     halves = []
-    for colours, seen in zip(linear, found):
-        rows, columns = np.asarray(distance_transform_edt(~seen, return_distances=False, return_indices=True))
+    for colours, known in zip(linear, hit):
+        rows, columns = np.asarray(distance_transform_edt(~known, return_distances=False, return_indices=True))
         halves.append(colours[rows, columns])
     linear_picture = np.clip(np.concatenate(halves, axis=1) * 1.15, 0, 1)
     picture = np.round(255 * srgb(linear_picture)).astype(np.uint8)
@@ -199,12 +199,12 @@ def _texture() -> bytes:
     return data.tobytes()
 
 
-def _weighted(points: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The four joints (V,4) that hold each vertex most, and their shares, which sum to 1."""
+def _skin_weights(points: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The four most influential joints (V,4) of each vertex, and their weights, which sum to 1."""
     gaps = np.stack([_gap(points, *bone) for bone in _BONES], axis=1)
-    pull = np.exp(-np.maximum(gaps - gaps.min(axis=1, keepdims=True), 0) / 0.014)
-    joints = np.argsort(-pull, axis=1, kind="stable")[:, :4]
-    weights = np.take_along_axis(pull, joints, axis=1)
+    influence = np.exp(-np.maximum(gaps - gaps.min(axis=1, keepdims=True), 0) / 0.014)
+    joints = np.argsort(-influence, axis=1, kind="stable")[:, :4]
+    weights = np.take_along_axis(influence, joints, axis=1)
     weights = np.where(weights < 0.01, 0, weights)
     weights /= weights.sum(axis=1, keepdims=True)
     return np.where(weights > 0, joints, 0).astype(np.uint8), weights.astype(np.float32)
@@ -223,7 +223,7 @@ def _turns(seconds: NDArray, axis: str, degrees: NDArray) -> NDArray[np.float32]
 
 
 def _walk() -> Motion:
-    """One second of two steps on the spot; the last key equals the first."""
+    """One second with two steps in place; the last key equals the first."""
     t = np.linspace(0, 1, 25)
     swing = np.sin(2 * np.pi * t)
     lift = np.cos(2 * np.pi * t)
@@ -247,7 +247,7 @@ def _walk() -> Motion:
 
 
 def _wave() -> Motion:
-    """Two seconds: the left arm goes up, waves, and comes down again."""
+    """Two seconds: the left arm rises, waves and sinks."""
     t = np.linspace(0, 2, 49)
     up = np.clip(np.minimum(t, 2 - t) / 0.45, 0, 1)
     up = up * up * (3 - 2 * up)

@@ -1,4 +1,4 @@
-"""Hashes and noise, the same on every machine: values in 0..1 unless said otherwise."""
+"""Hashes and noise, identical on every machine; values in 0..1 unless stated otherwise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _compiled = numba.njit(nogil=True, fastmath=True, error_model="numpy")
 
 @_compiled
 def hash3(i, j, k):
-    """A value in 0..1 for a point of a lattice with spacing 1/8, by integer mixing."""
+    """A hash in 0..1 of a point on a lattice with spacing 1/8, by integer mixing."""
     n = (floor(i * 8.0) * 73856093) ^ (floor(j * 8.0) * 19349663) ^ (floor(k * 8.0) * 83492791)
     n = ((n ^ (n >> 13)) * 1274126177) & 0x7FFFFFFF
     n = ((n ^ (n >> 15)) * 668265263) & 0x7FFFFFFF
@@ -25,7 +25,7 @@ def _fade(u):
 
 @_compiled
 def noise2(x, y):
-    """Value noise of the plane."""
+    """2D value noise."""
     i, j = floor(x), floor(y)
     u, v = _fade(x - i), _fade(y - j)
     low = hash3(i, j, 0.0) * (1 - u) + hash3(i + 1, j, 0.0) * u
@@ -35,7 +35,7 @@ def noise2(x, y):
 
 @_compiled
 def noise3(x, y, z):
-    """Value noise of space."""
+    """3D value noise."""
     i, j, k = floor(x), floor(y), floor(z)
     u, v, w = _fade(x - i), _fade(y - j), _fade(z - k)
     a = hash3(i, j, k) * (1 - u) + hash3(i + 1, j, k) * u
@@ -47,7 +47,7 @@ def noise3(x, y, z):
 
 @_compiled
 def fbm2(x, y, octaves):
-    """Sum of octaves of plane noise, each turned and of half the size; mean 0.5."""
+    """Sum of octaves of 2D noise, each rotated and half the size of the previous; mean 0.5."""
     total, weight, scale = 0.0, 0.5, 0.0
     for _ in range(octaves):
         total += weight * noise2(x, y)
@@ -59,7 +59,7 @@ def fbm2(x, y, octaves):
 
 @_compiled
 def fbm3(x, y, z, octaves):
-    """Sum of octaves of space noise, each of about half the size; mean 0.5."""
+    """Sum of octaves of 3D noise, each about half the size of the previous; mean 0.5."""
     total, weight, scale = 0.0, 0.5, 0.0
     for _ in range(octaves):
         total += weight * noise3(x, y, z)
@@ -71,7 +71,7 @@ def fbm3(x, y, z, octaves):
 
 @_compiled
 def ridges2(x, y, octaves):
-    """Sharp crests, as of mountains."""
+    """Ridged noise with sharp crests, for mountains."""
     total, weight, scale, last = 0.0, 0.5, 0.0, 1.0
     for _ in range(octaves):
         crest = 1.0 - abs(2.0 * noise2(x, y) - 1.0)
@@ -86,7 +86,7 @@ def ridges2(x, y, octaves):
 
 @_compiled
 def pebbles(x, y):
-    """Cells of jittered stones: (distance to the stone's middle, way to its border, a value of its own)."""
+    """Jittered cells: (distance to the stone's centre, distance to its border, a random value per stone)."""
     i, j = floor(x), floor(y)
     first, second, own = 9.0, 9.0, 0.0
     for dj in range(-1, 2):

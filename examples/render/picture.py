@@ -1,4 +1,4 @@
-"""A scene as seen by one camera: `render` makes the picture and its exact depth."""
+"""Rendering of a scene from one camera: `render` gives the picture and its exact depth."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from examples.render.march import renderer
 from examples.render.scenes import SCENES, Setting
 
 _CHUNK = 4096
-"""Picture points a thread takes at a time."""
+"""Picture points per task of a thread."""
 
 
 def setting_of(name: str) -> Setting:
@@ -31,25 +31,25 @@ def setting_of(name: str) -> Setting:
 
 
 def render(scene_name: str, path: CameraPath, frame: int = 0, *, time: float | None = None, samples: int = 3) -> View:
-    """What ``path``'s camera sees at ``frame``: the truth that previews are measured against.
+    """Frame ``frame`` of ``path``: the ground truth for previews.
 
-    ``time``: seconds on the scene's clock, ``frame / path.fps`` unless given. ``samples``: an uneven pixel is
-    drawn with ``samples`` x ``samples`` rays; 1 is a quick draft. Depth (metres, along z) belongs to the pixel's
-    centre; sky is not known. The same arguments give the same picture.
+    ``time``: seconds on the scene's clock, default ``frame / path.fps``. ``samples``: pixels with visible edges are rendered with
+    ``samples`` x ``samples`` rays; 1 is a quick draft. Depth (metres, along z) is that of the pixel's centre; sky is unknown.
+    Deterministic.
     """
     scene = setting_of(scene_name)
     _, _, shafts = _kernels(scene_name)
     seconds = frame / path.fps if time is None else time
     camera, lens = path.world_from_camera[frame].copy(), path.intrinsics[frame].copy()
     width, height = path.width, path.height
-    sampled = _sampler(scene_name, camera, lens, seconds)
+    sample = _sampler(scene_name, camera, lens, seconds)
     points = pixel_points(width, height)
-    linear, depth = sampled(points, 1 / lens[0, 0])
+    linear, depth = sample(points, 1 / lens[0, 0])
     linear = linear.reshape(height, width, 3)
     if samples > 1:
         uneven = _uneven(develop(linear, scene.light), depth.reshape(height, width))
         inside = _rays_within(points.reshape(height, width, 2)[uneven], samples)
-        fine, _ = sampled(inside, 1 / lens[0, 0] / samples)
+        fine, _ = sample(inside, 1 / lens[0, 0] / samples)
         linear[uneven] = np.minimum(fine, 12.0).reshape(-1, samples**2, 3).mean(axis=1)
     if scene.light.shafts > 0:
         linear += _lit_air(shafts, camera, lens, depth.reshape(height, width), seconds, scene.light)
@@ -66,25 +66,25 @@ def render_within(
     time: float | None = None,
     samples: int = 2,
 ) -> View:
-    """Like `render`, for a judge of the pixels ``where`` (H,W) alone: only these are drawn in full, which is quicker.
+    """Like `render`, for scoring only the pixels ``where`` (H,W): only these are rendered in full, which is faster.
 
-    Each of them gets ``samples`` x ``samples`` rays. The others are a rough draft of a sixteenth of the rays: good enough
-    for the light that bright spots and lit air spread over their neighbours.
+    Each of them gets ``samples`` x ``samples`` rays. The others are a rough draft with a sixteenth of the rays, sufficient for the
+    light that bright spots and lit air scatter onto their neighbours.
     """
     scene = setting_of(scene_name)
     _, _, shafts = _kernels(scene_name)
     seconds = frame / path.fps if time is None else time
     camera, lens = path.world_from_camera[frame].copy(), path.intrinsics[frame].copy()
-    sampled = _sampler(scene_name, camera, lens, seconds)
+    sample = _sampler(scene_name, camera, lens, seconds)
     rows, columns = np.arange(path.height) // 4, np.arange(path.width) // 4
     places = np.stack(np.meshgrid(4 * np.unique(columns) + 1.5, 4 * np.unique(rows) + 1.5), -1)
-    rough, rough_depth = sampled(places.reshape(-1, 2).astype(np.float64), 4 / lens[0, 0])
+    rough, rough_depth = sample(places.reshape(-1, 2).astype(np.float64), 4 / lens[0, 0])
     linear = rough.reshape(*places.shape[:2], 3)[rows][:, columns]
     depth = rough_depth.reshape(places.shape[:2])[rows][:, columns]
     y, x = np.nonzero(where)
     if len(x):
         middles = np.stack([x, y], axis=1).astype(np.float64)
-        fine, _ = sampled(_rays_within(middles, samples), 1 / lens[0, 0] / samples)
+        fine, _ = sample(_rays_within(middles, samples), 1 / lens[0, 0] / samples)
         linear[where] = np.minimum(fine, 12.0).reshape(len(x), -1, 3).mean(axis=1)
         depth[where] = depth_at(scene_name, path, middles, frame, time=seconds)
     if scene.light.shafts > 0:
@@ -95,10 +95,10 @@ def render_within(
 def _sampler(
     scene_name: str, camera: NDArray, lens: NDArray, seconds: float
 ) -> Callable[[NDArray[np.float64], float], tuple[NDArray, NDArray]]:
-    """Of picture points (N,2) and the angle of a ray: linear colour (N,3) and depth (N,)."""
+    """A function of picture points (N,2) and the angular size of a ray that returns linear colour (N,3) and depth (N,)."""
     light, (_, colours, _) = setting_of(scene_name).light, _kernels(scene_name)
 
-    def sampled(points: NDArray[np.float64], angle: float) -> tuple[NDArray, NDArray]:
+    def sample(points: NDArray[np.float64], angle: float) -> tuple[NDArray, NDArray]:
         linear, depth = np.zeros((len(points), 3)), np.zeros(len(points))
         _threaded(
             len(points),
@@ -106,18 +106,18 @@ def _sampler(
         )
         return linear, depth
 
-    return sampled
+    return sample
 
 
 def _rays_within(middles: NDArray[np.float64], samples: int) -> NDArray[np.float64]:
-    """(N*samples*samples,2) points spread evenly over the pixels of these ``middles`` (N,2)."""
+    """(N*samples*samples,2): points evenly spread over the pixels centred at ``middles`` (N,2)."""
     offsets = (np.arange(samples) + 0.5) / samples - 0.5
     grid = np.stack(np.meshgrid(offsets, offsets), -1).reshape(1, -1, 2)
     return (middles[:, None] + grid).reshape(-1, 2)
 
 
 def depth_at(scene_name: str, path: CameraPath, points: NDArray, frame: int = 0, *, time: float | None = None):
-    """Depth (N,) float64 in metres at picture points (N,2); 0 where there is sky."""
+    """Depth (N,) float64 in metres at picture points (N,2); 0 for sky."""
     depths, _, _ = _kernels(scene_name)
     points = np.ascontiguousarray(points, dtype=np.float64)
     result = np.zeros(len(points))
@@ -141,13 +141,13 @@ def _kernels(name: str) -> tuple[Any, Any, Any]:
 
 def _threaded(count: int, work: Callable[[slice], None]) -> None:
     parts = [slice(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
-    work(slice(0, 1))  # compiled once, before the threads start
+    work(slice(0, 1))  # compile once, before the threads start
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(work, parts))
 
 
 def _uneven(colour: NDArray[np.uint8], depth: NDArray) -> NDArray[np.bool_]:
-    """(H,W): pixels that differ visibly from a neighbour, or lie at an edge of depth."""
+    """(H,W): pixels that differ visibly from a neighbour at a depth edge, or strongly anywhere."""
     kernel = np.ones((3, 3), np.uint8)
     spread = (cv2.dilate(colour, kernel) - cv2.erode(colour, kernel)).max(axis=2)
     near = np.where(depth > 0, 1 / np.maximum(depth, 1e-6), 0)
@@ -156,7 +156,7 @@ def _uneven(colour: NDArray[np.uint8], depth: NDArray) -> NDArray[np.bool_]:
 
 
 def _lit_air(kernel: Any, camera: NDArray, lens: NDArray, depth: NDArray, time: float, light: Light) -> NDArray:
-    """(H,W,3): light from sunlit air, drawn at a quarter of the size and smoothed."""
+    """(H,W,3): in-scattered light of sunlit air, computed at a quarter of the resolution and smoothed."""
     height, width = depth.shape
     points = np.stack(np.meshgrid(np.arange(1.5, width, 4), np.arange(1.5, height, 4)), -1)
     reach = np.where(depth > 0, depth, 30.0)[2::4, 2::4]

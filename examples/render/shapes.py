@@ -1,4 +1,4 @@
-"""Signed distances in metres from a point to solids; negative inside. Authoring axes: x right, y up, z forward."""
+"""Signed distances in metres from a point to solids, negative inside. Authoring axes: x right, y up, z forward."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numba
 from examples.render.noise import hash3
 
 compiled = numba.njit(nogil=True, fastmath=True, error_model="numpy")
-"""Every function of the renderer is compiled on first use, without the interpreter lock."""
+"""Decorator of the renderer's functions: compiled on first use, without the interpreter lock."""
 
 
 @compiled
@@ -30,21 +30,21 @@ def smoothstep(low, high, value):
 
 @compiled
 def smooth_union(a, b, radius):
-    """Union of two distances whose seam is rounded over ``radius``."""
+    """Union of two distances with a seam rounded over ``radius``."""
     h = max(radius - abs(a - b), 0.0) / radius
     return min(a, b) - h * h * radius * 0.25
 
 
 @compiled
 def turned(a, b, angle):
-    """Coordinates (a, b) seen from axes turned by ``angle`` radians."""
+    """Coordinates (a, b) in axes rotated by ``angle`` radians."""
     c, s = cos(angle), sin(angle)
     return c * a + s * b, c * b - s * a
 
 
 @compiled
 def repeated(value, period, first, last):
-    """Coordinate within the nearest of the copies numbered ``first``..``last``, and that number."""
+    """Coordinate within the nearest of the copies numbered ``first``..``last``, and its number."""
     number = clamp(floor(value / period + 0.5), first, last)
     return value - period * number, number
 
@@ -56,7 +56,7 @@ def sphere(x, y, z, radius):
 
 @compiled
 def ellipsoid(x, y, z, rx, ry, rz):
-    """A bound that is exact near the surface (first order)."""
+    """A distance bound that is exact to first order near the surface."""
     k0 = sqrt((x / rx) ** 2 + (y / ry) ** 2 + (z / rz) ** 2)
     k1 = sqrt((x / (rx * rx)) ** 2 + (y / (ry * ry)) ** 2 + (z / (rz * rz)) ** 2)
     return k0 * (k0 - 1.0) / max(k1, 1e-6)
@@ -64,7 +64,7 @@ def ellipsoid(x, y, z, rx, ry, rz):
 
 @compiled
 def box(x, y, z, hx, hy, hz, rounding):
-    """Half sizes ``hx``, ``hy``, ``hz`` include the rounding."""
+    """A box with half sizes ``hx``, ``hy``, ``hz``, which include the rounding."""
     qx, qy, qz = abs(x) - hx + rounding, abs(y) - hy + rounding, abs(z) - hz + rounding
     ox, oy, oz = max(qx, 0.0), max(qy, 0.0), max(qz, 0.0)
     return sqrt(ox * ox + oy * oy + oz * oz) + min(max(qx, max(qy, qz)), 0.0) - rounding
@@ -79,7 +79,7 @@ def rectangle(x, y, hx, hy):
 
 @compiled
 def cylinder(x, y, z, radius, half_height, rounding):
-    """Upright, centred on the origin."""
+    """An upright cylinder, centred on the origin."""
     qr, qy = sqrt(x * x + z * z) - radius + rounding, abs(y) - half_height + rounding
     outer, oy = max(qr, 0.0), max(qy, 0.0)
     return sqrt(outer * outer + oy * oy) + min(max(qr, qy), 0.0) - rounding
@@ -87,7 +87,7 @@ def cylinder(x, y, z, radius, half_height, rounding):
 
 @compiled
 def cone(x, y, z, bottom, top, half_height):
-    """Upright truncated cone with radius ``bottom`` at -half_height and ``top`` at +half_height; a lower bound."""
+    """An upright truncated cone with radius ``bottom`` at -half_height and ``top`` at +half_height; a lower bound."""
     slope = (bottom - top) / (2.0 * half_height)
     radius = mix(bottom, top, clamp(y / (2.0 * half_height) + 0.5, 0.0, 1.0))
     side = (sqrt(x * x + z * z) - radius) / sqrt(1.0 + slope * slope)
@@ -96,7 +96,7 @@ def cone(x, y, z, bottom, top, half_height):
 
 @compiled
 def capsule(x, y, z, ax, ay, az, bx, by, bz, start, end):
-    """From a to b with radius ``start`` at a and ``end`` at b; a lower bound where the radii differ."""
+    """A capsule from a to b with radius ``start`` at a and ``end`` at b; a lower bound if the radii differ."""
     dx, dy, dz = bx - ax, by - ay, bz - az
     px, py, pz = x - ax, y - ay, z - az
     h = clamp((px * dx + py * dy + pz * dz) / (dx * dx + dy * dy + dz * dz), 0.0, 1.0)
@@ -105,14 +105,14 @@ def capsule(x, y, z, ax, ay, az, bx, by, bz, start, end):
 
 @compiled
 def torus(x, y, z, ring, tube):
-    """Lying ring around the y axis."""
+    """A horizontal ring around the y axis."""
     outer = sqrt(x * x + z * z) - ring
     return sqrt(outer * outer + y * y) - tube
 
 
 @compiled
 def gable(x, y, z, half_width, half_length, rise):
-    """Solid roof: ridge along z at height ``rise`` above eaves at y = 0, ``half_width`` wide on either side."""
+    """A solid roof: ridge along z at height ``rise`` above eaves at y = 0, ``half_width`` wide on either side."""
     slope = sqrt(half_width * half_width + rise * rise)
     sides = (abs(x) * rise + (y - rise) * half_width) / slope
     return max(max(sides, -y), abs(z) - half_length)
@@ -125,7 +125,7 @@ def shell(distance, thickness):
 
 @compiled
 def _tilted(x, y, z):
-    """Axes askew to everything, so that a lattice along them shows no layers."""
+    """Rotate to oblique axes, so that a lattice along them shows no layers."""
     x, y = turned(x, y, 0.5)
     y, z = turned(y, z, 0.65)
     return x, y, z
@@ -133,16 +133,16 @@ def _tilted(x, y, z):
 
 @compiled
 def leaf_tone(x, y, z, cell):
-    """A value in 0..1 of the leaf of `leaves` that (x, y, z) lies on."""
+    """A random value in 0..1 per leaf of `leaves`, for the leaf at (x, y, z)."""
     x, y, z = _tilted(x, y, z)
     return hash3(floor(x / cell), floor(y / cell) + 5.1, floor(z / cell))
 
 
 @compiled
 def leaves(x, y, z, cell, size, outline):
-    """A cloud of small leaves, one per cubic cell of side ``cell``, where ``outline`` (a distance) is negative.
+    """A volume of small leaves, one per cubic cell of side ``cell``, inside ``outline`` (a distance).
 
-    Never steps over a cell: the distance is bounded by the way to the neighbouring cell.
+    The distance is bounded by that to the neighbouring cell, so that no cell is skipped.
     """
     if outline > cell:
         return outline - 0.5 * cell
@@ -161,7 +161,7 @@ def leaves(x, y, z, cell, size, outline):
 
 @compiled
 def sector(x, z, count):
-    """Coordinates within one of ``count`` equal sectors around the y axis: (outward, sideways, number)."""
+    """Coordinates within one of ``count`` equal sectors around the y axis: (radial, tangential, number)."""
     radius, step = sqrt(x * x + z * z), 2.0 * pi / count
     number = floor(atan2(z, x) / step + 0.5)
     angle = atan2(z, x) - number * step

@@ -1,4 +1,4 @@
-"""What is rendered of each scene for the examples: sizes, cameras, and the files that they become."""
+"""Sizes and cameras of each scene's example, and the writing of its files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FPS = 24.0
 
 @dataclass(frozen=True)
 class Shot:
-    """One example: its kind, its picture size, how finely depth is stored, and its cameras for a size."""
+    """One example: its kind, picture size, number of depth levels, and its camera path for a given size."""
 
     kind: Literal["still", "clip", "views"]
     width: int
@@ -34,7 +34,7 @@ class Shot:
 
 
 def train_path(width: int, height: int, frames: int = 49) -> CameraPath:
-    """An arc to the right and down, along with the train."""
+    """An arc to the right and down that moves with the train."""
     blend = np.linspace(0, 1, frames)
     ease = blend * blend * (3 - 2 * blend)
     angle = np.radians(-25 + 36 * ease)
@@ -75,7 +75,7 @@ SHOTS: dict[str, Shot] = {
 
 
 def make(name: str, folder: Path, *, width: int = 0, height: int = 0, samples: int = 0) -> Path:
-    """Render the example ``name`` and write its files to ``folder/name``; return that folder."""
+    """Render the example ``name`` and write its files to ``folder/name``; returns that folder."""
     shot = SHOTS[name]
     path = shot.path(width or shot.width, height or shot.height)
     samples = samples or (2 if shot.kind == "clip" else 3)
@@ -86,7 +86,7 @@ def make(name: str, folder: Path, *, width: int = 0, height: int = 0, samples: i
 
 
 def write(views: list[View], path: CameraPath, shot: Shot, home: Path) -> None:
-    """Pictures, depth, cameras and thumbnail of an example; each file gets its name when complete."""
+    """Write pictures, depth, cameras and thumbnail of an example; each file gets its final name when complete."""
     home.mkdir(parents=True, exist_ok=True)
     near = float(min(view.depth.min() for view in views))
     coded = np.stack([encode_depth(view.depth, view.known, shot.levels, near) for view in views])

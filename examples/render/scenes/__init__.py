@@ -1,4 +1,4 @@
-"""The scenes, one file each: shapes, surfaces, sky, light and where the first camera stands."""
+"""The scenes, one file each: shapes, surfaces, sky, light and the pose of the first camera."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from camera.path import CameraPath, pinhole
 from examples.render.light import Light
 
 Point = tuple[float, float, float]
-"""Metres in authoring axes: x right, y up, z forward. The world that is given out has y down (OpenCV)."""
+"""Metres in authoring axes: x right, y up, z forward. Output has y down (OpenCV)."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One scene: compiled functions (see `march.renderer`), its light, and its own view."""
+    """One scene: compiled functions (see `march.renderer`), its light, and its own camera."""
 
     distance: Callable
     surface: Callable
@@ -28,11 +28,11 @@ class Setting:
     target: Point
     fov_degrees: float = 50.0
     seconds: float = 0.0
-    """Clock of the still picture."""
+    """Time of the still picture."""
 
 
 def camera_at(eye: Point, target: Point) -> NDArray[np.float64]:
-    """World from camera (4,4), OpenCV axes, of a level camera at ``eye`` that looks at ``target``."""
+    """World from camera (4,4), OpenCV axes, of a level camera at ``eye`` looking at ``target``."""
     place, goal = np.array(eye) * [1, -1, 1], np.array(target) * [1, -1, 1]
     forward = (goal - place) / np.linalg.norm(goal - place)
     right = np.cross([0.0, 1.0, 0.0], forward)

@@ -34,7 +34,7 @@ TILES, STONE, WATER, PLASTER, ARCH, ROOF, POT, LEAF, LEMON, WOOD, SHADE, SPRAY =
 
 @compiled
 def _fountain(x, y, z):
-    """(stone, water): an eight-sided basin, a column with two bowls."""
+    """(stone, water): an octagonal basin and a column with two bowls."""
     out, _side, _ = sector(x, z, 8.0)
     wall = max(abs(out - 1.42) - 0.13, abs(y - 0.27) - 0.27)
     rim = max(abs(out - 1.42) - 0.20, abs(y - 0.55) - 0.045)
@@ -53,7 +53,7 @@ def _fountain(x, y, z):
 
 @compiled
 def _jets(x, y, z):
-    """Thin threads of water that fall from bowl to bowl to basin."""
+    """Thin jets of water falling from bowl to bowl to basin."""
     away = max(sqrt(x * x + z * z) - 1.1, y - 2.1)
     if away > 0.1:
         return away

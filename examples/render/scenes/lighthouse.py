@@ -30,7 +30,7 @@ GROUND, SEA, TOWER, IRON, LIGHT_ROOM, ROOF, COTTAGE, WINDOW, FENCE, THRIFT, STAC
 
 @compiled
 def _land(x, z):
-    """Height of the headland, cliffs along its seaward side and rolling grass on top, and metres inland of the edge."""
+    """Height of the headland (cliffs on its seaward side, rolling grass on top), and distance inland from the edge in metres."""
     coast = -1.5 + 16.0 * (noise2(0.045 * z + 0.7, 1.0) - 0.5) + 5.0 * (noise2(0.17 * z, 5.0) - 0.5)
     coast += 60.0 * smoothstep(58.0, 84.0, z)
     crag = 3.0 * (fbm2(0.21 * x, 0.21 * z, 3) - 0.5)
@@ -47,7 +47,7 @@ def _height(x, z):
 
 @compiled
 def _path(z):
-    """Middle of the path, x at z."""
+    """x of the path's centre at z."""
     return mix(4.6, 12.2, smoothstep(-12.0, 46.0, z)) + 1.7 * sin(0.16 * z + 0.6) * smoothstep(50.0, 20.0, z)
 
 

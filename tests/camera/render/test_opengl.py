@@ -145,11 +145,11 @@ def test_from_frame_to_frame_only_corners_are_new_and_the_rest_leaves_with_its_s
     if canvas is None:
         return
     canvas.draw(fox(0.1), path, 0)
-    before = dict(canvas._buffers.held)
+    before = dict(canvas._buffers.meshes)
     canvas.draw([*fox(0.2), *fox(0.6)], path, 1)
-    assert canvas._buffers.held == before and len(before) == 2  # geometry, and a texture
+    assert canvas._buffers.meshes == before and len(before) == 2  # geometry, and a texture
     canvas.draw([square(2, 50)], path, 1)
-    assert len(canvas._buffers.held) == 1 and not before.keys() & canvas._buffers.held.keys()
+    assert len(canvas._buffers.meshes) == 1 and not before.keys() & canvas._buffers.meshes.keys()
 
 
 def test_any_thread_may_draw_and_canvases_do_not_see_each_other(canvas, path, fox):
