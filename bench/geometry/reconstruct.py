@@ -51,15 +51,15 @@ def reconstruct(scale: Scale) -> list[Row]:
         width = min(scale.width // 2, LARGEST_WIDTH)
         views, path = shot(name, width, width * 2 // 3)
         shown = [i for i in range(len(path)) if i % HELD_BACK != HELD_BACK // 2]
-        held = [i for i in range(len(path)) if i not in shown]
+        held_out = [i for i in range(len(path)) if i not in shown]
         scene = Scene(tuple(views[i] for i in shown), "views", "metres")
         what = f"{name}, {len(shown)} of {width} x {views[0].height}"
         rows.append(_cameras(what, np.stack([view.colour for view in views]), path))
-        rows += _surfaces(name, f"{what}, true depth", scene, [views[i] for i in held])
+        rows += _surfaces(name, f"{what}, true depth", scene, [views[i] for i in held_out])
         rows += _surfaces(
-            name, f"{what}, fitted depth", _lose_scale(scene, choose_frames(path, shown)), [views[i] for i in held]
+            name, f"{what}, fitted depth", _lose_scale(scene, choose_frames(path, shown)), [views[i] for i in held_out]
         )
-        rows.append(_splats(what, scene, choose_frames(path, shown), [views[i] for i in held]))
+        rows.append(_splats(what, scene, choose_frames(path, shown), [views[i] for i in held_out]))
     return rows
 
 
@@ -129,7 +129,7 @@ def _lose_scale(scene: Scene, path: CameraPath) -> Scene:
     return _run_to_end(scene_from_frames(frames, path, depth=(1 / (spread[0] / depth + spread[1])).astype(np.float32)))
 
 
-def _surfaces(name: str, what: str, scene: Scene, held: list[View]) -> list[Row]:
+def _surfaces(name: str, what: str, scene: Scene, held_out: list[View]) -> list[Row]:
     eye, count = scene.first.world_from_camera[:3, 3], len(scene.views)
     start = time.perf_counter()
     cloud = _run_to_end(fuse_points(scene, tolerance=0.03))
@@ -137,7 +137,9 @@ def _surfaces(name: str, what: str, scene: Scene, held: list[View]) -> list[Row]
     mesh = _run_to_end(extract_mesh(scene, tolerance=0.03))
     end = time.perf_counter()
     words = f"{len(cloud)} points, {_distances(name, cloud.points, eye)}"
-    mesh_words = f"{len(mesh.faces)} triangles, {_distances(name, mesh.vertices, eye)}; {_held_out_psnr(mesh, held)}"
+    mesh_words = (
+        f"{len(mesh.faces)} triangles, {_distances(name, mesh.vertices, eye)}; {_held_out_psnr(mesh, held_out)}"
+    )
     return [
         Row(f"{what}: points", 1e3 * (middle - start) / count, agreement=words),
         Row(f"{what}: mesh", 1e3 * (end - middle) / count, agreement=mesh_words),
@@ -157,11 +159,11 @@ def off_surface(name: str, points: NDArray, eye: NDArray) -> NDArray[np.float64]
     return off / np.linalg.norm(points - eye, axis=1)
 
 
-def _held_out_psnr(mesh: Any, held: list[View]) -> str:
+def _held_out_psnr(mesh: Any, held_out: list[View]) -> str:
     colours = np.ascontiguousarray(mesh.visual.vertex_colors[:, :3])
     surface = Surface(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32), colours)
     decibels, covered = [], []
-    for truth in held:
+    for truth in held_out:
         rendered = draw([surface], truth.camera, 0)
         both = (rendered.depth > 0) & truth.known
         decibels.append(psnr(rendered.colour, truth.colour, both))
@@ -169,7 +171,7 @@ def _held_out_psnr(mesh: Any, held: list[View]) -> str:
     return f"{np.mean(decibels):.1f} dB on held-back frames over the {np.mean(covered):.0%} it covers"
 
 
-def _splats(what: str, scene: Scene, path: CameraPath, held: list[View]) -> Row:
+def _splats(what: str, scene: Scene, path: CameraPath, held_out: list[View]) -> Row:
     from pipelines.reconstruct.gaussians.fit import fit
     from pipelines.reconstruct.gaussians.settings import SplatSettings
     from pipelines.splats.drawing import render_path
@@ -179,12 +181,16 @@ def _splats(what: str, scene: Scene, path: CameraPath, held: list[View]) -> Row:
     start = time.perf_counter()
     fitted = _run_to_end(fit(frames, path, cloud, settings=SplatSettings(iterations=SPLAT_STEPS, appearance=False)))
     elapsed = time.perf_counter() - start
-    held_out = CameraPath(
-        np.stack([view.world_from_camera for view in held]), path.intrinsics[: len(held)], path.width, path.height
+    cameras = CameraPath(
+        np.stack([view.world_from_camera for view in held_out]),
+        path.intrinsics[: len(held_out)],
+        path.width,
+        path.height,
     )
     everywhere = np.ones((path.height, path.width), bool)
     pictures = [
-        psnr(picture, view.colour, everywhere) for (picture, _), view in zip(render_path(fitted.splats, held_out), held)
+        psnr(picture, view.colour, everywhere)
+        for (picture, _), view in zip(render_path(fitted.splats, cameras), held_out)
     ]
     words = f"{len(fitted.splats)} Gaussians, {SPLAT_STEPS} steps: {np.mean(pictures):.1f} dB on held-back frames, all of them"
     return Row(f"{what}: splats", 1e3 * elapsed / len(frames), agreement=words)

@@ -40,9 +40,9 @@ def splat_fit(scale: Scale) -> list[Row]:
         frames = np.stack([views[i].colour for i in shown])
         begin = partial(_begin, frames, path.sliced(shown), cloud, steps)  # type: ignore[arg-type]
         ours, theirs = _in_turns(begin, steps)
-        held = [views[i] for i in HELD_BACK]
+        held_out = [views[i] for i in HELD_BACK]
         words = ", ".join(
-            f"{who} {_decibels(side.splats, held):.2f} dB on held-back frames, {1e3 * side.cpu / steps:.1f} ms of processor a step"
+            f"{who} {_decibels(side.splats, held_out):.2f} dB on held-back frames, {1e3 * side.cpu / steps:.1f} ms of processor a step"
             for who, side in (("ours", ours), ("reference", theirs))
         )
         met = theirs.elapsed >= TARGET * ours.elapsed
@@ -126,8 +126,8 @@ def _as_before() -> ExitStack:
     return stack
 
 
-def _decibels(splats: Any, held: list[View]) -> float:
+def _decibels(splats: Any, held_out: list[View]) -> float:
     from pipelines.splats.drawing import drawing_on, render_path
 
-    pictures = [next(render_path(splats, view.camera, drawing=drawing_on("cpu")))[0] for view in held]
-    return float(np.mean([psnr(picture, view.colour) for picture, view in zip(pictures, held)]))
+    pictures = [next(render_path(splats, view.camera, drawing=drawing_on("cpu")))[0] for view in held_out]
+    return float(np.mean([psnr(picture, view.colour) for picture, view in zip(pictures, held_out)]))

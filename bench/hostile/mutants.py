@@ -57,8 +57,8 @@ def _damage_member(data: bytes, rng: random.Random) -> bytes:
         files[at] = (name, _damage(content, rng))
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for kept, content in files:
-            archive.writestr(kept, content)
+        for member, content in files:
+            archive.writestr(member, content)
     return stream.getvalue()
 
 

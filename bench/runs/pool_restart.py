@@ -72,17 +72,17 @@ class Head:
 
 @dataclass(frozen=True)
 class Trial:
-    """One restart. ``told``, ``again``: seconds from the end of the cluster until the visitor was informed, and until the shot began
-    again. ``ended``: how often it ended. ``words``: the error if it failed."""
+    """One restart. ``informed_after``, ``restarted_after``: seconds from the end of the cluster until the visitor was informed, and
+    until the shot began again. ``ended``: how often it ended. ``words``: the error if it failed."""
 
-    told: float
-    again: float
+    informed_after: float
+    restarted_after: float
     ended: int
     words: str
 
     @property
     def good(self) -> bool:
-        return self.ended == 1 and not self.words and self.told > 0
+        return self.ended == 1 and not self.words and self.informed_after > 0
 
 
 @long_subject
@@ -99,16 +99,16 @@ def pool_restart(scale: Scale) -> list[Row]:
         finally:
             head.stop()
     good = sum(trial.good for trial in trials)
-    slowest = max(trial.again for trial in trials)
+    slowest = max(trial.restarted_after for trial in trials)
     words = f"{good} of {len(trials)} joined again and shot once more; slowest second start {slowest:.0f} s"
-    mean = sum(trial.again for trial in trials) / len(trials)
+    mean = sum(trial.restarted_after for trial in trials) / len(trials)
     return [Row("pool: second start after the cluster's restart", mean * 1e3, None, agreement=words,
                 target="all", met=good == len(trials))]  # fmt: skip
 
 
 def _restart(pool: Pool, head: Head, log: Path, pause: float) -> Trial:
     """A job of ten steps on a cluster that is killed after the third step and restarted ``pause`` seconds later."""
-    ended = told = again = 0.0
+    ended = informed_after = restarted_after = 0.0
     words = ""
     restart = threading.Thread(target=head.restart, args=(pause,))
     try:
@@ -118,11 +118,11 @@ def _restart(pool: Pool, head: Head, log: Path, pause: float) -> Trial:
             if phase == "Sleeping" and value["step"] == 3 and not ended:
                 ended = now
                 restart.start()
-            elif phase == RESTARTING and not told:
-                told = now - ended
-            elif phase == "Sleeping" and told and not again:
-                again = now - ended
+            elif phase == RESTARTING and not informed_after:
+                informed_after = now - ended
+            elif phase == "Sleeping" and informed_after and not restarted_after:
+                restarted_after = now - ended
     except Exception as error:
         words = f"{type(error).__name__}: {error}"
     restart.join()
-    return Trial(told, again, log.read_text().count("ended"), words)
+    return Trial(informed_after, restarted_after, log.read_text().count("ended"), words)

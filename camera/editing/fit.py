@@ -77,7 +77,7 @@ def resample_walk(cameras: CameraPath, times: ArrayLike, *, smooth_seconds: floa
     """Resample a walk recorded as ``cameras`` at rising ``times`` (F,) in seconds to even frames at the rate of ``cameras``. Positions
     and rotations are smoothed over about ``smooth_seconds`` to remove shake; the ends are kept.
 
-    Raises `InputError` for fewer than two cameras or times that do not rise.
+    Raises `InputError` for fewer than two cameras or times that do not increase.
     """
     from camera.rotation import from_quaternion, slerp, to_quaternion
 

@@ -76,7 +76,7 @@ def fit_to_limits(scene: Scene, path: CameraPath, limits: Limits) -> LimitedPath
     """
     small_scene, small_path = _small(scene, path)
     names = {"new": "what is new", "nearest": "nearness", "travel": "travel", "turn_degrees": "turning"}
-    kept, binding = np.ones(len(path)), dict.fromkeys((*names, "speed"), 0)
+    shares, binding = np.ones(len(path)), dict.fromkeys((*names, "speed"), 0)
     for frame in range(len(path)):
         for name, within in _checks(small_scene, limits):
             most = _largest_share(
@@ -85,11 +85,13 @@ def fit_to_limits(scene: Scene, path: CameraPath, limits: Limits) -> LimitedPath
             if most is None:
                 raise InputError(_unreachable(name, limits))
             binding[name] += most < 1
-            kept[frame] = min(kept[frame], most)
-    kept = _smooth_below(kept)
-    kept, slowed = _slow_down(path, kept, limits.degrees_per_frame)
+            shares[frame] = min(shares[frame], most)
+    shares = _smooth_below(shares)
+    shares, slowed = _slow_down(path, shares, limits.degrees_per_frame)
     binding["speed"] = len(path) * slowed
-    return LimitedPath(_reduce_all(path, kept), kept, _words(kept, binding, {**names, "speed": "speed of turning"}))
+    return LimitedPath(
+        _reduce_all(path, shares), shares, _words(shares, binding, {**names, "speed": "speed of turning"})
+    )
 
 
 Check = Callable[[CameraPath, int], bool]
@@ -135,22 +137,22 @@ def _largest_share(within: Callable[[float], bool]) -> float | None:
     return low
 
 
-def _smooth_below(kept: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The lower smooth envelope of ``kept`` (F,)."""
-    reach = max(1, len(kept) // 8)
-    padded = np.pad(kept, reach, mode="edge")
+def _smooth_below(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The lower smooth envelope of ``shares`` (F,)."""
+    reach = max(1, len(shares) // 8)
+    padded = np.pad(shares, reach, mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
     lowest = np.pad(windows.min(axis=1), reach, mode="edge")
     weights = np.hanning(2 * reach + 3)[1:-1]
     return np.convolve(lowest, weights / weights.sum(), mode="valid")
 
 
-def _slow_down(path: CameraPath, kept: NDArray, fastest: float | None) -> tuple[NDArray[np.float64], bool]:
+def _slow_down(path: CameraPath, shares: NDArray, fastest: float | None) -> tuple[NDArray[np.float64], bool]:
     """Reduce the motion of all frames until none turns faster than ``fastest`` degrees; also whether that was needed."""
-    if fastest is None or _fastest(_reduce_all(path, kept)) <= fastest:
-        return kept, False
-    share = _largest_share(lambda share: _fastest(_reduce_all(path, kept * share)) <= fastest)
-    return kept * (share or 0.0), True
+    if fastest is None or _fastest(_reduce_all(path, shares)) <= fastest:
+        return shares, False
+    share = _largest_share(lambda share: _fastest(_reduce_all(path, shares * share)) <= fastest)
+    return shares * (share or 0.0), True
 
 
 def _fastest(path: CameraPath) -> float:
@@ -160,15 +162,15 @@ def _fastest(path: CameraPath) -> float:
 
 def _reduce_frame(path: CameraPath, share: float, frame: int) -> CameraPath:
     """The path with ``share`` of the motion from the first camera at one frame."""
-    kept = np.ones(len(path))
-    kept[frame] = share
-    return _reduce_all(path, kept)
+    shares = np.ones(len(path))
+    shares[frame] = share
+    return _reduce_all(path, shares)
 
 
-def _reduce_all(path: CameraPath, kept: NDArray[np.float64]) -> CameraPath:
-    poses, share = path.world_from_camera.copy(), kept[:, None]
+def _reduce_all(path: CameraPath, shares: NDArray[np.float64]) -> CameraPath:
+    poses, share = path.world_from_camera.copy(), shares[:, None]
     origin = np.repeat(poses[:1], len(path), axis=0)
-    poses[:, :3, :3] = slerp(origin[:, :3, :3], poses[:, :3, :3], kept)
+    poses[:, :3, :3] = slerp(origin[:, :3, :3], poses[:, :3, :3], shares)
     poses[:, :3, 3] = origin[:, :3, 3] * (1 - share) + poses[:, :3, 3] * share
     lenses = path.intrinsics[:1] * (1 - share[..., None]) + path.intrinsics * share[..., None]
     return replace(path, world_from_camera=poses, intrinsics=lenses)
@@ -197,11 +199,11 @@ def _unreachable(name: str, limits: Limits) -> str:
     return "Even a static camera exceeds the limit of what is new, because the frame is larger than the picture. Raise that limit."
 
 
-def _words(kept: NDArray, binding: dict[str, int], names: dict[str, str]) -> str:
-    if kept.min() > 1 - 1e-9:
+def _words(shares: NDArray, binding: dict[str, int], names: dict[str, str]) -> str:
+    if shares.min() > 1 - 1e-9:
         return "The move already stays within all limits; nothing was changed."
     limit = names[max(binding, key=lambda name: binding[name])]
-    least = int(np.argmin(kept))
+    least = int(np.argmin(shares))
     return (
-        f"The move was reduced to {kept[least]:.0%} of its way at frame {least + 1}, because of the limit of {limit}."
+        f"The move was reduced to {shares[least]:.0%} of its way at frame {least + 1}, because of the limit of {limit}."
     )

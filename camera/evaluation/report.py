@@ -164,8 +164,8 @@ def _sentences(take: PathComparison, measured: MeasuredCamera, lengths: bool, wa
     if lengths or way == 0:
         return (take.words,)
     only = take.words.split(", ")
-    kept = ", ".join(part for part in only if not part.startswith(("ends", "Ends")))
-    return (kept if kept.endswith(".") else kept + ".",)
+    words = ", ".join(part for part in only if not part.startswith(("ends", "Ends")))
+    return (words if words.endswith(".") else words + ".",)
 
 
 def _verdict(

@@ -43,7 +43,7 @@ SIZE = (1280, 704)
 def read_gui_path(values: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """Key frames, interpolated as in the client: uniform B-splines of ``spline_order`` 0 to 3 between the time stamps.
 
-    Key 0 is at time 0 and key i at the time stamp of key i-1. Size and rate are those of ``like``, or 1280x704 and 24.
+    Key 0 is at time 0 and key i at the time stamp of key i-1. Size and rate come from ``like``, or default to 1280x704 and 24.
     """
     values = account.fields(values, idle=("time", "duration_seconds", "camera_path_keyframe"))
     keys = [

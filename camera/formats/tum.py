@@ -26,7 +26,7 @@ def rows(text: str) -> list[tuple[int, str]]:
 
 
 def read(text: str, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Read the cameras; lens and size are those of ``like``. They are resampled by their time stamps, see `timing.by_time`.
+    """Read the cameras; lens and size come from ``like``. They are resampled by their time stamps, see `timing.by_time`.
 
     Stamps are seconds, as in TUM's data sets; nanoseconds, as in ORB-SLAM3's output for EuRoC, or micro- or milliseconds; or frame
     numbers, as in MonST3R's output and others (whole numbers less than `FEWEST_MILLISECONDS` apart).

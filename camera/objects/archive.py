@@ -104,19 +104,19 @@ def _object(values: dict[str, Any], models: list[Model]) -> SceneObject:
 _FIELDS = ("file", "keys", "motion", "animation", "speed")
 
 
-def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
+def objects_of_file(file: Path, default: Placement) -> tuple[SceneObject, ...]:
     """Objects from a model file, a zip with ``objects.json`` (such as a project), or a JSON list. Raises `InputError`.
 
     An entry of the list names a model's ``file`` beside it and may have ``animation``, ``motion``, ``speed`` and ``keys``, each with
     ``at`` (0..1) and fields of a `Placement`. Fields missing in a key keep their value of the previous key, and in the first key
-    that of ``standing``, the default placement of a model.
+    that of ``default``, the default placement of a model.
     """
     if not file.is_file():
         raise InputError(f"There is no file {file} with objects.")
     if kind_of(file) == ".zip" and (found := _objects_of_zip(file)):
         return found
     if kind_of(file) != ".json":
-        return (new_object(_model(file), standing),)
+        return (new_object(_model(file), default),)
     try:
         entries = json.loads(file.read_text("utf-8"))
         if not isinstance(entries, list) or not 0 < len(entries) <= MOST_OBJECTS:
@@ -125,7 +125,7 @@ def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
         for entry in entries:
             if entry["file"] not in models:
                 models[entry["file"]] = _beside(file, str(entry["file"]))
-        return tuple(_parse_object(entry, models[entry["file"]], standing) for entry in entries)
+        return tuple(_parse_object(entry, models[entry["file"]], default) for entry in entries)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
@@ -165,7 +165,7 @@ def _beside(file: Path, name: str) -> Model:
     return _model(found)
 
 
-def _parse_object(entry: dict[str, Any], model: Model, standing: Placement) -> SceneObject:
+def _parse_object(entry: dict[str, Any], model: Model, default: Placement) -> SceneObject:
     if unknown := sorted(set(entry) - set(_FIELDS)):
         raise InputError(f"An object has {', '.join(_FIELDS)}; there is no {unknown[0]!r}.")
     keys: list[Key] = []
@@ -174,7 +174,7 @@ def _parse_object(entry: dict[str, Any], model: Model, standing: Placement) -> S
         if unknown := sorted(set(place) - {declared.name for declared in fields(Placement)}):
             known = ", ".join(declared.name for declared in fields(Placement))
             raise InputError(f"A key of an object has at, {known}; there is no {unknown[0]!r}.")
-        keys.append(Key(float(key.get("at", 0)), replace(keys[-1].placement if keys else standing, **place)))
-    plain = new_object(model, standing)
+        keys.append(Key(float(key.get("at", 0)), replace(keys[-1].placement if keys else default, **place)))
+    plain = new_object(model, default)
     animation = str(entry.get("animation", plain.animation))
     return SceneObject(model, tuple(keys), entry.get("motion", "even"), animation, float(entry.get("speed", 1)))

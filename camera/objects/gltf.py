@@ -53,13 +53,13 @@ class _Primitive:
     def thinned(self, most: int) -> _Primitive:
         if len(self.bound.triangles) <= most:
             return self
-        kept, triangles = thin_surface(self.bound.vertices, self.bound.triangles, most)
+        indices, triangles = thin_surface(self.bound.vertices, self.bound.triangles, most)
         of = self.bound
-        uv = None if of.uv is None else of.uv[kept]
-        bound = Surface(of.vertices[kept], triangles, of.colours[kept], uv, of.texture)
-        joints = None if self.joints is None else self.joints[kept]
-        weights = None if self.weights is None else self.weights[kept]
-        targets = None if self.targets is None else self.targets[:, kept]
+        uv = None if of.uv is None else of.uv[indices]
+        bound = Surface(of.vertices[indices], triangles, of.colours[indices], uv, of.texture)
+        joints = None if self.joints is None else self.joints[indices]
+        weights = None if self.weights is None else self.weights[indices]
+        targets = None if self.targets is None else self.targets[:, indices]
         return _Primitive(bound, joints, weights, targets, self.cut_out, self.note)
 
     def morphed(self, shares: NDArray[np.float64] | None) -> NDArray[np.float32]:

@@ -23,14 +23,14 @@ _SEE_THROUGH = "Its transparent parts are drawn opaque."
 class Model:
     """Created by `read_model`. ``data``: the file itself. ``animations``: names and lengths in seconds.
 
-    ``still``: surfaces with ``origin`` (3,) subtracted. ``standing`` (4,4): from the file's axes to the model's own: x right, y up,
+    ``still``: surfaces with ``origin`` (3,) subtracted. ``model_from_file`` (4,4): from the file's axes to the model's own: x right, y up,
     z towards the viewer, the centre of its base at the origin and its longest side 1. ``notes``: sentences about what was changed or is missing.
     """
 
     name: str
     data: bytes
     still: tuple[Surface, ...]
-    standing: NDArray[np.float64]
+    model_from_file: NDArray[np.float64]
     animations: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     moving: gltf.Gltf | None = None
@@ -39,18 +39,18 @@ class Model:
     def surfaces(self, animation: str = "", seconds: float = 0.0) -> tuple[Surface, ...]:
         """Surfaces in the model's own axes. An animation loops; an empty name means no animation."""
         if not animation:
-            return tuple(part.moved(self._standing) for part in self.still)
+            return tuple(part.moved(self._model_from_stored) for part in self.still)
         if self.moving is None or animation not in self.animations:
             known = ", ".join(self.animations) or "none"
             raise InputError(f"{self.name} has no animation {animation!r}; it has {known}.")
         length = self.animations[animation]
         moment = seconds % length if length > 0 else 0.0
-        return tuple(part.moved(self._standing) for part in self.moving.surfaces(animation, moment))
+        return tuple(part.moved(self._model_from_stored) for part in self.moving.surfaces(animation, moment))
 
     @property
-    def _standing(self) -> NDArray[np.float64]:
-        """`standing` for positions without `origin`."""
-        return self.standing @ _shift(self.origin)
+    def _model_from_stored(self) -> NDArray[np.float64]:
+        """`model_from_file` for positions without `origin`."""
+        return self.model_from_file @ _shift(self.origin)
 
     @property
     def triangles(self) -> int:
@@ -90,7 +90,7 @@ def read_model(data: bytes, name: str, *, most: int = obj_ply.MOST_TRIANGLES) ->
         notes += (
             _lacking(data, name) + ((_SEE_THROUGH,) if shapes.cut_out else ()) + file_notes.note_obj_ply(data, name)
         )
-        return Model(name, data, still, _standing(still, name) @ _shift(-origin), notes=notes, origin=origin)
+        return Model(name, data, still, _ground_transform(still, name) @ _shift(-origin), notes=notes, origin=origin)
     whole_file = gltf.read(data, name, most=2 * obj_ply.MOST_READ)
     moving = whole_file.thinned(most)
     still, animations = moving.surfaces(), moving.animations
@@ -100,8 +100,8 @@ def read_model(data: bytes, name: str, *, most: int = obj_ply.MOST_TRIANGLES) ->
     if moving.has_cut_out:
         notes += (_SEE_THROUGH,)
     notes += file_notes.note_gltf(whole_file)
-    standing = _standing(still, name) @ _shift(-moving.origin)
-    return Model(name, data, still, standing, animations, notes, moving if animations else None, moving.origin)
+    model_from_file = _ground_transform(still, name) @ _shift(-moving.origin)
+    return Model(name, data, still, model_from_file, animations, notes, moving if animations else None, moving.origin)
 
 
 def _share_of(surfaces: tuple[Surface, ...], most: int) -> tuple[Surface, ...]:
@@ -132,7 +132,7 @@ def _shift(by: NDArray[np.float64]) -> NDArray[np.float64]:
     return transform
 
 
-def _standing(surfaces: tuple[Surface, ...], name: str) -> NDArray[np.float64]:
+def _ground_transform(surfaces: tuple[Surface, ...], name: str) -> NDArray[np.float64]:
     points = np.concatenate([part.vertices[np.unique(part.triangles)] for part in surfaces])
     low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
     extent = float((high - low).max())

@@ -52,9 +52,9 @@ class Surface:
         """At most about ``most`` triangles, see `thin_surface`."""
         if len(self.triangles) <= most:
             return self
-        kept, triangles = thin_surface(self.vertices, self.triangles, most)
-        uv = None if self.uv is None else self.uv[kept]
-        return Surface(self.vertices[kept], triangles, self.colours[kept], uv, self.texture)
+        indices, triangles = thin_surface(self.vertices, self.triangles, most)
+        uv = None if self.uv is None else self.uv[indices]
+        return Surface(self.vertices[indices], triangles, self.colours[indices], uv, self.texture)
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ def thin_surface(
     places = (vertices - low) / extent
     cells, best = 256.0, None
     for _ in range(_TRIES):  # the number of triangles on a surface grows with the square of the cells
-        kept, fewer = _cluster(places, parts, triangles, max(int(cells), 1))
+        indices, fewer = _cluster(places, parts, triangles, max(int(cells), 1))
         if len(fewer) <= most:
-            best = kept, fewer
+            best = indices, fewer
             if len(fewer) > _FULL_ENOUGH * most:
                 break
         cells = min(max(cells * (0.95 * most / max(len(fewer), 1)) ** 0.5, 1), 2**18)
@@ -132,11 +132,11 @@ def _cluster(places: NDArray, parts: NDArray, triangles: NDArray[np.int32], cell
     """One step of the clustering at ``cells`` per axis; ``places`` (V,3) in 0..1."""
     x, y, z = np.minimum((places * cells).astype(np.int64), cells - 1).T
     key = ((parts * cells + x) * cells + y) * cells + z
-    _, kept, cell = np.unique(key, return_index=True, return_inverse=True)
+    _, indices, cell = np.unique(key, return_index=True, return_inverse=True)
     fewer = cell[triangles]
     a, b, c = fewer.T
     fewer = fewer[(a != b) & (b != c) & (c != a)]
     a, b, c = np.sort(fewer, axis=1).T
-    _, first = np.unique((a * len(kept) + b) * len(kept) + c, return_index=True)
+    _, first = np.unique((a * len(indices) + b) * len(indices) + c, return_index=True)
     fewer = fewer[first]
-    return kept, fewer.astype(np.int32)
+    return indices, fewer.astype(np.int32)

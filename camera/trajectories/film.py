@@ -79,8 +79,8 @@ class Stand:
 START = Stand(np.eye(3), np.zeros(3), np.ones(()))
 
 
-def move_rig(stand: Stand, moves: Sequence[tuple[str, float, NDArray[np.float64]]], *, distance: float) -> Stand:
-    """The rig's poses at F times while ``moves`` run simultaneously, starting from ``stand`` (one time).
+def move_rig(start: Stand, moves: Sequence[tuple[str, float, NDArray[np.float64]]], *, distance: float) -> Stand:
+    """The rig's poses at F times while ``moves`` run simultaneously, starting from ``start`` (one time).
 
     ``moves``: at least one of name, amount and progress (F,) in 0..1. ``distance``: from the first camera to the subject,
     in scene units. Handheld motion is separate, see `handheld_sway`. Raises `InputError` if a dolly zoom would reach the subject.
@@ -88,27 +88,27 @@ def move_rig(stand: Stand, moves: Sequence[tuple[str, float, NDArray[np.float64]
     from camera.rotation import about_axis
 
     total = {name: np.zeros(len(moves[0][2])) for name in MOVES}
-    lens, eight = stand.lens, np.zeros((len(moves[0][2]), 2))
+    lens, eight = start.lens, np.zeros((len(moves[0][2]), 2))
     for name, amount, progress in moves:
         total[name] = total[name] + amount * progress
         lens = lens * (amount**progress if name == "zoom" else np.ones(len(progress)))
         eight += _eight(amount, progress) if name == "eight" else 0.0
     subject, up = np.array([0.0, 0.0, distance]), np.array([0.0, -1.0, 0.0])
-    turntable = about_axis([0, 1, 0], -total["arc"]) @ about_axis(_level(stand.rotation), -total["arc-up"])
-    rotation = turntable @ stand.rotation
+    turntable = about_axis([0, 1, 0], -total["arc"]) @ about_axis(_level(start.rotation), -total["arc-up"])
+    rotation = turntable @ start.rotation
     right, down, forward = np.moveaxis(rotation, -1, 0)
-    orbited = subject + turntable @ (stand.position - subject)
+    orbited = subject + turntable @ (start.position - subject)
     facing = orbited + distance * (_along(up, total["crane"]) + _along(right, eight[:, 0]) - _along(down, eight[:, 1]))
     track = _along(forward, total["dolly"] + total["dolly-zoom"]) + _along(right, total["truck"])
     position = facing + distance * (track + _along(up, total["pedestal"]))
     if total["dolly-zoom"].any():
-        before = (subject - stand.position) @ stand.rotation[:, 2]
+        before = (subject - start.position) @ start.rotation[:, 2]
         after = ((subject - position) * forward).sum(axis=1)
         if min(before, after.min()) < NEAREST * distance:
             raise InputError("The dolly zoom would reach or pass the subject; use a smaller amount.")
         lens = lens * after / before
     to_subject = np.swapaxes(rotation, 1, 2) @ (subject - facing)[..., None]
-    reframing = _turns(stand.rotation.T @ (subject - stand.position), to_subject[..., 0])
+    reframing = _turns(start.rotation.T @ (subject - start.position), to_subject[..., 0])
     head = about_axis([1, 0, 0], total["tilt"]) @ about_axis([0, 0, 1], total["roll"])
     return Stand(about_axis([0, 1, 0], total["pan"]) @ rotation @ reframing @ head, position, lens)
 

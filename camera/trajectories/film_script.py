@@ -240,13 +240,13 @@ def _rig(parts: Sequence[Part], lengths: NDArray, seconds: NDArray, distance: fl
     for index, (part, length) in enumerate(zip(parts, lengths)):
         elapsed = np.append(seconds[owner == index] - (ends[index] - length), length)
         moves = [(move.kind, move.amount, _progress(move, length, elapsed)) for move in part]
-        stand = move_rig(start, moves, distance=distance)
-        poses.append(stand)
-        start = stand.at(-1)
+        rig = move_rig(start, moves, distance=distance)
+        poses.append(rig)
+        start = rig.at(-1)
     return Stand(
-        np.concatenate([stand.rotation[:-1] for stand in poses]),
-        np.concatenate([stand.position[:-1] for stand in poses]),
-        np.concatenate([stand.lens[:-1] for stand in poses]),
+        np.concatenate([rig.rotation[:-1] for rig in poses]),
+        np.concatenate([rig.position[:-1] for rig in poses]),
+        np.concatenate([rig.lens[:-1] for rig in poses]),
     )
 
 

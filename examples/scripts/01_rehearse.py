@@ -1,4 +1,4 @@
-"""Rehearse a move, written as text, over a picture: takes seconds on any computer, without weights."""
+"""Preview a camera move, written as text, over a picture: takes seconds on any computer, without weights."""
 
 import reshoot
 

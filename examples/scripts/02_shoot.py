@@ -1,4 +1,4 @@
-"""The same move shot by a method. Tiny random weights: the way is real, the picture is noise; leave them out for real ones."""
+"""Shoot the same move with a method. Tiny random weights: the pipeline is real, the output is noise. Leave them out for real ones."""
 
 import reshoot
 

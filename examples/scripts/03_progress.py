@@ -1,4 +1,4 @@
-"""Step by step: print progress, and stop when you have seen enough; closing the iterator cancels the run."""
+"""Run a shot step by step: print progress and stop early; closing the iterator cancels the run."""
 
 import reshoot
 from pipelines.method import Progress

@@ -1,4 +1,4 @@
-"""The benchmark runs, its fast paths agree with the readable ones, and they are faster."""
+"""The benchmark runs, and its fast paths agree with the readable ones and are faster."""
 
 import numpy as np
 import pytest
@@ -41,12 +41,12 @@ def test_masking_covers_the_same_pixels():
     assert first.agreement.startswith("0 of ")
 
 
-def test_filling_is_better_than_telea():
+def test_inpainting_is_better_than_telea():
     assert rows("pull_push")["pull-push fill, against Telea"].agreement.startswith("+")
 
 
 @pytest.mark.parametrize(("renderer", "least"), [("mesh", 36), ("zbuffer", 30), ("splat", 34)])
-def test_renderers_come_near_the_truth(renderer, least):
+def test_renderers_approximate_the_truth(renderer, least):
     size = (176, 320)
     seen = render(Scene((front(*size),)), orbit(*size), renderer=renderer)
     truth = side(*size)
@@ -57,7 +57,7 @@ def test_renderers_come_near_the_truth(renderer, least):
     assert 10 * np.log10(255**2 / np.median(error.mean(axis=1)).clip(1e-9)) > least
 
 
-def test_room_is_the_same_from_its_own_camera():
+def test_room_is_the_same_from_its_source_camera():
     np.testing.assert_array_equal(shot(orbit(20, 30, 0)).colour, front(20, 30).colour)
 
 
@@ -69,7 +69,7 @@ def test_command_line(capsys):
         main(["nothing"])
 
 
-def test_what_takes_minutes_runs_only_when_named(monkeypatch, capsys):
+def test_long_subjects_run_only_when_named(monkeypatch, capsys):
     discover()
     assert {"reconstruct", "reconstruct_orbit"} <= LONG < set(SUBJECTS)
     for name in SUBJECTS:
@@ -89,6 +89,6 @@ def test_what_takes_minutes_runs_only_when_named(monkeypatch, capsys):
     )
 
 
-def test_table_says_which_targets_are_missed():
+def test_table_marks_missed_targets():
     text = table([Row("a", 1.0, 30.0, "same", "20x", True), Row("b", 2.0, 4.0, "same", "20x", False)])
     assert "30.0x" in text and "yes" in text and "NO" in text

@@ -1,7 +1,7 @@
-"""Products of matrices in torch, with which kernels are compared, are rounded alike on every processor.
+"""Make torch matrix products, which kernels are compared with, round equally on every processor.
 
-Where it can, MKL multiplies and adds in one rounding, and how depends on the CPU; the readable warp then differs from
-itself by more than the kernels may differ from it.
+MKL uses fused multiply-add where it can, and how depends on the CPU. The readable warp then differs from itself by more
+than the kernels may differ from it.
 """
 
 import os

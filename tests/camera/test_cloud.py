@@ -23,7 +23,7 @@ def view(sky: bool = False) -> View:
 
 
 @pytest.mark.parametrize("kind", ["ply", "glb"])
-def test_files_hold_the_points(kind):
+def test_files_contain_the_points(kind):
     cloud = cloud_of(Scene((view(),)))
     data = cloud.ply_bytes() if kind == "ply" else cloud.glb_bytes()
     loaded = trimesh.load(io.BytesIO(data), file_type=kind, force="scene")
@@ -33,11 +33,11 @@ def test_files_hold_the_points(kind):
     if kind == "ply":
         np.testing.assert_array_equal(np.asarray(read.colors)[:, :3], cloud.colours)
     else:
-        np.testing.assert_array_equal(shown_colours(data), cloud.colours)
+        np.testing.assert_array_equal(displayed_colours(data), cloud.colours)
 
 
-def shown_colours(glb: bytes) -> np.ndarray:
-    """(V,3) uint8: what a viewer that follows glTF's specification shows of COLOR_0, on an unlit, two-sided material."""
+def displayed_colours(glb: bytes) -> np.ndarray:
+    """Vertex colours (V,3) uint8 as glTF's specification displays COLOR_0, on an unlit, two-sided material."""
     length = int.from_bytes(glb[12:16], "little")
     about = json.loads(glb[20 : 20 + length])
     part = about["meshes"][0]["primitives"][0]
@@ -51,7 +51,7 @@ def shown_colours(glb: bytes) -> np.ndarray:
     return np.rint(255 * np.where(rows <= 0.0031308, 12.92 * rows, 1.055 * rows ** (1 / 2.4) - 0.055)).astype(np.uint8)
 
 
-def test_sky_is_left_out_and_thinning_keeps_order():
+def test_sky_is_left_out_and_thinning_is_deterministic():
     cloud = cloud_of(Scene((view(sky=True),)))
     assert len(cloud) == 40
     few = cloud_of(Scene((view(),)), most=7)
@@ -59,7 +59,7 @@ def test_sky_is_left_out_and_thinning_keeps_order():
     np.testing.assert_array_equal(few.points, cloud_of(Scene((view(),)), most=7).points)
 
 
-def test_views_are_joined_and_a_clip_gives_its_first_frame():
+def test_views_are_joined_and_clips_use_their_first_frame():
     assert len(cloud_of(Scene((view(), view()), kind="views"))) == 160
     assert len(cloud_of(Scene((view(), view()), kind="clip"))) == 80
 

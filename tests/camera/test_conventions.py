@@ -1,4 +1,4 @@
-"""Other programs' cameras: every conversion comes back, and a point is where each program would see it."""
+"""Cameras of other programs: every conversion round-trips, and points project as each program expects."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def poses(seed: int, count: int = 4) -> np.ndarray:
 
 @given(st.integers(0, 10_000))
 @settings(max_examples=20, deadline=None)
-def test_conversions_come_back(seed):
+def test_pose_conversions_round_trip(seed):
     given_poses = poses(seed)
     assert np.allclose(c.opencv_from_opengl(c.opengl_from_opencv(given_poses)), given_poses)
     assert np.allclose(c.opencv_from_blender(c.blender_from_opencv(given_poses)), given_poses)
@@ -30,7 +30,7 @@ def test_conversions_come_back(seed):
         assert np.linalg.det(pose[:3, :3]) == pytest.approx(1)
 
 
-def test_a_point_right_above_ahead_is_seen_so_by_everyone():
+def test_camera_axes_of_each_convention():
     pose = poses(3)[0]
     ours = np.array([0.4, -0.3, 2.0])  # right, up, ahead
     world = (pose @ [*ours, 1])[:3]
@@ -40,16 +40,16 @@ def test_a_point_right_above_ahead_is_seen_so_by_everyone():
     assert np.allclose(world @ rotation + translation, [-0.4, 0.3, 2.0])
 
 
-def test_our_up_is_blenders_z():
+def test_up_becomes_z_in_blender():
     level = np.eye(4)
     level[:3, :3], level[:3, 3] = look_at([0, -1, 0], [0, -1, 5]), [0, -1, 0]
     blender = c.blender_from_opencv(level)
-    assert np.allclose(blender[:3, 3], [0, 0, 1])  # one above the ground
+    assert np.allclose(blender[:3, 3], [0, 0, 1])  # one unit above the ground
     assert np.allclose(blender[:3, 1], [0, 0, 1])  # the camera's up
     assert np.allclose(-blender[:3, 2], [0, 1, 0])  # looks along y
 
 
-def test_lens_forms_come_back_and_put_the_middle_where_they_say():
+def test_lens_conversions_round_trip_and_map_the_image_centre():
     lens = pinhole(64, 48, 70)
     assert np.allclose(c.integer_pixel_lens(c.half_pixel_lens(lens)), lens)
     assert np.allclose(c.half_pixel_lens(lens)[:2, 2], [32, 24])
@@ -58,5 +58,5 @@ def test_lens_forms_come_back_and_put_the_middle_where_they_say():
     assert np.allclose(c.lens_from_fractions(fractions, width=64, height=48), lens)
     assert np.allclose(c.pytorch3d_lens(lens, width=64, height=48), [lens[0, 0] / 24, lens[1, 1] / 24, 0, 0])
     shifted = lens.copy()
-    shifted[0, 2] += 6  # the middle moves right: PyTorch3D's x points left
+    shifted[0, 2] += 6  # principal point to the right: PyTorch3D's x points left
     assert c.pytorch3d_lens(shifted, width=64, height=48)[2] == pytest.approx(-6 / 24)

@@ -1,4 +1,4 @@
-"""`CameraPath`: checked, immutable, and true to the scene whatever is done to size, time, place and unit."""
+"""`CameraPath`: validated, immutable, and consistent under changes of size, frame count, pose and unit."""
 
 import dataclasses
 
@@ -24,13 +24,13 @@ def path_of(seed: int = 0, frames: int = 5, *, width: int = 64, height: int = 48
 
 
 def pixels(path: CameraPath, point: np.ndarray = POINT) -> np.ndarray:
-    """(F,2): where the point is seen."""
+    """Pixels (F,2) of the projected point."""
     seen = np.einsum("fij,fj->fi", path.intrinsics, (path.camera_from_world @ point)[:, :3])
     return seen[:, :2] / seen[:, 2:]
 
 
-def test_pictures_and_cameras_are_resized_alike():
-    """A ramp whose values are its own pixel coordinates: after an exact resize its values are the old coordinates."""
+def test_images_and_cameras_are_resized_alike():
+    """Each ramp value is its own pixel coordinate, so an exact resize gives the old coordinates."""
     import cv2
 
     ramp = np.mgrid[:48, :64][::-1].astype(np.float32)
@@ -45,7 +45,7 @@ def test_pictures_and_cameras_are_resized_alike():
         np.testing.assert_allclose(np.linalg.inv(resizing(64, 48, width, height)) @ [*new, 1], [*old, 1])
 
 
-def test_a_crop_moves_every_pixel_alike():
+def test_a_crop_shifts_every_pixel_alike():
     path = path_of()
     np.testing.assert_allclose(pixels(path.cropped(5, -3, 40, 60)), pixels(path) - [5, -3])
     assert (path.cropped(5, -3, 40, 60).width, path.cropped(5, -3, 40, 60).height) == (40, 60)
@@ -53,7 +53,7 @@ def test_a_crop_moves_every_pixel_alike():
 
 @given(st.integers(8, 200), st.integers(8, 200), st.sampled_from(["crop", "pad", "stretch"]))
 @settings(max_examples=60, deadline=None)
-def test_fitting_keeps_the_middle_and_the_shape(width, height, fit):
+def test_fitting_keeps_the_centre_and_the_aspect_ratio(width, height, fit):
     path = path_of()
     fitted = path.fitted(width, height, fit)
     assert (fitted.width, fitted.height) == (width, height)
@@ -68,7 +68,7 @@ def test_fitting_keeps_the_middle_and_the_shape(width, height, fit):
 
 @given(st.integers(0, 1000))
 @settings(max_examples=20, deadline=None)
-def test_places_and_units(seed):
+def test_poses_and_units_can_be_changed(seed):
     path = path_of(seed)
     start = path_of(seed + 1).world_from_camera[0]
     moved = path.moved_to(start)
@@ -103,7 +103,7 @@ def test_fields_of_view():
         pinhole(64, 48, 180)
 
 
-def test_nothing_can_be_changed_from_outside():
+def test_paths_are_immutable():
     given_poses = np.repeat(np.eye(4)[None], 2, axis=0)
     path = CameraPath(given_poses, pinhole(8, 8, 60), 8, 8)
     given_poses[0, 0, 3] = 9
@@ -136,7 +136,7 @@ TRANSPOSED[3, 0] = 2
         (np.eye(4)[None], LENS, (8, 8), 0, "Frames per second"),
     ],
 )
-def test_what_is_no_path_is_refused(poses, lens, size, fps, words):
+def test_invalid_paths_are_refused(poses, lens, size, fps, words):
     with pytest.raises(InputError, match=words):
         CameraPath(poses, lens, *size, fps)
 

@@ -1,4 +1,4 @@
-"""Rays and Plücker coordinates: as GenXD's and DualCamCtrl's original code computes them, and by their laws."""
+"""Rays and Plücker coordinates: equal to GenXD's and DualCamCtrl's original code, and mathematically consistent."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def path() -> CameraPath:
 @pytest.mark.parametrize(
     "case", ["forward_readme", "orbit_default", "forward_elev", "orbit_part_pad", "orbit_consistent4d"]
 )
-def test_genxd(golden, case):
+def test_genxd_equals_the_original(golden, case):
     with np.load(golden / "genxd/cameras.npz", allow_pickle=False) as arrays:
         relative, lens, expected = (arrays[f"{case}/{name}"] for name in ("relative_c2w", "K", "plucker"))
     fractions = np.stack([lens[:, 0, 0], lens[:, 1, 1], lens[:, 0, 2], lens[:, 1, 2]], axis=-1)
@@ -31,7 +31,7 @@ def test_genxd(golden, case):
 
 
 @pytest.mark.parametrize("case", ["small", "tall_src"])
-def test_dualcamctrl(golden, case):
+def test_dualcamctrl_equals_the_original(golden, case):
     arrays = load_file(golden / "dualcamctrl/cameras.safetensors")
     frames = arrays[f"demo.{case}.frames"]
     fx, fy, cx, cy = arrays[f"demo.{case}.intrinsics_px"][0, frames].T
@@ -43,7 +43,7 @@ def test_dualcamctrl(golden, case):
     assert np.abs(found - np.moveaxis(expected, 1, 0)).max() < 1e-5
 
 
-def test_rays_go_through_the_points_they_show(path):
+def test_rays_pass_through_the_unprojected_points(path):
     depth = np.random.default_rng(0).uniform(1, 4, size=(3, 12, 16, 1))
     points = path.centres[:, None, None] + depth * directions(path, length="depth")
     for frame in range(3):
@@ -55,7 +55,7 @@ def test_rays_go_through_the_points_they_show(path):
         assert np.allclose(seen[5, 7, :2] / seen[5, 7, 2], [7, 5], atol=1e-4)
 
 
-def test_moments_do_not_depend_on_the_point_of_the_ray(path):
+def test_moments_do_not_depend_on_the_point_on_the_ray(path):
     direction = directions(path)
     coordinates = pluecker(path, order="moment_direction")
     further = path.centres[:, None, None] + 3 * direction
@@ -66,7 +66,7 @@ def test_moments_do_not_depend_on_the_point_of_the_ray(path):
     assert np.array_equal(swapped[:, 3:], coordinates[:, :3]) and np.array_equal(swapped[:, :3], coordinates[:, 3:])
 
 
-def test_half_a_pixel_matters(path):
+def test_pixel_centre_convention_changes_the_rays(path):
     assert not np.allclose(directions(path, centre="half"), directions(path), atol=1e-3)
 
 

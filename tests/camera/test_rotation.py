@@ -1,4 +1,4 @@
-"""Rotations by their laws, and by what a camera operator would see."""
+"""Rotations: algebraic properties, and the signs that a camera operator expects."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def rotations(seed: int, count: int) -> np.ndarray:
 
 @given(seeds)
 @settings(max_examples=25, deadline=None)
-def test_every_form_goes_there_and_back(seed):
+def test_representations_round_trip(seed):
     matrices = rotations(seed, 6)
     for order in ("xyzw", "wxyz"):
         assert np.allclose(from_quaternion(to_quaternion(matrices, order=order), order=order), matrices, atol=1e-12)
@@ -47,45 +47,45 @@ def test_slerp_splits_the_angle(seed, blend):
 
 @given(seeds, st.floats(-170, 170), st.floats(-170, 170))
 @settings(max_examples=25, deadline=None)
-def test_turns_about_one_axis_add_up(seed, first, second):
+def test_rotations_about_one_axis_add_up(seed, first, second):
     axis = rotations(seed, 1)[0, 0] * 3
     assert np.allclose(about_axis(axis, first) @ about_axis(axis, second), about_axis(axis, first + second))
 
 
-def test_look_at_sees_the_target_in_the_middle_and_stays_level():
+def test_look_at_centres_the_target_and_stays_level():
     random = np.random.default_rng(0)
     centre, target = random.normal(size=(2, 50, 3))
     rotation = look_at(centre, target)
     seen = (np.swapaxes(rotation, 1, 2) @ (target - centre)[..., None])[..., 0]
     assert np.allclose(seen[:, :2], 0, atol=1e-12)
     assert (seen[:, 2] > 0).all()
-    assert np.allclose(rotation[:, 1, 0], 0)  # the camera's right has no height
-    assert (rotation[:, 1, 1] > 0).all()  # its down points down
+    assert np.allclose(rotation[:, 1, 0], 0)  # the camera's right axis is horizontal
+    assert (rotation[:, 1, 1] > 0).all()  # the camera's down axis points down
     assert np.allclose(np.linalg.det(rotation), 1)
     assert np.allclose(look_at([0, 0, 0], [0, 0, 5]), np.eye(3))
 
 
-def test_look_at_refuses_what_has_no_answer():
+def test_look_at_refuses_undefined_directions():
     with pytest.raises(InputError, match="its own position"):
         look_at([1, 2, 3], [1, 2, 3])
     with pytest.raises(InputError, match="straight along"):
         look_at([0, 0, 0], [0, -4, 0])
 
 
-def test_signs_are_an_operators():
+def test_pan_tilt_roll_signs():
     forward = [0, 0, 1]
     assert (from_pan_tilt_roll(30, 0, 0) @ forward)[0] > 0  # pan: to the right
     assert (from_pan_tilt_roll(0, 30, 0) @ forward)[1] < 0  # tilt: up
     assert (from_pan_tilt_roll(0, 0, 30) @ [1, 0, 0])[1] > 0  # roll: the right side goes down
 
 
-def test_quaternions_do_not_jump_over_a_full_turn():
+def test_quaternions_are_continuous_over_a_full_turn():
     turn = about_axis([0.3, 1, 0.2], np.linspace(0, 720, 60))
     quaternions = to_quaternion(turn, order="wxyz")
     assert (quaternions[1:] * quaternions[:-1]).sum(axis=1).min() > 0.9
 
 
-def test_what_is_no_rotation_is_refused():
+def test_invalid_rotations_are_refused():
     for wrong in (np.diag([1, 1, -1.0]), np.eye(3) * 2, np.full((3, 3), np.nan)):
         with pytest.raises(InputError):
             orthonormal(wrong)

@@ -1,4 +1,4 @@
-"""Parts of a scene: found by a click and a box, removed so that what stands behind comes, moved as the lens says, duplicated."""
+"""Scene parts: selected by a click or box, removed with inpainting of the background, moved with correct perspective, duplicated."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ WIDTH, HEIGHT = 192, 128
 LENS = pinhole(WIDTH, HEIGHT, 60)
 FLOOR, WALL = 1.0, 6.0
 BOX = (np.array([-0.4, 0.4, 3.0]), np.array([0.4, 1.0, 3.0]))
-"""A red board that stands upright on the floor: two corners, at one depth."""
+"""Two corners of a red board that stands upright on the floor, at constant depth."""
 AWAY = 3.0
-"""Its distance, in which it is moved; that of what is in the middle of the picture is another."""
+"""The board's distance, the unit of its shift; the depth in the image centre differs."""
 
 
 def view_from(x: float = 0.0, *, board: bool = True, shift: tuple[float, float, float] = (0, 0, 0)) -> View:
@@ -55,14 +55,14 @@ def overlap(one: np.ndarray, other: np.ndarray) -> float:
     return (one & other).sum() / (one | other).sum()
 
 
-def test_floor_and_wall_are_found_and_the_floor_is_ground(scene):
+def test_floor_and_wall_are_found_and_the_floor_is_marked_as_ground(scene):
     planes = find_planes(scene.first)
     assert len(planes) == 2 and [plane.is_ground for plane in planes].count(True) == 1
     ground = next(plane for plane in planes if plane.is_ground)
     np.testing.assert_allclose(ground.normal, [0, -1, 0], atol=1e-4)
 
 
-def test_a_click_and_a_box_choose_the_board_and_not_what_it_stands_on(scene):
+def test_a_click_and_a_box_select_the_board_without_the_floor(scene):
     truth = red(scene.first)
     rows, columns = np.nonzero(truth)
     assert overlap(part_at(scene.first, columns.mean(), rows.mean()), truth) > 0.95
@@ -72,19 +72,19 @@ def test_a_click_and_a_box_choose_the_board_and_not_what_it_stands_on(scene):
         part_at(scene.first, 500, 5)
 
 
-def test_a_large_picture_is_searched_smaller_and_the_mask_is_of_its_size(scene):
+def test_large_images_are_searched_at_lower_resolution(scene):
     large = scene.first.resized(WIDTH * 10, HEIGHT * 10)
     mask = part_at(large, WIDTH * 5, HEIGHT * 7)
     assert mask.shape == large.known.shape and 0.9 < mask.sum() / (100 * red(scene.first).sum()) < 1.1
 
 
-def test_another_view_shows_the_same_part():
+def test_a_mask_spreads_to_another_view():
     views = Scene((view_from(), view_from(0.5)), "views", "metres")
     masks = spread(views, 0, red(views.first))
     assert overlap(masks[1], red(views.views[1])) > 0.9
 
 
-def test_what_is_removed_is_gone_and_the_wall_and_floor_go_on(scene):
+def test_a_removed_part_is_replaced_by_wall_and_floor(scene):
     made = change_part(scene, red(scene.first)[None], "remove")
     truth, was = view_from(board=False), red(scene.first)
     assert not red(made.scene.first).any() and "invented" in made.note and made.scene.source.endswith("edited by parts")
@@ -93,7 +93,7 @@ def test_what_is_removed_is_gone_and_the_wall_and_floor_go_on(scene):
     assert (made.scene.first.colour[~was] == scene.first.colour[~was]).mean() > 0.9
 
 
-def test_what_another_view_saw_behind_it_is_taken_from_there():
+def test_the_background_is_taken_from_another_view():
     views = Scene((view_from(), view_from(1.2)), "views", "metres")
     made = change_part(views, np.stack([red(view) for view in views.views]), "remove").scene
     truth, was = view_from(board=False), red(views.first)
@@ -102,7 +102,7 @@ def test_what_another_view_saw_behind_it_is_taken_from_there():
 
 
 @pytest.mark.parametrize("ahead", [1.0, -0.8])
-def test_a_part_that_moves_along_the_ground_is_as_large_as_the_lens_says(scene, ahead):
+def test_a_part_moved_along_the_ground_is_scaled_by_perspective(scene, ahead):
     shift = Shift(right=0.5 / AWAY, ahead=ahead / AWAY)
     made = change_part(scene, red(scene.first)[None], "move", shift).scene
     truth = view_from(shift=(0.5, 0, ahead))
@@ -110,7 +110,7 @@ def test_a_part_that_moves_along_the_ground_is_as_large_as_the_lens_says(scene, 
     assert abs(np.median(made.first.depth[red(made.first)]) - (3 + ahead)) < 0.05
 
 
-def test_what_stands_behind_a_part_at_its_new_place_is_kept_for_moves_that_look_there(scene):
+def test_the_occluded_background_is_kept_as_a_hidden_layer(scene):
     made = change_part(scene, red(scene.first)[None], "move", Shift(right=0.8 / AWAY)).scene
     pose = np.eye(4)
     pose[0, 3] = 0.7
@@ -122,19 +122,19 @@ def test_what_stands_behind_a_part_at_its_new_place_is_kept_for_moves_that_look_
     assert np.abs(kept.depth / truth.depth - 1)[behind].mean() < 0.05
 
 
-def test_a_duplicate_leaves_the_first_where_it_is(scene):
+def test_a_duplicate_leaves_the_original_in_place(scene):
     made = change_part(scene, red(scene.first)[None], "duplicate", Shift(right=1.2 / AWAY)).scene
     before, after = red(scene.first), red(made.first)
     assert after[before].all() and overlap(after, before | red(view_from(shift=(1.2, 0, 0)))) > 0.85
 
 
-def test_the_ground_is_what_the_part_stands_on_also_where_the_camera_looks_down():
+def test_ground_axes_come_from_the_floor_below_the_part():
     axes, words = ground_axes(view_from(), red(view_from()))
     np.testing.assert_allclose(axes, [[1, 0, 0], [0, -1, 0], [0, 0, 1]], atol=1e-3)
     assert words == ""
 
 
-def test_masks_of_another_shape_and_an_empty_part_are_refused(scene):
+def test_wrong_mask_shapes_and_empty_parts_are_refused(scene):
     with pytest.raises(InputError, match="scene's shape"):
         change_part(scene, np.ones((2, 3, 3), bool), "remove")
     with pytest.raises(InputError, match="known depth"):
@@ -144,6 +144,6 @@ def test_masks_of_another_shape_and_an_empty_part_are_refused(scene):
 
 
 @pytest.mark.parametrize("change, shift", [("move", Shift(right=5.0)), ("duplicate", Shift(ahead=-4.0))])
-def test_a_part_that_nothing_would_show_at_its_new_place_is_refused(scene, change, shift):
+def test_a_shift_out_of_view_is_refused(scene, change, shift):
     with pytest.raises(InputError, match=r"move it less far. It is 3 metres away"):
         change_part(scene, red(scene.first)[None], change, shift)

@@ -1,4 +1,4 @@
-"""`View` and `Scene`: depth made sound, and picture, depth and camera that stay together through every fit."""
+"""`View` and `Scene`: depth is cleaned, and image, depth and camera stay consistent through every fit."""
 
 import weakref
 
@@ -15,7 +15,7 @@ SPOT = np.array([0.22, -0.18, 2.0])
 
 @pytest.fixture(scope="module")
 def view() -> View:
-    """A black picture with one white disc where the lens shows `SPOT`; the disc is nearer than the rest."""
+    """A black image with one white disc where the lens projects `SPOT`; the disc is nearer than the rest."""
     lens = pinhole(160, 120, 60)
     x, y, _ = lens @ SPOT / SPOT[2]
     down, across = np.mgrid[:120, :160]
@@ -26,7 +26,7 @@ def view() -> View:
 
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
 @pytest.mark.parametrize(("width", "height"), [(80, 60), (320, 240), (128, 128), (96, 170), (333, 111), (77, 59)])
-def test_a_point_is_seen_where_the_picture_shows_it(view, width, height, fit):
+def test_fitted_cameras_project_points_onto_their_pixels(view, width, height, fit):
     fitted = view.fitted(width, height, fit)
     assert fitted.colour.shape == (height, width, 3) and fitted.depth.shape == fitted.known.shape == (height, width)
     seen = fitted.intrinsics @ SPOT
@@ -39,26 +39,26 @@ def test_a_point_is_seen_where_the_picture_shows_it(view, width, height, fit):
     np.testing.assert_allclose(fitted.intrinsics, view.camera.fitted(width, height, fit).intrinsics[0])
 
 
-def test_a_picture_is_made_smaller_and_never_larger(view):
+def test_at_most_shrinks_and_never_enlarges(view):
     small = view.at_most(40)
     assert (small.width, small.height) == (40, 30) and view.at_most(160) is view
     thin = View.of(np.zeros((4, 400, 3), np.uint8), np.ones((4, 400)), pinhole(400, 4, 60))
     assert (thin.at_most(40).width, thin.at_most(40).height) == (40, 2)
 
 
-def test_depth_never_lies_between_two_surfaces(view):
+def test_resampled_depth_never_lies_between_two_surfaces(view):
     for fit in ("crop", "pad", "stretch"):
         assert set(np.unique(view.fitted(101, 67, fit).depth)) <= {np.float32(2), np.float32(5), np.float32(FAR)}
 
 
-def test_padding_is_black_and_not_known(view):
+def test_padding_is_black_and_unknown(view):
     padded = view.fitted(160, 200, "pad")
     rows = ~padded.known.any(axis=1)
     assert rows[:40].all() and rows[-40:].all() and not rows[45:155].any()
     assert (padded.colour[rows] == 0).all() and (padded.depth[rows] == FAR).all()
 
 
-def test_bad_depth_becomes_far_and_not_known():
+def test_invalid_depth_becomes_far_and_unknown():
     depth = np.full((4, 6), 2.0)
     depth[0, :5] = [np.nan, np.inf, -1, 0, FAR]
     view = View.of(np.zeros((4, 6, 3), np.uint8), depth, pinhole(6, 4, 60))
@@ -66,7 +66,7 @@ def test_bad_depth_becomes_far_and_not_known():
     assert (view.depth[0, :5] == FAR).all()
 
 
-def test_the_focus_is_the_middle_of_what_is_known():
+def test_focus_depth_is_that_of_the_known_centre():
     depth = np.full((40, 40), 9.0)
     depth[12:28, 12:28] = 3.0
     depth[10:14] = np.nan
@@ -83,12 +83,12 @@ def test_the_focus_is_the_middle_of_what_is_known():
         (np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)), "no positive finite value"),
     ],
 )
-def test_what_is_no_view_is_refused(colour, depth, words):
+def test_invalid_views_are_refused(colour, depth, words):
     with pytest.raises(InputError, match=words):
         View.of(colour, depth, pinhole(4, 4, 60))
 
 
-def test_a_scene_has_pictures_of_one_size(view):
+def test_views_of_a_scene_have_one_size(view):
     scene = Scene((view, view), "views")
     assert scene.first is view and scene.fitted(80, 60).views[1].width == 80
     with pytest.raises(InputError, match="at least one picture"):
@@ -97,7 +97,7 @@ def test_a_scene_has_pictures_of_one_size(view):
         Scene((view, view.resized(80, 60)), "views")
 
 
-def test_who_asks_for_the_same_frame_gets_the_same_scene_while_somebody_has_it(view):
+def test_fitted_scenes_are_shared_while_in_use(view):
     scene = Scene((view,))
     one = scene.fitted(64, 48, "pad")
     assert scene.fitted(64, 48, "pad") is one and Scene((view,)).fitted(64, 48, "pad") is not one
@@ -108,9 +108,9 @@ def test_who_asks_for_the_same_frame_gets_the_same_scene_while_somebody_has_it(v
 
 
 @pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3, 1e5])
-def test_the_sky_stands_behind_the_depth_of_any_unit(unit):
+def test_sky_is_behind_the_depth_in_any_unit(unit):
     depth = np.linspace(0.5, 40, 64 * 64, dtype=np.float32).reshape(64, 64) * np.float32(unit)
-    depth[:4], depth[4:8] = np.inf, 1e10  # what renderers write where nothing was hit
+    depth[:4], depth[4:8] = np.inf, 1e10  # renderers write these where no surface was hit
     view = View.of(np.zeros((64, 64, 3), np.uint8), depth, np.diag([64.0, 64.0, 1.0]))
     np.testing.assert_array_equal(view.known, np.arange(64)[:, None].repeat(64, 1) >= 8)
     assert view.far > view.depth[view.known].max() and (view.depth[:8] == np.float32(view.far)).all()

@@ -1,4 +1,4 @@
-"""The renderer as ground truth: one answer per camera, geometry that cameras agree on, and its command line."""
+"""The example renderer as ground truth: deterministic, consistent geometry across cameras, and its command line."""
 
 import json
 
@@ -25,20 +25,20 @@ def small():
     return render(NAME, home(setting_of(NAME), *SMALL), samples=2)
 
 
-def test_it_is_the_stored_picture(small):
+def test_the_stored_image_is_reproduced(small):
     stored = load(NAME).first
     shrunk = cv2.resize(stored.colour, SMALL, interpolation=cv2.INTER_AREA)
     assert np.abs(shrunk.astype(int) - small.colour).mean() < 5
     assert np.median(np.abs(stored.resized(*SMALL).depth / small.depth - 1)) < 0.01
 
 
-def test_the_same_camera_gives_the_same_picture(small):
+def test_rendering_is_deterministic(small):
     again = render(NAME, home(setting_of(NAME), *SMALL), samples=2)
     assert (again.colour == small.colour).all() and (again.depth == small.depth).all()
 
 
-def test_depth_is_along_z_and_to_the_pixel_centre(small):
-    """The table is the plane y = 0: rays through pixel centres meet it where the stored depth says."""
+def test_depth_is_along_z_at_the_pixel_centre(small):
+    """The table is the plane y = 0: rays through pixel centres intersect it at the stored depth."""
     y, x = np.mgrid[: small.height, : small.width]
     here = np.linalg.inv(small.intrinsics) @ np.stack([x, y, np.ones_like(x)]).reshape(3, -1) * small.depth.reshape(-1)
     world = small.world_from_camera[:3, :3] @ here + small.world_from_camera[:3, 3:]
@@ -50,7 +50,7 @@ def test_depth_is_along_z_and_to_the_pixel_centre(small):
     assert np.median(error) < 1e-5
 
 
-def test_a_moved_camera_sees_the_same_surfaces(small):
+def test_surfaces_agree_from_a_moved_camera(small):
     path = small.camera
     step = np.eye(4)
     step[:3, 3] = 0.03, 0.01, 0.05
@@ -65,7 +65,7 @@ def test_a_moved_camera_sees_the_same_surfaces(small):
     assert nearer.mean() < 0.1
 
 
-def test_the_command_line_renders_along_a_file(tmp_path, capsys):
+def test_the_command_line_renders_along_a_path_file(tmp_path, capsys):
     path = home(setting_of(NAME), 64, 36)
     _, data = write("reshoot", path)
     (tmp_path / "move.json").write_bytes(data)
@@ -87,7 +87,7 @@ def test_the_command_line_makes_an_example(tmp_path):
     ]  # fmt: skip
 
 
-def test_wrong_names_and_sizes_are_said(capsys):
+def test_invalid_names_and_sizes_are_reported(capsys):
     assert main(["atlantis"]) == 1
     assert "atlantis" in capsys.readouterr().err
     with pytest.raises(SystemExit):
@@ -96,14 +96,14 @@ def test_wrong_names_and_sizes_are_said(capsys):
         setting_of("atlantis")
 
 
-def test_every_scene_has_a_unit_sun_and_a_view():
+def test_every_scene_has_a_unit_sun_vector_and_a_home_view():
     for name in SCENES:
         scene = setting_of(name)
         assert np.linalg.norm(scene.light.sun) == pytest.approx(1)
         assert len(home(scene, 64, 36)) == 1
 
 
-def test_more_light_is_never_darker():
+def test_tone_mapping_is_monotonic():
     grey = np.repeat(np.linspace(0, 8, 64)[None, :, None], 3, axis=2)
     shades = develop(grey, Light(bloom=0.0))[0, :, 0].astype(int)
     assert shades[0] == 0 and shades[-1] == 255 and (np.diff(shades) >= 0).all()

@@ -1,4 +1,4 @@
-"""The files of the examples: complete, of one world with their cameras, and what the renderer makes today."""
+"""Example files: complete, consistent with their cameras, and equal to what the renderer makes today."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_there_are_stills_a_clip_views_and_a_mesh():
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=NAMES)
-def test_it_loads_as_its_kind(example, scenes):
+def test_examples_load_as_their_kind(example, scenes):
     scene = scenes[example.name]
     assert scene.kind == KINDS[example.kind]
     assert scene.unit == "metres"
@@ -42,8 +42,8 @@ def test_it_loads_as_its_kind(example, scenes):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_depth_is_what_the_renderer_finds_from_the_stored_camera(name, scenes):
-    """Half a step of the stored numbers, and what may move a ray from one surface to the next, are the only errors."""
+def test_stored_depth_equals_the_renderers(name, scenes):
+    """The only errors allowed are half a quantisation step, and rays near depth edges that hit another surface."""
     scene = scenes[name]
     facts = json.loads((FOLDER / name / "camera.json").read_text())
     index = len(scene.views) // 2
@@ -59,14 +59,14 @@ def test_depth_is_what_the_renderer_finds_from_the_stored_camera(name, scenes):
     assert close.mean() > 0.985
 
 
-def test_sky_is_far_and_not_known(scenes):
+def test_sky_is_far_and_unknown(scenes):
     view = scenes["lighthouse"].first
     assert not view.known[5, 600]
     assert view.depth[5, 600] == FAR
 
 
 def test_the_three_views_agree(scenes):
-    """Points of one view fall on the surface that another sees, wherever nothing stands before them, in one colour."""
+    """Points of one view reproject onto the surface of another view, with the same colour, unless they are occluded."""
     left, middle, _ = scenes["courtyard"].views
     rows, columns = (axis.reshape(-1) for axis in np.mgrid[4 : left.height : 8, 4 : left.width : 8])
     rows, columns = rows[left.known[rows, columns]], columns[left.known[rows, columns]]
@@ -78,15 +78,15 @@ def test_the_three_views_agree(scenes):
     inside = (there[2] > 0) & (u >= 0) & (v >= 0) & (u < middle.width) & (v < middle.height)
     u, v, z = u[inside], v[inside], there[2][inside]
     seen = np.abs(middle.depth[v, u] / z - 1) < 0.02
-    before = middle.depth[v, u] < 0.98 * z
+    occluding = middle.depth[v, u] < 0.98 * z
     assert inside.sum() > 2000
     assert seen.mean() > 0.6
-    assert (seen | before).mean() > 0.97
+    assert (seen | occluding).mean() > 0.97
     colour = np.abs(left.colour[rows, columns][inside][seen].astype(int) - middle.colour[v, u][seen]).mean(axis=1)
     assert np.median(colour) < 8
 
 
-def test_the_clip_moves_and_so_does_its_camera(scenes):
+def test_the_clip_has_moving_objects_and_a_moving_camera(scenes):
     scene = scenes["toy_train"]
     places = np.stack([view.world_from_camera[:3, 3] for view in scene.views])
     steps = np.linalg.norm(np.diff(places, axis=0), axis=1)
@@ -97,20 +97,20 @@ def test_the_clip_moves_and_so_does_its_camera(scenes):
     assert 0.005 < (np.abs(start - later) > 0.01).mean() < 0.4
 
 
-def test_depth_codes_keep_inverse_depth():
+def test_depth_codes_preserve_inverse_depth():
     depth = np.geomspace(0.7, 3000, 400)
     again = decode_depth(encode_depth(depth, np.ones(400, bool), 16383, 0.7), 16383, 0.7)
     assert np.abs(1 / again - 1 / depth).max() <= 0.51 / (16383 * 0.7) or np.abs(again[-1] - 16383 * 0.7) < 1
     assert (decode_depth(encode_depth(depth, np.zeros(400, bool), 16383, 0.7), 16383, 0.7) == 0).all()
 
 
-def test_packed_frames_come_back(tmp_path: Path):
+def test_packed_frames_round_trip(tmp_path: Path):
     frames = np.random.default_rng(1).integers(0, 1 << 16, (3, 17, 23)).astype(np.uint16)
     np.savez_compressed(tmp_path / "depth.npz", planes=pack_planes(frames))
     assert (unpack_planes(tmp_path / "depth.npz") == frames).all()
 
 
-def test_a_name_that_is_not_there_is_refused():
+def test_unknown_names_are_refused():
     with pytest.raises(InputError, match=r"nowhere.*reading_room"):
         load("nowhere")
 
@@ -120,11 +120,11 @@ def test_missing_files_are_named(tmp_path: Path):
         read("lost", "Lost", tmp_path)
 
 
-def test_all_of_it_is_small():
+def test_examples_are_small_in_total():
     assert sum(file.stat().st_size for file in FOLDER.rglob("*") if file.is_file() and "cache" not in str(file)) < 7e6
 
 
-def test_all_who_have_an_example_open_share_its_pictures(scenes):
+def test_loaded_examples_share_their_arrays(scenes):
     assert load("fox") is scenes["fox"]
     held = load("fox").fitted(96, 64)
     assert load("fox").fitted(96, 64).first.depth is held.first.depth

@@ -1,4 +1,4 @@
-"""The rigged fox: a self-contained glTF 2.0 binary whose accessors, skin and motions are valid."""
+"""The rigged fox: a self-contained glTF 2.0 binary with valid accessors, skin and animations."""
 
 import json
 import struct
@@ -49,7 +49,7 @@ def test_trimesh_loads_it_textured():
     assert (faces_per_edge % 2 == 0).all(), "the surface has holes"
 
 
-def test_nothing_lies_outside_the_file(glb):
+def test_the_file_is_self_contained(glb):
     document, _ = glb
     assert "uri" not in json.dumps(document)
     assert all(value["bufferView"] < len(document["bufferViews"]) for value in document["images"])
@@ -68,7 +68,7 @@ def test_the_skin_is_valid(glb):
     np.testing.assert_allclose(np.stack(rest) @ binds, np.broadcast_to(np.eye(4), binds.shape), atol=1e-6)
 
 
-def test_the_motions_are_valid_and_close_their_loop(glb):
+def test_animations_are_valid_and_loop(glb):
     document, _ = glb
     assert [motion["name"] for motion in document["animations"]] == ["walk", "wave"]
     for motion in document["animations"]:
@@ -99,7 +99,7 @@ def test_waving_lifts_the_left_paw_only(glb):
 
 
 def _world(document: dict, node: int, moved: dict[int, np.ndarray]) -> np.ndarray:
-    """Where a node is (4,4), with the nodes in ``moved`` (4,4) in another place than at rest."""
+    """World transform (4,4) of a node; ``moved`` overrides the local transforms (4,4) of some nodes."""
     matrix = np.eye(4)
     matrix[:3, 3] = document["nodes"][node].get("translation", [0, 0, 0])
     matrix = moved.get(node, matrix)
@@ -108,7 +108,7 @@ def _world(document: dict, node: int, moved: dict[int, np.ndarray]) -> np.ndarra
 
 
 def _posed(glb: tuple[dict, bytes], motion: dict, key: int) -> np.ndarray:
-    """Vertices (V,3) as a player of glTF skins them."""
+    """Vertices (V,3) skinned as by a glTF player."""
     document, _ = glb
     moved: dict[int, np.ndarray] = {}
     for channel in motion["channels"]:

@@ -1,4 +1,4 @@
-"""The numbered scripts run as they stand, from the repository's root, on tiny weights."""
+"""The numbered scripts run unchanged, from the repository's root, on tiny weights."""
 
 import os
 import runpy
@@ -16,7 +16,7 @@ SCRIPTS = sorted((ROOT / "examples" / "scripts").glob("*.py"))
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A folder in which the repository's examples are found and outputs may be written."""
+    """A working directory with the repository's examples, in which outputs may be written."""
     os.symlink(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(ROOT))

@@ -27,7 +27,7 @@ _DISTORTION = ("k1", "k2", "k3", "k4", "t1", "t2")
 
 
 def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Cameras in the natural order of their names; picture size and rate are those of ``like``."""
+    """Cameras in the natural order of their names; picture size and rate come from ``like``."""
     with reading(f"{name} is damaged: its table breaks off within a line; export it again."):
         rows = [row for row in csv.reader(io.StringIO(text_of(data, name))) if row]
     head = [word.strip().lstrip("#").lower() for word in rows[0]] if rows else []

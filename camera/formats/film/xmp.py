@@ -39,7 +39,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
 
 
 def read_files(files: Mapping[str, bytes], name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Cameras in the natural order of the file names; picture size and rate are those of ``like``. A note counts those without a pose."""
+    """Cameras in the natural order of the file names; picture size and rate come from ``like``. A note counts those without a pose."""
     wanted = like_or_refuse(like, name, "picture size")
     named = sorted((each for each in files if each.lower().endswith(".xmp")), key=natural_key)
     account.fields(dict.fromkeys(files), "files").use(*named)

@@ -44,7 +44,7 @@ def read_megasam(data: bytes, name: str, shapes: Fields, like: CameraPath | None
 
 
 def read_vipe(data: bytes, name: str, shapes: Fields, like: CameraPath | None, account: Account) -> CameraPath:
-    """Read the cameras; frames without a pose are interpolated. Lens, size and rate are those of ``like``."""
+    """Read the cameras; frames without a pose are interpolated. Lens, size and rate come from ``like``."""
     poses = rigid(npz_array(data, "data", (-1, 4, 4), name), name)
     frames = npz_array(data, "inds", (len(poses),), name)
     shapes.use("data", "inds")
@@ -78,7 +78,7 @@ def write_vista4d(path: CameraPath) -> bytes:
 
 
 def read_spatialvid(rows: NDArray[np.float64], name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Read ``rows`` (T,7) of a ``poses.npy``. Lens, size and rate are those of ``like``."""
+    """Read ``rows`` (T,7) of a ``poses.npy``. Lens, size and rate come from ``like``."""
     account.say(f"{name} holds rows of 7 numbers and is read as SpatialVID's: camera from world, quaternion xyzw.")
     account.say(f"{name} says no lens; that of the scene is taken.")
     wanted = like_or_refuse(like, name, "lens")

@@ -21,7 +21,7 @@ FOCAL_PX = 500.0
 
 
 def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Read the cameras; picture size and rate are those of ``like``."""
+    """Read the cameras; picture size and rate come from ``like``."""
     fields = account.fields(values)
     matrices = entries(fields, "cameras_interp", name)
     poses = np.stack([pose(each, f"camera {index} of {name}") for index, each in enumerate(matrices)])

@@ -28,7 +28,7 @@ class Setting:
     target: Point
     fov_degrees: float = 50.0
     seconds: float = 0.0
-    """Time of the still picture."""
+    """Time of the still image."""
 
 
 def camera_at(eye: Point, target: Point) -> NDArray[np.float64]:

@@ -62,7 +62,7 @@ def _room(x, y, z):
 
 @compiled
 def _shelf(x, y, z):
-    """Bookcase at the back wall: (wood, books); x, z from its middle, back at z = 0.17."""
+    """Bookcase at the back wall: (wood, books). x and z are relative to its centre, the back is at z = 0.17."""
     outer = box(x, y - 1.12, z, 0.95, 1.12, 0.17, 0.008)
     row = clamp(floor((y - 0.06) / 0.36), 0.0, 5.0)
     bay = 1.0 if x > 0 else -1.0
@@ -107,7 +107,7 @@ def _pillow(x, y, z):
 
 @compiled
 def _on_book(x, z):
-    """Coordinates on the open book: across both pages, along the lines' normal."""
+    """Coordinates on the open book: across both pages, and perpendicular to the lines of text."""
     return turned(x - 0.98, z + 1.48, 0.45)
 
 

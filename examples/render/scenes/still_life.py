@@ -242,7 +242,7 @@ def surface(x, y, z, nx, ny, nz, time, width):
 
 @compiled
 def sky(dx, dy, dz):
-    """What copper and glaze mirror: a tall window on the left, the dark kitchen elsewhere."""
+    """Environment reflected by copper and glaze: a tall window on the left, the dark kitchen elsewhere."""
     window = (
         smoothstep(0.55, 0.6, -dx)
         * smoothstep(0.12, 0.16, dy)

@@ -33,7 +33,7 @@ COBBLES, PAVEMENT, WALL, ROOF, PANE, FRAME, IRON, LANTERN, TOWER, CLOCK, BIKE, A
 
 @compiled
 def _house(side, z):
-    """Number, middle, half width, storeys' height and set-back of the house at z on one side (-1 or 1)."""
+    """Number, centre, half width, storey height and set-back of the house at z on one side (-1 or 1)."""
     lot = 5.6
     shifted = z + (2.1 if side > 0 else 0.0)
     number = clamp(floor(shifted / lot), -1.0, 8.0)
@@ -49,7 +49,7 @@ def _house(side, z):
 
 @compiled
 def _facade(out, y, w, number, side, eaves):
-    """Windows, door and frames of a facade: ``out`` metres before the wall, ``w`` metres sideways of its middle."""
+    """Windows, door and frames of a facade: ``out`` metres in front of the wall, ``w`` metres sideways from its centre."""
     storey = clamp(floor((y - 0.2) / 2.75), 0.0, 2.0 if eaves > 8.6 else 1.0)
     u = y - 0.2 - 2.75 * storey - 1.45
     v = abs(w) - 1.35
@@ -88,7 +88,7 @@ def _houses(x, y, z, best, part):
             awning = max(max(sloped, abs(out - 0.55) - 0.6), abs(w) - 1.95) * 0.85
             best, part = closer(best, part, awning, AWNING)
     best, part = closer(best, part, body, WALL)
-    if abs(w) < 2.81:  # no step may pass the front of a house that stands further back or forth
+    if abs(w) < 2.81:  # limit the step, since the next house may be set further forward
         best, part = closer(best, part, max(2.85 - abs(w), out - 0.45), WALL)
     best, part = closer(best, part, roof, ROOF)
     chimney = box(out + 2.0, y - eaves - 2.0, w - 1.2, 0.3, 1.4, 0.38, 0.02)
@@ -212,7 +212,7 @@ def _wall(x, y, z, nx, ny, nz, width):
 
 @compiled
 def _pane(x, y, z, nx, ny, nz):
-    """Lit or dark glass; behind lit glass a warm room that is brighter towards its lamp."""
+    """Lit or dark glass; lit glass shows a warm room that gets brighter towards its lamp."""
     side = 1.0 if x > 0.0 else -1.0
     number, middle, _, _, _ = _house(side, z)
     storey = floor((y - 0.2) / 2.75)

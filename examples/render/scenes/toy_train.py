@@ -35,7 +35,7 @@ FLOOR, RUG, WALL, TRACK, SLEEPER, RED, BLUE, GREEN, YELLOW, WHEEL, BLOCK, TREE, 
 
 @compiled
 def _on_track(s):
-    """Place and heading at ``s`` metres along the track: x, z, and the heading's cosine and sine."""
+    """Position and heading at ``s`` metres along the track: x, z, and the heading's cosine and sine."""
     s = s - LAP * floor(s / LAP)
     half = pi * BEND
     if s < 2 * STRAIGHT:
@@ -53,7 +53,7 @@ def _on_track(s):
 
 @compiled
 def _carriage(x, z, s):
-    """Coordinates (forward, left) in a carriage whose middle is ``s`` metres along the track."""
+    """Coordinates (forward, left) in a carriage centred ``s`` metres along the track."""
     cx, cz, hx, hz = _on_track(s)
     return (x - cx) * hx + (z - cz) * hz, (z - cz) * hx - (x - cx) * hz
 
@@ -302,7 +302,7 @@ def _paint(part, nx, ny, nz):
 
 @compiled
 def sky(dx, dy, dz):
-    """What lacquer mirrors: a bright ceiling with a window."""
+    """Environment reflected by lacquer: a bright ceiling with a window."""
     r, g, b = blend((0.45, 0.40, 0.34), (0.95, 0.93, 0.88), smoothstep(-0.1, 0.6, dy))
     window = smoothstep(0.30, 0.4, -dx) * smoothstep(0.25, 0.3, dy)
     return r + 1.6 * window, g + 1.6 * window, b + 1.6 * window

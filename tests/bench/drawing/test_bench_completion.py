@@ -1,4 +1,4 @@
-"""The judge of fillings: the truth is faultless, and what differs or flickers is counted in the holes alone."""
+"""Metrics for inpainted holes: the ground truth scores perfectly, and only errors and flicker inside the holes count."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from bench.room import front
 SIZE = (96, 160)
 
 
-def test_the_truth_is_faultless_and_faults_count_in_the_holes_alone():
+def test_truth_is_perfect_and_only_errors_in_holes_count():
     truth = front(*SIZE)
     holes = np.zeros(SIZE, bool)
     holes[20:60, 30:90] = True
@@ -23,7 +23,7 @@ def test_the_truth_is_faultless_and_faults_count_in_the_holes_alone():
     assert wrong.decibels < 20 and wrong.similarity < 0.6 and wrong.edges < 0.01 and wrong.flicker > 10
 
 
-def test_edge_energy_leaves_out_the_outline():
+def test_edge_energy_ignores_the_hole_boundary():
     picture = np.zeros((*SIZE, 3), np.uint8)
     holes = np.zeros(SIZE, bool)
     holes[20:60, 30:90] = True
@@ -31,7 +31,7 @@ def test_edge_energy_leaves_out_the_outline():
     assert edge_energy(picture, holes) == 0
 
 
-def test_gradients_and_blur_are_judged_inside_alone():
+def test_gradients_and_blur_are_limited_to_holes():
     picture = np.random.default_rng(0).integers(0, 255, (*SIZE, 3), dtype=np.uint8)
     holes = np.zeros(SIZE, bool)
     holes[20:60, 30:90] = True
@@ -41,7 +41,7 @@ def test_gradients_and_blur_are_judged_inside_alone():
     assert gradient_similarity(blurred, picture, holes) < 0.6
 
 
-def test_a_truth_is_marched_once(monkeypatch, tmp_path):
+def test_a_truth_is_rendered_once_per_hole_mask(monkeypatch, tmp_path):
     view, marched = front(*SIZE), []
 
     def march(name, path, frame, holes, seconds):

@@ -1,4 +1,4 @@
-"""The judgement of previews: an exact picture is exact, and faults are counted as what they are."""
+"""Metrics for previews: the ground truth scores perfectly, and each kind of error is counted as such."""
 
 import re
 
@@ -23,12 +23,12 @@ def frame(view, **changes) -> RenderedFrame:
     return RenderedFrame(**{**values, **changes})
 
 
-def test_the_truth_itself_is_faultless():
+def test_the_truth_scores_perfectly():
     quality, holes, leaks = figures(judge_preview(frame(side(*SIZE)), side(*SIZE), front(*SIZE)))
     assert quality > 90 and holes == 0 and leaks == 0
 
 
-def test_a_surface_seen_through_counts_as_a_leak():
+def test_too_large_depth_counts_as_a_leak():
     truth = side(*SIZE)
     depth = truth.depth.copy()
     depth[:, :16] *= 2
@@ -36,7 +36,7 @@ def test_a_surface_seen_through_counts_as_a_leak():
     assert leaks == pytest.approx(10) and holes == 0
 
 
-def test_sky_where_a_surface_stands_is_a_leak_and_a_hole_is_not():
+def test_sky_over_a_surface_is_a_leak_and_a_hole_is_not():
     truth = side(*SIZE)
     far = np.zeros(SIZE, bool)
     far[:48] = True
@@ -47,7 +47,7 @@ def test_sky_where_a_surface_stands_is_a_leak_and_a_hole_is_not():
     assert hole_share == pytest.approx(25) and leaks == pytest.approx(25)
 
 
-def test_visible_leaves_out_what_the_spheres_hide():
+def test_pixels_occluded_by_the_spheres_are_left_out():
     shown = pixels_seen_by(front(*SIZE), side(*SIZE))
     assert 0.7 < shown.mean() < 0.995
     seen = render(Scene((front(*SIZE),)), orbit(*SIZE))

@@ -1,4 +1,4 @@
-"""The coarse renders' rows: both renderers measured and alike, or the reason why one of them could not be."""
+"""Coarse-render benchmark rows: both renderers are measured and agree, or the reason why one could not be measured."""
 
 import re
 
@@ -16,7 +16,7 @@ def rows() -> dict[str, Row]:
 
 def test_both_renderers_are_measured_and_agree():
     found = rows()
-    assert found["plain"].ours_ms > 0 and found["plain"].met is None  # the targets are those of the full size
+    assert found["plain"].ours_ms > 0 and found["plain"].met is None  # the targets apply to the full size
     if words := drawing.refusal():
         assert found["OpenGL"].agreement == f"not measured: {words}"
         return
@@ -27,14 +27,14 @@ def test_both_renderers_are_measured_and_agree():
     assert int(above) <= 5 and int(differing) <= 10
 
 
-def test_without_opengl_the_table_says_why(monkeypatch):
+def test_without_opengl_the_table_gives_the_reason(monkeypatch):
     monkeypatch.setattr("bench.drawing.mesh.refusal", lambda: "There is none here.")
     found = rows()
     assert found["plain"].ours_ms > 0
     assert cells(found["OpenGL"])[1:] == ("nan", "", "", "not measured: There is none here.", "", "")
 
 
-def test_the_scene_is_as_large_as_it_says_and_targets_are_for_all_frames():
+def test_scene_size_and_targets_for_all_frames():
     scene, path = _foxes(36, 64), _sweep(*SIZE, 16)
     assert sum(len(part.triangles) for part in scene.surfaces(0, 16, 24.0)) == 60_208 and len(path) == 16
     for renderer, taken, met in ((OPENGL, 1990.0, True), (OPENGL, 2010.0, False), (PLAIN, 14000.0, True)):

@@ -1,4 +1,4 @@
-"""What is measured of 3D from frames: small runs give their rows, and the drift that is made is one."""
+"""Reconstruction benchmarks: small runs give their rows, and the synthetic drift has the stated size."""
 
 import numpy as np
 
@@ -9,13 +9,13 @@ from camera.unproject import points_of
 from examples import load
 
 
-def test_a_full_result_is_timed_in_a_quick_run():
+def test_quick_run_times_a_full_reconstruction():
     row = full_size(QUICK)
     assert "7 of 96 x 64" in row.what and "triangles" in row.agreement and row.target == "60 s in all"
     assert row.met is (row.ours_ms * 7 < 60_000)
 
 
-def test_points_of_the_true_depth_lie_on_the_surface_and_others_do_not():
+def test_true_points_lie_on_the_surface_and_others_do_not():
     view = load("reading_room").first.resized(32, 18)
     points = points_of(view)[view.known]
     eye = view.world_from_camera[:3, 3]
@@ -24,7 +24,7 @@ def test_points_of_the_true_depth_lie_on_the_surface_and_others_do_not():
     assert np.median(half) > 0.1
 
 
-def test_an_orbit_ends_where_it_began_and_its_drift_does_not():
+def test_an_orbit_closes_and_its_drifted_copy_differs():
     truth = orbit("fox", 25, 48, 32)
     np.testing.assert_allclose(truth.world_from_camera[-1], truth.world_from_camera[0], atol=1e-9)
     assert np.ptp(np.linalg.norm(truth.centres[:-1] - truth.centres[:-1].mean(axis=0), axis=1)) < 1e-9

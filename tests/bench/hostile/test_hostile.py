@@ -1,4 +1,4 @@
-"""Damaged files in every reader: a value, or one sentence for people; never anything else."""
+"""Damaged files in every reader give a value or one readable sentence, never anything else."""
 
 import io
 import multiprocessing
@@ -15,23 +15,23 @@ from bench.hostile.seed_values import Seed
 
 UNZIPPED = ("path colmap_txt", "path lingbot", "path realityscan_xmp", "model obj in a zip", "objects", "project",
             "keyframes", "splats sog")  # fmt: skip
-"""Readers that take members of a zip into memory, each in its own way."""
+"""Readers that load zip members into memory, each with its own code."""
 
 
 @pytest.mark.parametrize("name", SEEDS)
-def test_damaged_files_are_refused_in_words(name, tmp_path, monkeypatch):
+def test_damaged_files_are_refused_with_a_sentence(name, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     seed = SEEDS[name](tmp_path)
-    seed.read(seed.data)  # whole, it is read
+    seed.read(seed.data)  # the undamaged file can be read
     assert find_faults(seed, 200) == []
 
 
 @pytest.mark.parametrize("name", UNZIPPED)
-def test_no_more_of_a_zip_is_unpacked_than_it_announces(name, tmp_path):
+def test_zip_members_are_not_unpacked_beyond_their_declared_size(name, tmp_path):
     seed = SEEDS[name](tmp_path)
     with zipfile.ZipFile(io.BytesIO(seed.data)) as archive:
         count = min(len(archive.infolist()), 5)
-    seed.read(seed.data)  # imports what it needs
+    seed.read(seed.data)  # loads imports before memory is traced
     for at in range(count):
         copy = with_false_size(seed.data, at, 8 << 20)
         tracemalloc.start()
@@ -41,7 +41,7 @@ def test_no_more_of_a_zip_is_unpacked_than_it_announces(name, tmp_path):
         assert most < 6 << 20, f"member {at}: {most >> 20} MB"
 
 
-def test_what_is_strange_is_found():
+def test_unexpected_errors_and_bad_messages_are_found():
     def reader(data: bytes) -> None:
         raise KeyError("camera")
 
@@ -50,21 +50,21 @@ def test_what_is_strange_is_found():
     assert not _unfit("room.zip is damaged; pack it again.")
 
 
-def test_a_number_gives_the_same_copy_and_most_copies_differ():
+def test_mutants_are_reproducible_and_mostly_distinct():
     data = bytes(range(256))
     assert mutant(data, 7) == mutant(data, 7)
     assert len({mutant(data, number) for number in range(100)}) > 80
 
 
-def glutton(folder):
-    """A reader that takes 400 MB, then half a second longer than it may, then ends its process."""
+def greedy_reader(folder):
+    """A reader that allocates 400 MB, then exceeds the time limit by half a second, then ends its process."""
     steps = iter((lambda: b"x" * (400 << 20), lambda: sum(range(100_000_000)), lambda: os._exit(1)))
     return Seed(b"x" * 20, lambda copy: None if copy == b"x" * 20 else next(steps)())
 
 
-def test_memory_time_and_the_end_of_a_process_are_seen(monkeypatch):
+def test_memory_time_and_process_death_are_detected(monkeypatch):
     monkeypatch.setattr(hostile, "get_context", lambda _: multiprocessing.get_context("fork"))
-    monkeypatch.setitem(hostile.SEEDS, "glutton", glutton)
-    row = _row("glutton", 5)
+    monkeypatch.setitem(hostile.SEEDS, "greedy_reader", greedy_reader)
+    row = _row("greedy_reader", 5)
     assert row.met is False and row.ours_ms > 1000 and "the process died" in row.agreement
     assert int(row.agreement.split("+")[1].split()[0]) >= 390

@@ -1,4 +1,4 @@
-"""Shots cancelled or out of memory at steps of every method: a few of what `python -m bench cancel` does 200 times."""
+"""Shots cancelled or out of memory at steps of every method: a few of the 200 cases of `python -m bench cancel`."""
 
 import gc
 
@@ -19,7 +19,7 @@ def one_thread():
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_a_shot_that_ends_early_leaves_nothing_and_the_next_is_as_on_a_fresh_runtime(name):
+def test_an_interrupted_shot_leaks_nothing_and_the_next_equals_a_fresh_run(name):
     trials = Trials.of(name)
     trials.cancelled_after(trials.warm_steps // 2)
     trials.out_of_memory_after(trials.steps // 2)
@@ -27,11 +27,11 @@ def test_a_shot_that_ends_early_leaves_nothing_and_the_next_is_as_on_a_fresh_run
     trials.runtime.unload()
 
 
-def test_what_is_left_behind_is_found():
+def test_leaks_are_detected():
     trials = Trials.of("dualcamctrl")
-    kept = torch.ones(trials.tensor_bytes)  # 4 bytes each: far more than was there
+    leaked = torch.ones(trials.tensor_bytes)  # 4 bytes each: far more than the baseline
     trials.fresh = trials.fresh ^ 1  # type: ignore[operator]
     trials.cancelled_after(0)
     assert ["tensors" in trials.faults[1], "another" in trials.faults[0], len(trials.faults)] == [True, True, 2]
-    del kept
+    del leaked
     trials.runtime.unload()

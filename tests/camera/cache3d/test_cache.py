@@ -1,4 +1,4 @@
-"""The 3D cache against arrays computed by GEN3C's own cache, and what was mended in it."""
+"""The 3D cache compared with arrays from GEN3C's own cache, and the differences that we introduced."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ def path_of(w2c: np.ndarray, lens: np.ndarray) -> CameraPath:
     return CameraPath(np.linalg.inv(w2c.astype(np.float64)), lens, 36, 28)
 
 
-def held(image, depth, w2c, lens, options, mask=None) -> Buffer:
+def make_buffer(image, depth, w2c, lens, options, mask=None) -> Buffer:
     pose = np.linalg.inv(w2c.astype(np.float64))
     mask = None if mask is None else mask[0]
     image = image.transpose(1, 2, 0)
@@ -39,17 +39,17 @@ def held(image, depth, w2c, lens, options, mask=None) -> Buffer:
 
 
 def check(shown: CacheFrames, image: np.ndarray, mask: np.ndarray, differing: float = 0.02) -> None:
-    """Equal but for a part of the pixels: points that land on whole pixels leak to a neighbour or not by rounding."""
+    """Equal except for a few pixels: points that land on whole pixels may leak to a neighbour, depending on rounding."""
     wrong = (np.abs(shown.images - image) > 1e-4).any(axis=2) | (shown.masks != mask)[:, :, 0]
     assert wrong.mean() <= differing
 
 
 @pytest.mark.parametrize("name", ["fg0_th1.0", "fg0_th0.05", "fg1_th1.0", "fg1_th0.05"])
-def test_single_image(arrays, name):
+def test_single_image_cache_matches_upstream(arrays, name):
     c = case(arrays, f"buffer1/{name}")
     options = replace(UPSTREAM, foreground_masking=name[2] == "1", filter_threshold=float(name.split("th")[1]))
     start = np.eye(4, dtype=np.float32)
-    cache = ImageCache((held(c["image"][0], c["depth"][0], start, c["K"][0, 0], options),), options)
+    cache = ImageCache((make_buffer(c["image"][0], c["depth"][0], start, c["K"][0, 0], options),), options)
     shown = cache.render(path_of(c["w2c"][0], c["K"][0]), with_depth=True)
     check(shown, c["out_image"][0], c["out_mask"][0])
     same = shown.masks[:, :, 0] == c["out_mask"][0, :, :, 0]
@@ -57,10 +57,10 @@ def test_single_image(arrays, name):
 
 
 @pytest.mark.parametrize("masking", [False, True])
-def test_growing_step_by_step(arrays, masking):
+def test_autoregressive_updates_match_upstream(arrays, masking):
     c = case(arrays, f"update/fg{int(masking)}")
     options = replace(UPSTREAM, foreground_masking=masking)
-    first = held(c["image0"][0], c["depth0"][0], c["w2c"][0, 0], c["K"][0, 0], options)
+    first = make_buffer(c["image0"][0], c["depth0"][0], c["w2c"][0, 0], c["K"][0, 0], options)
     cache = ImageCache((first,), options)
     for step, (index, method) in enumerate(((2, "non_rigid"), (4, "rigid"), (5, None)), start=1):
         camera = path_of(c["w2c"][0, index : index + 1], c["K"][0, index : index + 1])
@@ -87,7 +87,7 @@ def test_growing_step_by_step(arrays, masking):
         exact = []
         for n, grown in enumerate(cache.buffers):
             points, mask = c[f"input_points{step}"][0, 0, n, 0], c[f"input_mask{step}"][0, 0, n, 0, 0]
-            # alignment is chaotic and its target differs by the rounding of single pixels: 7 % of leeway end to end
+            # alignment is chaotic and its target differs by rounding in single pixels: allow 7 % end to end
             assert (np.abs(grown.points - points).max(axis=-1) > 1e-2 * np.abs(points).max()).mean() < 0.07
             assert (grown.mask != mask).mean() < 0.07
             exact.append(replace(grown, points=points, mask=mask))
@@ -96,10 +96,10 @@ def test_growing_step_by_step(arrays, masking):
         check(cache.render(pair), c[f"out_image{step}"][0], c[f"out_mask{step}"][0])
 
 
-def test_noise(arrays):
+def test_cache_noise_matches_upstream(arrays):
     c = case(arrays, "noise")
     options = replace(UPSTREAM, foreground_masking=False, filter_threshold=1.0)
-    cache = ImageCache((held(c["image0"][0], c["depth0"][0], c["w2c"][0, 0], c["K"][0, 0], options),), options)
+    cache = ImageCache((make_buffer(c["image0"][0], c["depth0"][0], c["w2c"][0, 0], c["K"][0, 0], options),), options)
     added = path_of(c["w2c"][0, 1:2], c["K"][0, 1:2])
     cache = cache.updated_with(c["new_image"][0].transpose(1, 2, 0), c["new_depth"][0, 0], camera=added, align=None)
     path = path_of(c["w2c"][0], c["K"][0])
@@ -111,12 +111,12 @@ def test_noise(arrays):
 
 
 @pytest.mark.parametrize("name", ["fg0_m1", "fg1_m1", "fg0_m0", "nearfull"])
-def test_key_views(arrays, name):
+def test_key_view_cache_matches_upstream(arrays, name):
     c = case(arrays, f"selector/{name}")
     threshold = 1.0 if name == "nearfull" else 0.05
     options = replace(UPSTREAM, foreground_masking=name == "fg1_m1", filter_threshold=threshold)
     keys = zip(c["images"][0], c["depths"][0], c["key_w2c"][0], c["key_K"][0], c["masks"][0])
-    buffers = tuple(held(i, d, w, k, options, m) for i, d, w, k, m in keys)
+    buffers = tuple(make_buffer(i, d, w, k, options, m) for i, d, w, k, m in keys)
     full = None if name.endswith("m0") else float(c["threshold"])
     cache = KeyViewCache(buffers, options, most=2, full=full)
     check(cache.render(path_of(c["w2c"][0], c["K"][0])), c["out_image"][0], c["out_mask"][0])
@@ -126,11 +126,11 @@ def test_key_views(arrays, name):
 
 
 @pytest.mark.parametrize("masking", [False, True])
-def test_clip(arrays, masking):
+def test_clip_cache_matches_upstream(arrays, masking):
     c = case(arrays, f"cache4d/fg{int(masking)}")
     options = replace(UPSTREAM, foreground_masking=masking)
     inputs = zip(c["images"], c["depths"], c["in_w2c"], c["in_K"], c["masks"])
-    cache = ClipCache([held(i, d, w, k, options, m) for i, d, w, k, m in inputs], options)
+    cache = ClipCache([make_buffer(i, d, w, k, options, m) for i, d, w, k, m in inputs], options)
     path = path_of(c["w2c"][0], c["K"][0])
     check(cache.render(path), c["out_image"][0], c["out_mask"][0])
     later = cache.render(path.sliced(slice(1, None)), start=1)  # upstream raises here with foreground masking
@@ -151,16 +151,16 @@ def step_view(offset: float = 0.0) -> View:
     return View.of(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8), depth, lens, pose)
 
 
-def moving(frames: int = 3) -> CameraPath:
+def sideways_path(frames: int = 3) -> CameraPath:
     poses = np.repeat(np.eye(4)[None], frames, axis=0)
     poses[:, 0, 3] = np.linspace(0, 0.4, frames)
     return CameraPath(poses, step_view().intrinsics, 32, 24)
 
 
-def test_frames_do_not_depend_on_their_neighbours_unless_as_upstream():
-    path = moving()
+def test_frames_are_independent_unless_upstream_pairing_is_on():
+    path = sideways_path()
     poses = path.world_from_camera.copy()
-    poses[1, 2, 3] = -40  # far away: its depths set the scale for the pair
+    poses[1, 2, 3] = -40  # far away: sets the depth range of the pair
     path = path.with_poses(poses)
     scene = Scene((step_view(),))
     for as_upstream in (False, True):
@@ -170,7 +170,7 @@ def test_frames_do_not_depend_on_their_neighbours_unless_as_upstream():
         assert (np.abs(alone - together).max() > 1e-3) == as_upstream
 
 
-def test_added_frames_have_their_own_boundary_unless_as_upstream():
+def test_added_frames_have_their_own_boundary_unless_upstream_option_is_on():
     first = step_view()
     flat = View.of(first.colour, np.full((24, 32), 3.0), first.intrinsics)
     for as_upstream in (False, True):
@@ -179,10 +179,10 @@ def test_added_frames_have_their_own_boundary_unless_as_upstream():
         assert isinstance(cache, ImageCache)
         newest = cache.updated(flat, align=None).buffers[0]
         assert newest.boundary is not None
-        assert newest.boundary[12, 10] == as_upstream  # an edge of the first picture only
+        assert newest.boundary[12, 10] == as_upstream  # only the first image has an edge here
 
 
-def test_frame_that_sees_nothing_of_the_cache_keeps_its_depth():
+def test_frame_without_overlap_keeps_its_depth():
     cache = cache_of(Scene((step_view(),)))
     assert isinstance(cache, ImageCache)
     behind = replace(step_view(), world_from_camera=np.diag([-1.0, 1.0, -1.0, 1.0]))
@@ -198,7 +198,7 @@ def test_alignment_recovers_a_wrong_scale():
     assert abs(np.median(grown.buffers[0].points[..., 2]) - 4) < 0.05
 
 
-def test_sky_is_far_and_padding_is_not_shown():
+def test_sky_gets_far_depth_and_padding_is_masked():
     view = step_view()
     sky, padded = view.depth.copy(), view.depth.copy()
     sky[:6] = np.inf
@@ -213,7 +213,7 @@ def test_sky_is_far_and_padding_is_not_shown():
 
 
 @pytest.mark.parametrize("kind", ["still", "clip", "views"])
-def test_pixels_marked_as_not_known_are_not_shown_but_the_sky_is(kind):
+def test_unknown_pixels_are_masked_except_sky(kind):
     view = step_view()
     depth, known = view.depth.copy(), view.known.copy()
     depth[:6], known[:6], known[20:24] = FAR, False, False
@@ -222,9 +222,9 @@ def test_pixels_marked_as_not_known_are_not_shown_but_the_sky_is(kind):
     assert mask[:20].all() and not mask[20:24].any() and mask[24:].all()
 
 
-def test_kinds_of_scenes():
+def test_cache_type_follows_scene_kind():
     views = tuple(step_view(x) for x in (0.0, 0.1, 0.2))
-    path = moving()
+    path = sideways_path()
     assert isinstance(cache_of(Scene(views, kind="clip")), ClipCache)
     many = cache_of(Scene(views, kind="views"))
     assert isinstance(many, KeyViewCache)

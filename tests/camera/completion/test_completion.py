@@ -1,4 +1,4 @@
-"""The second layer: made where the move looks, of the right surface, the same in every frame, never over what is seen."""
+"""The second layer: filled only where the path looks, from the right surface, consistent between frames, never over visible pixels."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 96, 64
 
 @pytest.fixture(scope="module")
 def scene() -> Scene:
-    """An orange square before a wall of blue stripes, both upright."""
+    """An orange square in front of a wall with blue stripes, both fronto-parallel."""
     rows, columns = np.indices((HEIGHT, WIDTH))
     near = (abs(rows - 32) < 12) & (abs(columns - 40) < 12)
     stripes = np.where(
@@ -37,7 +37,7 @@ def layer(scene, path):
     return complete_scene(scene, path)
 
 
-def test_holes_show_the_wall_and_not_the_square_before_it(scene, path, layer):
+def test_holes_show_the_background_and_not_the_foreground(scene, path, layer):
     last = list(render_all(scene, path, behind=layer))[-1]
     assert last.completed is not None
     inside = last.completed
@@ -48,15 +48,15 @@ def test_holes_show_the_wall_and_not_the_square_before_it(scene, path, layer):
     assert np.quantile(spread, 0.9) - np.quantile(spread, 0.1) > 40, "stripes, not their mean"
 
 
-def test_what_is_seen_stays_as_it_is(scene, path, layer):
+def test_visible_pixels_are_unchanged(scene, path, layer):
     for without, with_layer in zip(render_all(scene, path, fill="holes"), render_all(scene, path, behind=layer)):
         seen = ~without.holes
         np.testing.assert_array_equal(with_layer.colour[seen], without.colour[seen])
         np.testing.assert_array_equal(with_layer.holes, without.holes)
 
 
-def test_two_frames_show_one_filling(scene, path, layer):
-    """A point of the wall found in the hole of frame 3 has the colour that it has in frame 4, 3.47 pixels to the left."""
+def test_filling_is_consistent_between_frames(scene, path, layer):
+    """A wall point in the hole of frame 3 has the same colour in frame 4, 3.47 pixels to the left."""
     third, fourth = list(render_all(scene, path, behind=layer))[3:]
     assert third.completed is not None and fourth.completed is not None
     step = path.intrinsics[0, 0, 0] * (path.centres[4, 0] - path.centres[3, 0]) / 3.0
@@ -67,12 +67,12 @@ def test_two_frames_show_one_filling(scene, path, layer):
     assert both.sum() > 100 and np.abs(difference).mean() < 25
 
 
-def test_a_still_camera_needs_nothing(scene, path):
+def test_a_still_camera_needs_no_layer(scene, path):
     assert complete_scene(scene, path.sliced(slice(0, 1))) == ()
 
 
-def test_a_floor_runs_on_beyond_the_border():
-    """Inverse depth of a floor grows downwards by equal steps; above the horizon is sky."""
+def test_a_floor_is_extended_beyond_the_border():
+    """The floor's inverse depth grows linearly downwards; above the horizon is sky."""
     rows = np.repeat(np.arange(60, dtype=np.float32)[:, None], 80, axis=1)
     truth = np.maximum(0.01 * (rows - 20), 0).astype(np.float32)
     holes = np.zeros(truth.shape, bool)
@@ -83,7 +83,7 @@ def test_a_floor_runs_on_beyond_the_border():
     assert found[above].max() == 0
 
 
-def test_a_persons_own_model_paints_the_holes_alone(scene, path):
+def test_a_custom_inpainting_model_paints_only_the_holes(scene, path):
     def red(colour, holes):
         colour[:] = [255, 0, 0]
         return colour
@@ -95,8 +95,8 @@ def test_a_persons_own_model_paints_the_holes_alone(scene, path):
         complete_scene(scene, path, inpaint=lambda colour, holes: colour[:5])
 
 
-def test_a_scene_in_millimetres_is_completed_as_in_metres(scene, path, layer):
-    """What lies beyond ten thousand units is wall here, not sky."""
+def test_completion_does_not_depend_on_the_unit(scene, path, layer):
+    """Depths above ten thousand units are wall here, not sky."""
     unit = 1e4
     view = scene.first
     large = Scene((View.of(view.colour, view.depth * unit, view.intrinsics),))

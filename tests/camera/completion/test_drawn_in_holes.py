@@ -1,4 +1,4 @@
-"""A second layer that is put in holes alone is the one drawn whole."""
+"""A second layer drawn only in the holes equals the same pixels of the layer drawn in full."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LENS = pinhole(WIDTH, HEIGHT, 60)
 
 
 def picture(near: float, seed: int) -> View:
-    """A square at depth ``near`` before a rough wall at 3, in random colours."""
+    """A square at depth ``near`` in front of a rough wall at depth 3, in random colours."""
     rng = np.random.default_rng(seed)
     rows, columns = np.indices((HEIGHT, WIDTH))
     square = (abs(rows - 48) < 20) & (abs(columns - 70) < 24)
@@ -30,7 +30,7 @@ def path() -> CameraPath:
     return CameraPath(pose[None], LENS, WIDTH, HEIGHT)
 
 
-def test_in_holes_it_is_what_it_is_drawn_whole(path):
+def test_layer_in_holes_equals_layer_drawn_in_full(path):
     front, back = picture(1.0, 0), picture(2.0, 1)
     drawn = np.random.default_rng(2).random((HEIGHT, WIDTH)) < 0.97
     alone = painter(Scene((front,)), "mesh")(path, 0)
@@ -45,7 +45,7 @@ def test_in_holes_it_is_what_it_is_drawn_whole(path):
         np.testing.assert_array_equal(getattr(both, name)[~alone.holes], getattr(alone, name)[~alone.holes])
 
 
-def test_cracks_are_closed_in_holes_as_in_whole_pictures():
+def test_cracks_are_closed_in_holes_as_in_full_images():
     rng = np.random.default_rng(3)
     colour, depth = rng.integers(0, 256, (40, 60, 3), np.uint8), rng.uniform(1, 9, (40, 60)).astype(np.float32)
     words = framebuffer.pack_pixels(colour, depth, 8.0)

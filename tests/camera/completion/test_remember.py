@@ -1,4 +1,4 @@
-"""What moves in a clip is found and left out; what stands still fills the holes of other moments."""
+"""Moving parts of a clip are detected and left out; its static parts fill the holes of other frames."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FLIGHTS = {
 
 @pytest.fixture(scope="module", params=FLIGHTS)
 def flight(request):
-    """The room with a sphere that flies through it, seen by a camera that slides; and where the sphere truly is."""
+    """The room with a flying sphere, filmed by a sliding camera, and the true masks of the sphere."""
     views, moving = [], []
     for t in np.linspace(0, 1, FRAMES):
         pose = np.eye(4)
@@ -36,21 +36,21 @@ def flight(request):
     return Scene(tuple(views), "clip", "metres", 12), np.array(moving)
 
 
-def there_and_back(scene: Scene) -> CameraPath:
-    """The clip's own way, the other way round: other places at every time."""
+def reversed_path(scene: Scene) -> CameraPath:
+    """The clip's own camera path in reverse, so that every frame has a different camera."""
     poses = np.stack([view.world_from_camera for view in scene.views])[::-1].copy()
     return CameraPath(poses, scene.first.intrinsics, scene.first.width, scene.first.height, scene.fps)
 
 
 def holes(scene: Scene, behind) -> tuple[float, float]:
-    """The share of a re-shot path that is new, without and with what stands still."""
-    path = there_and_back(scene)
+    """Disoccluded fraction of a re-shot path, without and with the static parts."""
+    path = reversed_path(scene)
     plain = [image.holes.mean() for image in render_all(scene, path)]
     filled = [(image.holes & ~image.completed).mean() for image in render_all(scene, path, behind=behind)]  # type: ignore[operator]
     return float(np.mean(plain)), float(np.mean(filled))
 
 
-def test_what_flies_is_found_and_nothing_of_it_stands_still(flight):
+def test_moving_sphere_is_detected_and_excluded_from_static_parts(flight):
     scene, truth = flight
     found = moving_parts(scene)
     assert (truth & ~found).sum() < 0.05 * truth.sum() and found.mean() < 1.3 * truth.mean()
@@ -75,9 +75,9 @@ def test_holes_of_the_toy_train_are_at_least_halved():
     assert plain > 0.1 and filled < 0.5 * plain
 
 
-def test_what_is_shown_in_holes_is_what_was_there(flight):
+def test_filled_holes_have_the_true_depth(flight):
     scene, _ = flight
-    path = there_and_back(scene)
+    path = reversed_path(scene)
     off = []
     for i, image in enumerate(render_all(scene, path, behind=standing_parts(scene))):
         truth = shot(path.sliced(slice(i, i + 1)))
@@ -86,7 +86,7 @@ def test_what_is_shown_in_holes_is_what_was_there(flight):
     assert np.median(np.concatenate(off)) < 0.01
 
 
-def test_masks_by_hand_are_left_out_too(flight):
+def test_manual_masks_are_excluded_too(flight):
     scene, _ = flight
     by_hand = np.zeros((FRAMES, HEIGHT, WIDTH), bool)
     by_hand[:, :60] = True
@@ -96,14 +96,14 @@ def test_masks_by_hand_are_left_out_too(flight):
         standing_parts(scene, by_hand[:2])
 
 
-def test_only_a_clip_moves(flight):
+def test_only_clips_have_moving_parts(flight):
     with pytest.raises(InputError, match="this is a views of"):
         moving_parts(replace(flight[0], kind="views"))
 
 
-def test_a_rehearsal_remembers(flight, tmp_path):
+def test_rehearsal_can_fill_holes_from_other_frames(flight, tmp_path):
     scene, _ = flight
-    path = there_and_back(scene)
+    path = reversed_path(scene)
     filled, remembered = (
         list(rehearse(scene, path, tmp_path / f"{holes}.mp4", holes=holes))[-1] for holes in ("filled", "remembered")
     )

@@ -1,4 +1,4 @@
-"""Edits as messages: what a timeline sends, and what is answered when it is wrong."""
+"""Edit commands as messages: what a timeline sends, and the answers to wrong messages."""
 
 from __future__ import annotations
 
@@ -27,46 +27,46 @@ def move() -> KeyedMove:
     return key_every_frame(straight(4), 3.0)
 
 
-def ask(move: KeyedMove, **asked):
+def run_command(move: KeyedMove, **asked):
     return apply_command(move, asked, origin=ORIGIN)
 
 
-def test_a_move_is_edited_by_messages_and_says_what_undoing_is_called(move):
+def test_messages_edit_the_move_and_name_the_undo_step(move):
     seen = {
         "pose": np.eye(4).ravel().tolist(),
         "lens": pinhole(640, 360, 60).ravel().tolist(),
         "width": 640,
         "height": 360,
     }
-    added = ask(move, do="add", time=1.5, camera=seen)
+    added = run_command(move, do="add", time=1.5, camera=seen)
     assert (added.name, added.chosen) == ("add key 3", (2,)) and len(added.move.keys) == 5
     np.testing.assert_allclose(added.move.keys[2].camera.intrinsics[0], pinhole(320, 180, 60), atol=1e-9)
-    there = ask(move, do="add", time=2.0, camera=seen)
+    there = run_command(move, do="add", time=2.0, camera=seen)
     assert there.name == "overwrite key 3" and len(there.move.keys) == 4
-    between = ask(move, do="add", time=0.5)  # on the path as it is
+    between = run_command(move, do="add", time=0.5)  # on the existing path
     assert between.move.keys[1].camera.centres[0, 0] == pytest.approx(0.5)
 
-    retimed = ask(move, do="move", chosen=[1, 2], seconds=0.25)
+    retimed = run_command(move, do="move", chosen=[1, 2], seconds=0.25)
     assert (retimed.name, retimed.chosen) == ("retime keys 2, 3", (1, 2)) and retimed.move.keys[1].time == 1.25
-    copied = ask(move, do="copy", chosen=[0, 1], time=4.0)
+    copied = run_command(move, do="copy", chosen=[0, 1], time=4.0)
     assert copied.chosen == (4, 5) and copied.move.seconds == 5.0
-    assert ask(move, do="delete", chosen=[3]).move.seconds == 3.0
-    assert ask(move, do="hold", chosen=[1], seconds=1).move.seconds == 4.0
-    assert ask(move, do="ease", chosen=[0], easing="ease").move.keys[0].easing == "ease"
-    assert ask(move, do="tangent", chosen=[1], tangent="rest").move.keys[1].tangent == "rest"
-    assert ask(move, do="retime", seconds=6).move.keys[1].time == 2.0
-    assert ask(move, do="rename", chosen=[1], name=" door ").move.keys[1].name == "door"
-    assert ask(move, do="loop", loop=True).move.seconds == 4.0
-    graph = ask(move, do="speed", points=[[0, 0], [0.5, 1], [1, 0]])
+    assert run_command(move, do="delete", chosen=[3]).move.seconds == 3.0
+    assert run_command(move, do="hold", chosen=[1], seconds=1).move.seconds == 4.0
+    assert run_command(move, do="ease", chosen=[0], easing="ease").move.keys[0].easing == "ease"
+    assert run_command(move, do="tangent", chosen=[1], tangent="rest").move.keys[1].tangent == "rest"
+    assert run_command(move, do="retime", seconds=6).move.keys[1].time == 2.0
+    assert run_command(move, do="rename", chosen=[1], name=" door ").move.keys[1].name == "door"
+    assert run_command(move, do="loop", loop=True).move.seconds == 4.0
+    graph = run_command(move, do="speed", points=[[0, 0], [0.5, 1], [1, 0]])
     assert path_of(graph.move, frames=5).centres[1, 0] < 0.5
 
 
-def test_numbers_and_targets_change_only_what_is_asked(move):
-    lens = ask(move, do="numbers", chosen=[2], focal_mm=50)
+def test_numbers_and_targets_change_only_the_given_values(move):
+    lens = run_command(move, do="numbers", chosen=[2], focal_mm=50)
     told = describe_move(lens.move, origin=ORIGIN)["keys"]
     assert lens.name == "focal_mm of key 3" and told[2]["focal_mm"] == pytest.approx(50) and told[2]["right"] == 2
     assert told[1]["focal_mm"] == pytest.approx(36 / 2 / np.tan(np.radians(30)))
-    aimed = ask(move, do="look_at", point=[1.0, 0.0, 2.0], chosen=[0, 3])
+    aimed = run_command(move, do="look_at", point=[1.0, 0.0, 2.0], chosen=[0, 3])
     pans = [key["pan"] for key in describe_move(aimed.move, origin=ORIGIN)["keys"]]
     np.testing.assert_allclose(pans, [np.degrees(np.arctan2(1, 2)), 0, 0, -45], atol=1e-9)
 
@@ -85,19 +85,19 @@ def test_numbers_and_targets_change_only_what_is_asked(move):
         ({"do": "tangent", "chosen": [0], "tangent": "odd"}, "Unknown tangent"),
     ],
 )  # fmt: skip
-def test_wrong_messages_are_answered_in_words(move, asked, words):
+def test_wrong_messages_are_refused_with_a_reason(move, asked, words):
     with pytest.raises(InputError, match=words):
         apply_command(move, asked, origin=ORIGIN)
 
 
-def test_a_camera_must_be_one():
+def test_camera_message_must_hold_a_valid_pose():
     with pytest.raises(InputError, match="not a rotation"):
         read_camera(
             {"pose": [2.0] * 12 + [0, 0, 0, 1], "lens": pinhole(4, 4, 60).ravel(), "width": 4, "height": 4}, ORIGIN
         )
 
 
-def test_a_key_after_the_last_goes_to_the_end_and_then_the_others_make_room(move):
+def test_appended_key_goes_to_the_end_and_the_others_are_respaced(move):
     seen = {
         "pose": np.eye(4).ravel().tolist(),
         "lens": ORIGIN.intrinsics[0].ravel().tolist(),
@@ -105,26 +105,26 @@ def test_a_key_after_the_last_goes_to_the_end_and_then_the_others_make_room(move
         "height": 180,
     }
     alone = KeyedMove(move.keys[:1], 3.0)
-    two = ask(alone, do="append", camera=seen)
+    two = run_command(alone, do="append", camera=seen)
     assert [key.time for key in two.move.keys] == [0, 3] and (two.name, two.chosen) == ("add key 2", (1,))
-    three = ask(two.move, do="append", camera=seen).move
+    three = run_command(two.move, do="append", camera=seen).move
     assert [key.time for key in three.keys] == [0, 1.5, 3] and three.seconds == 3
-    round_again = ask(ask(move, do="loop", loop=True).move, do="append", camera=seen).move
+    round_again = run_command(run_command(move, do="loop", loop=True).move, do="append", camera=seen).move
     np.testing.assert_allclose([key.time for key in round_again.keys], 4 * np.arange(5) / 5)
 
 
-def test_the_whole_is_shaped_by_what_is_asked(move):
-    shaped = ask(move, do="shape", curve="straight", easing="ease-in")
+def test_shape_sets_curve_easing_and_constant_speed(move):
+    shaped = run_command(move, do="shape", curve="straight", easing="ease-in")
     assert (shaped.move.curve, shaped.move.easing, shaped.name) == ("straight", "ease-in", "curve and easing")
-    assert ask(move, do="shape", constant_speed=True).move.constant_speed
+    assert run_command(move, do="shape", constant_speed=True).move.constant_speed
     assert describe_move(shaped.move, origin=ORIGIN)["curve"] == "straight"
     for wrong in ({}, {"curve": 3}, {"constant_speed": "yes"}, {"curve": "wild"}):
         with pytest.raises(InputError):
-            ask(move, do="shape", **wrong)
+            run_command(move, do="shape", **wrong)
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
-def test_a_camera_of_the_frame_is_one_of_the_picture_exactly(fit):
+def test_camera_of_the_fitted_frame_converts_back_to_the_image_exactly(fit):
     whole = straight(3)
     framed = whole.fitted(704, 480, fit)
     back = framed.unfitted(whole, fit)
@@ -133,13 +133,13 @@ def test_a_camera_of_the_frame_is_one_of_the_picture_exactly(fit):
     assert read_camera(write_camera(back.sliced(slice(0, 1)))).width == 320
 
 
-def test_each_frame_knows_where_among_the_keys_it_is(move):
-    eased = ask(move, do="shape", easing="ease").move
+def test_frame_times_match_key_times(move):
+    eased = run_command(move, do="shape", easing="ease").move
     for each in (
         move,
         eased,
-        ask(move, do="shape", constant_speed=True).move,
-        ask(move, do="hold", chosen=[1], seconds=1).move,
+        run_command(move, do="shape", constant_speed=True).move,
+        run_command(move, do="hold", chosen=[1], seconds=1).move,
     ):
         times, path = times_of(each, 25), path_of(each, frames=25)
         for key in each.keys:
@@ -148,16 +148,16 @@ def test_each_frame_knows_where_among_the_keys_it_is(move):
                 np.testing.assert_allclose(path.centres[nearest], key.camera.centres[0], atol=1e-6)
 
 
-def test_a_target_is_looked_at_kept_in_size_and_orbited(move):
+def test_targets_are_looked_at_framed_and_orbited(move):
     point = [1.5, 0.0, 4.0]
-    looking = ask(move, do="look_at", point=point).move
-    sized = ask(looking, do="size", point=point)
+    looking = run_command(move, do="look_at", point=point).move
+    sized = run_command(looking, do="size", point=point)
     assert sized.name == "keep size in keys 1, 2, 3, 4"
     depths = depths_of(sized.move.cameras, point)
     np.testing.assert_allclose(
         sized.move.cameras.intrinsics[:, 0, 0] / depths, 1 / (depths[0] / move.cameras.intrinsics[0, 0, 0])
     )
-    round_it = ask(looking, do="orbit", chosen=[1], degrees=90, point=point)
+    round_it = run_command(looking, do="orbit", chosen=[1], degrees=90, point=point)
     path = path_of(round_it.move, frames=50)
     away = np.linalg.norm(path.centres - point, axis=1)
     np.testing.assert_allclose(away, away[0], rtol=5e-3)
@@ -167,31 +167,31 @@ def test_a_target_is_looked_at_kept_in_size_and_orbited(move):
     )
     for wrong in ({"do": "size", "point": [1, 2]}, {"do": "orbit", "point": point, "degrees": 0}, {"do": "look_at"}):
         with pytest.raises(InputError):
-            ask(move, **wrong)
+            run_command(move, **wrong)
 
 
-def test_keys_are_moved_and_turned_in_the_axes_of_the_world_or_their_own(move):
-    turned = ask(move, do="turn", chosen=[1], by=[90, 0, 0])
+def test_keys_are_shifted_and_turned_in_world_or_own_axes(move):
+    turned = run_command(move, do="turn", chosen=[1], by=[90, 0, 0])
     assert turned.name == "turn key 2"
     np.testing.assert_allclose(turned.move.keys[1].camera.world_from_camera[0, :3, 2], [1, 0, 0], atol=1e-9)
-    ahead = ask(turned.move, do="shift", chosen=[1], by=[0, 0, 2], own=True).move
+    ahead = run_command(turned.move, do="shift", chosen=[1], by=[0, 0, 2], own=True).move
     np.testing.assert_allclose(ahead.keys[1].camera.centres[0], [3, 0, 0], atol=1e-9)
-    shifted = ask(turned.move, do="shift", chosen=[1, 2], by=[0, 0, 2]).move
+    shifted = run_command(turned.move, do="shift", chosen=[1, 2], by=[0, 0, 2]).move
     np.testing.assert_allclose(shifted.cameras.centres, [[0, 0, 0], [1, 0, 2], [2, 0, 2], [3, 0, 0]], atol=1e-9)
-    rolled = ask(turned.move, do="turn", chosen=[1], by=[0, 30, 0], own=True).move.keys[1].camera
-    assert rolled.world_from_camera[0, 1, 2] == pytest.approx(-0.5)  # up, wherever it looks
+    rolled = run_command(turned.move, do="turn", chosen=[1], by=[0, 30, 0], own=True).move.keys[1].camera
+    assert rolled.world_from_camera[0, 1, 2] == pytest.approx(-0.5)  # about the key's own right axis
     with pytest.raises(InputError, match="three numbers"):
-        ask(move, do="shift", chosen=[1], by=[1, 2])
-    drawn = ask(move, do="stroke", points=[[0, 0], [0, 2], [2, 2]], ahead=True)
+        run_command(move, do="shift", chosen=[1], by=[1, 2])
+    drawn = run_command(move, do="stroke", points=[[0, 0], [0, 2], [2, 2]], ahead=True)
     assert drawn.name == "draw the move from above" and drawn.move.seconds == 3
     np.testing.assert_allclose(drawn.move.cameras.centres[[0, -1]], [[0, 0, 0], [2, 0, 2]], atol=1e-9)
     with pytest.raises(InputError, match="draw it again"):
-        ask(move, do="stroke")
+        run_command(move, do="stroke")
 
 
-def test_a_move_is_carried_to_the_picture_as_one_thing(move):
-    away = ask(ask(move, do="turn", by=[90, 0, 0]).move, do="shift", by=[0, 5, 0]).move
-    begun = ask(away, do="begin")
+def test_begin_moves_the_whole_path_to_the_first_camera(move):
+    away = run_command(run_command(move, do="turn", by=[90, 0, 0]).move, do="shift", by=[0, 5, 0]).move
+    begun = run_command(away, do="begin")
     np.testing.assert_allclose(begun.move.cameras.world_from_camera[0], ORIGIN.world_from_camera[0], atol=1e-9)
     before, after = (np.linalg.norm(np.diff(each.cameras.centres, axis=0), axis=1) for each in (away, begun.move))
     np.testing.assert_allclose(after, before)

@@ -1,4 +1,4 @@
-"""Paths back into the text of film moves."""
+"""Camera paths converted back to film-move text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VIEW = View.of(np.zeros((18, 32, 3), np.uint8), np.full((18, 32), 2.5, np.float3
         ("truck 0.2 + tilt 5 + roll -8 + zoom 1.4", [{"truck", "tilt", "roll", "zoom"}]),
     ],
 )
-def test_film_moves_come_back_as_they_were_written(text, kinds):
+def test_film_moves_are_recovered_from_their_path(text, kinds):
     path = path_of(text, VIEW, frames=61)
     found = film_text(path, VIEW)
     assert [{move.kind for move in part} for part in parse_moves(found.text)][: len(kinds)] == kinds
@@ -35,7 +35,7 @@ def test_film_moves_come_back_as_they_were_written(text, kinds):
                 assert move.easing == given[move.kind].easing
 
 
-def test_what_no_film_move_makes_is_said():
+def test_paths_that_are_no_film_move_are_refused():
     path = path_of("eight 0.3", VIEW, frames=61)
     found = film_text(path, VIEW)
     assert not found.residual.within(tolerance_for(path)) and "off at most" in found.words

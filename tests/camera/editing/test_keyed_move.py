@@ -1,4 +1,4 @@
-"""Keys edited and run through: the same numbers as the API's path, and every edit does what it says and no more."""
+"""Keyed moves: the same numbers as the API's path, and every edit changes only what it should."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def same(a: CameraPath, b: CameraPath, tolerance: float = 1e-6) -> None:
         {"loop": True}, {"loop": True, "constant_speed": True, "easing": "ease-in"},
     ],
 )  # fmt: skip
-def test_plain_keys_make_the_path_of_the_api(options):
+def test_plain_keys_give_the_same_path_as_the_api(options):
     move = key_every_frame(cameras(), SECONDS, loop=options.get("loop", False))
     same(path_of(replace(move, **options), frames=49), through_keys(move, 49, **options))
 
 
-def test_edits_and_the_api_end_at_the_same_numbers(move):
+def test_edits_and_the_api_give_the_same_path(move):
     edited = edits.move_keys(move, [2], -0.35)
     edited = edits.add_key(edited, replace(move.keys[1], time=3.5))
     edited = edits.delete_keys(edited, [0])
@@ -70,10 +70,10 @@ def test_edits_and_the_api_end_at_the_same_numbers(move):
     same(frames.sliced(slice(-1, None)), move.keys[-1].camera)
 
 
-def test_a_hold_stands_still_and_later_keys_move_on(move):
+def test_a_hold_stops_the_camera_and_shifts_later_keys(move):
     edited = edits.hold_key(move, 2, 1.0)
     assert [key.time for key in edited.keys] == [0, 1, 2, 4, 5] and edited.seconds == 5
-    path = path_of(edited, frames=51)  # ten a second
+    path = path_of(edited, frames=51)  # 10 fps
     same(path.sliced(slice(20, 31)), move.keys[2].camera.resampled(11))
     steps = np.linalg.norm(np.diff(path.centres, axis=0), axis=1)
     middle = steps[24]
@@ -81,7 +81,7 @@ def test_a_hold_stands_still_and_later_keys_move_on(move):
     assert edits.hold_key(edited, 2, 0.0).keys[3].time == 3
 
 
-def test_tangents_stop_or_turn_the_camera_at_a_key(move):
+def test_tangents_rest_or_corner_at_a_key(move):
     rest, corner = (path_of(edits.set_tangent(move, [2], kind), frames=401) for kind in ("rest", "corner"))
     smooth = path_of(move, frames=401)
 
@@ -98,7 +98,7 @@ def test_tangents_stop_or_turn_the_camera_at_a_key(move):
         same(path.sliced(slice(200, 201)), move.keys[2].camera)
 
 
-def test_an_easing_belongs_to_one_stretch(move):
+def test_easing_applies_to_one_segment(move):
     eased, plain = path_of(edits.set_easing(move, [1], "ease"), frames=401), path_of(move, frames=401)
     same(eased.sliced(slice(0, 101)), plain.sliced(slice(0, 101)))
     same(eased.sliced(slice(200, 401)), plain.sliced(slice(200, 401)))
@@ -106,16 +106,16 @@ def test_an_easing_belongs_to_one_stretch(move):
     same(eased.sliced(slice(125, 126)), key_at(move, at).camera)
 
 
-def test_a_loop_with_a_stop_comes_back_smoothly_everywhere_else():
+def test_a_loop_with_a_stop_is_smooth_everywhere_else():
     move = edits.hold_key(key_every_frame(cameras(), 5.0, loop=True), 2, 0.5)
     path = path_of(move, frames=1100)
     around = np.concatenate([path.centres[-3:], path.centres[:3]])
     jumps = np.linalg.norm(np.diff(around, n=2, axis=0), axis=1)
-    assert jumps.max() < 2 * jumps.min()  # one acceleration: no corner where the last frame meets the first
+    assert jumps.max() < 2 * jumps.min()  # continuous acceleration: no corner between the last frame and the first
     same(path.sliced(slice(400, 501)), move.keys[2].camera.resampled(101))
 
 
-def test_speed_graphs_keep_the_ends_and_give_the_speed(move):
+def test_speed_graphs_keep_the_ends_and_set_the_speed(move):
     graph = slow_in_out(0.25)
     share = np.linspace(0, 1, 1001)
     progress = progress_of(graph, share)
@@ -129,7 +129,7 @@ def test_speed_graphs_keep_the_ends_and_give_the_speed(move):
         replace(move, speed=((0.1, 1.0), (1.0, 1.0)))
 
 
-def test_keys_move_in_time_past_others_or_with_all_that_follow(move):
+def test_keys_move_in_time_past_others_or_as_a_ripple_edit(move):
     past = edits.move_keys(move, [1], 1.5)
     np.testing.assert_array_equal([key.time for key in past.keys], [0, 2, 2.5, 3, 4])
     same(past.keys[2].camera, move.keys[1].camera)
@@ -150,7 +150,7 @@ def test_keys_move_in_time_past_others_or_with_all_that_follow(move):
         edits.delete_keys(move, range(5))
 
 
-def test_numbers_say_a_key_and_make_it_again(move):
+def test_numbers_describe_a_key_and_restore_it(move):
     origin = move.keys[0].camera.world_from_camera[0]
     for key in move.keys:
         numbers = numbers_of(key.camera, origin)
@@ -174,12 +174,12 @@ def test_numbers_say_a_key_and_make_it_again(move):
         ({"speed": [[0, 1]]}, "two points"), ({"curve": "loose"}, "Unknown curve"), ({"curve": None}, "short text"),
     ],
 )  # fmt: skip
-def test_a_saved_move_that_is_wrong_is_refused_in_words(move, change, words):
+def test_invalid_saved_moves_are_refused_with_a_reason(move, change, words):
     with pytest.raises(InputError, match=words):
         read({**write(move), **change})
 
 
-def test_a_saved_key_that_is_wrong_is_refused_in_words(move):
+def test_invalid_saved_keys_are_refused_with_a_reason(move):
     for change, words in (
         ({"time": float("nan")}, "between 0 and"), ({"world_from_camera": [[1, 2]]}, "numbers in 4 columns"),
         ({"easing": "bouncy"}, "Unknown easing"), ({"tangent": "soft"}, "Unknown tangent"),
@@ -192,11 +192,11 @@ def test_a_saved_key_that_is_wrong_is_refused_in_words(move):
         read({**write(move), "keys": ["key"]})
 
 
-def test_constant_speed_refuses_what_it_would_ignore(move):
+def test_constant_speed_refuses_holds(move):
     with pytest.raises(InputError, match="own holds"):
         replace(edits.hold_key(move, 1, 0.5), constant_speed=True)
 
 
-def test_a_move_of_one_key_stands_still(move):
+def test_a_move_with_one_key_is_static(move):
     path = path_of(KeyedMove((Key(move.keys[0].camera, 0.0),), 2.0), frames=5)
     same(path, move.keys[0].camera.resampled(5))

@@ -21,7 +21,7 @@ TARGET = np.array([0.4, -0.3, 3.0])
 
 @pytest.fixture(scope="module")
 def scene() -> Scene:
-    """A wall at 4 with a box before it at 2: what a camera uncovers is the wall behind the box."""
+    """A wall at depth 4 with a box in front of it at depth 2; a moving camera uncovers the wall behind the box."""
     depth = np.full((90, 160), 4.0, np.float32)
     depth[30:60, 60:100] = 2.0
     random = np.random.default_rng(0)
@@ -35,41 +35,41 @@ def walk(frames: int = 9) -> CameraPath:
     return CameraPath(poses, pinhole(160, 90, 60), 160, 90)
 
 
-def seen(path: CameraPath, point) -> np.ndarray:
-    """(F,2): where a point of the world is, in pixels."""
+def project(path: CameraPath, point) -> np.ndarray:
+    """Pixels (F,2) of a world point."""
     local = path.camera_from_world @ [*point, 1.0]
     pixel = np.einsum("fij,fj->fi", path.intrinsics, local[:, :3])
     return pixel[:, :2] / pixel[:, 2:]
 
 
-def test_a_target_is_kept_where_it_is_wanted_at_the_size_it_had():
+def test_target_is_placed_in_frame_at_constant_size_or_distance():
     looked = targets.look_at_target(walk(), TARGET)
-    np.testing.assert_allclose(seen(looked, TARGET), np.tile([79.5, 44.5], (9, 1)), atol=1e-6)
+    np.testing.assert_allclose(project(looked, TARGET), np.tile([79.5, 44.5], (9, 1)), atol=1e-6)
     third = targets.look_at_target(walk(), TARGET, at=(1 / 3, 0.5))
-    np.testing.assert_allclose(seen(third, TARGET)[:, 0], 160 / 3 - 0.5, atol=1e-6)
+    np.testing.assert_allclose(project(third, TARGET)[:, 0], 160 / 3 - 0.5, atol=1e-6)
     again = targets.look_at_target(looked, TARGET)
     np.testing.assert_allclose(again.world_from_camera, looked.world_from_camera, atol=1e-9)
 
     framed = targets.keep_framed(looked, TARGET)
     size = framed.intrinsics[:, 0, 0] / targets.depths_of(framed, TARGET)
     np.testing.assert_allclose(size, size[0], rtol=1e-9)
-    kept = targets.keep_distance(looked, TARGET)
-    np.testing.assert_allclose(np.linalg.norm(kept.centres - TARGET, axis=1), np.linalg.norm(TARGET), rtol=1e-9)
+    at_distance = targets.keep_distance(looked, TARGET)
+    np.testing.assert_allclose(np.linalg.norm(at_distance.centres - TARGET, axis=1), np.linalg.norm(TARGET), rtol=1e-9)
     with pytest.raises(InputError, match="behind the camera"):
         targets.keep_framed(walk(), TARGET - [0, 0, 2.6])
     with pytest.raises(InputError, match="is at the target"):
         targets.look_at_target(walk(), walk().centres[4])
 
 
-def test_cameras_follow_what_moves_and_orbit_what_stands():
+def test_cameras_follow_moving_targets_and_orbit_static_ones():
     moving = TARGET + np.linspace([0, 0, 0], [1, 0, 0.5], 9)
     still = CameraPath(np.repeat(np.eye(4)[None], 9, axis=0), pinhole(160, 90, 60), 160, 90)
     followed = targets.follow_target(still, moving)
-    places = [seen(followed.sliced(slice(i, i + 1)), moving[i])[0] for i in range(9)]
+    places = [project(followed.sliced(slice(i, i + 1)), moving[i])[0] for i in range(9)]
     np.testing.assert_allclose(places, np.tile(places[0], (9, 1)), atol=1e-9)
     orbit = targets.orbit_target(still.sliced(slice(0, 1)), TARGET, np.linspace(0, 90, 5), up=(0, -1, 0))
-    np.testing.assert_allclose(seen(orbit, TARGET), np.tile(seen(orbit, TARGET)[0], (5, 1)), atol=1e-6)
-    assert orbit.centres[1, 0] > 0.5  # to its right
+    np.testing.assert_allclose(project(orbit, TARGET), np.tile(project(orbit, TARGET)[0], (5, 1)), atol=1e-6)
+    assert orbit.centres[1, 0] > 0.5  # to the target's right
     np.testing.assert_allclose(np.linalg.norm(orbit.centres - TARGET, axis=1), np.linalg.norm(TARGET))
 
 
@@ -86,7 +86,7 @@ def test_film_moves_become_few_keys_with_a_small_residual(scene):
     assert len(straight.move.keys) == 2
 
 
-def test_a_move_is_reduced_until_it_keeps_the_limits_and_no_further(scene):
+def test_a_move_is_reduced_just_enough_to_keep_the_limits(scene):
     path = film_script.path_of("truck 0.6", scene.first, frames=13)
     before = measure_path(scene, path)
     assert before.new[0] == 0 and before.new.max() > 0.2 and before.nearest.min() == pytest.approx(2, abs=0.05)
@@ -108,7 +108,7 @@ def test_a_move_is_reduced_until_it_keeps_the_limits_and_no_further(scene):
         fit_to_limits(scene, dolly, Limits(nearest=3))
 
 
-def test_coverage_finds_the_wall_behind_the_box_and_the_frame_that_shows_most(scene):
+def test_coverage_finds_the_wall_behind_the_box_and_the_frame_that_shows_most_of_it(scene):
     path = film_script.path_of("truck 0.4", scene.first, frames=9)
     found = coverage(scene, path, looks=9)
     inside = (np.abs(found.points[:, 0] - 0.0) < 1.2) & (np.abs(found.points[:, 2] - 4) < 0.01)
@@ -118,7 +118,7 @@ def test_coverage_finds_the_wall_behind_the_box_and_the_frame_that_shows_most(sc
     assert len(still.points) == 0 and "nothing" in still.words
 
 
-def test_a_recorded_walk_loses_its_shaking_and_keeps_its_ends():
+def test_a_recorded_walk_is_smoothed_and_keeps_its_ends():
     rng = np.random.default_rng(0)
     times = np.cumsum(rng.uniform(0.01, 0.06, 80))
     poses = np.repeat(np.eye(4)[None], 80, axis=0)
@@ -134,7 +134,7 @@ def test_a_recorded_walk_loses_its_shaking_and_keeps_its_ends():
         resample_walk(walked, times[::-1])
 
 
-def test_a_camera_goes_along_a_line_drawn_from_above():
+def test_a_camera_follows_a_path_drawn_from_above():
     camera = CameraPath(np.eye(4)[None], pinhole(160, 90, 60), 160, 90)
     line = [[0, 0], [0, 3], [1, 3]]
     kept = targets.along_stroke(camera, line, 9)

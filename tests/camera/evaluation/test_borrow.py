@@ -1,4 +1,4 @@
-"""A borrowed move keeps the clip's camera within the tolerance that is shown, with few keys, in the scene's size."""
+"""A borrowed move keeps the clip's camera within the displayed tolerance, with few keys, at the scene's scale."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from camera.rotation import from_pan_tilt_roll
 
 
 def clip(frames: int = 49, *, shake: float = 0.0, zoom: float = 1.0) -> CameraPath:
-    """An arc that slows down: places and turns on smooth curves."""
+    """An arc that slows down, with smooth positions and rotations."""
     share = np.linspace(0, 1, frames)
     ease = share * share * (3 - 2 * share)
     poses = np.repeat(np.eye(4)[None], frames, axis=0)
@@ -27,7 +27,7 @@ def clip(frames: int = 49, *, shake: float = 0.0, zoom: float = 1.0) -> CameraPa
     return CameraPath(poses, lens, 640, 360)
 
 
-def test_few_keys_stay_within_the_tolerance_and_say_so():
+def test_few_keys_stay_within_the_tolerance_and_report_it():
     found = borrow_keys(clip(zoom=1.5))
     assert 3 <= len(found.keys) <= 10
     assert found.degrees <= 0.5 and found.share <= 0.02 and found.lens <= 0.01
@@ -35,7 +35,7 @@ def test_few_keys_stay_within_the_tolerance_and_say_so():
     assert [found.keys[0].time, found.keys[-1].time] == [0, 48]
 
 
-def test_a_tighter_tolerance_takes_more_keys_and_none_is_superfluous():
+def test_a_tighter_tolerance_takes_more_keys_and_none_is_redundant():
     few, many = borrow_keys(clip()), borrow_keys(clip(), Tolerance(0.05, 0.002, 0.01))
     assert len(many.keys) > len(few.keys)
     with pytest.raises(InputError, match="above zero"):
@@ -47,7 +47,7 @@ def test_a_still_camera_needs_two_keys():
     assert len(borrow_keys(still).keys) == 2
 
 
-def test_smoothing_takes_the_shake_and_leaves_the_move():
+def test_smoothing_removes_shake_and_keeps_the_move():
     rough = clip(shake=0.3)
     soft = smooth_path(rough, 3)
     assert jitter_degrees(soft) < 0.25 * jitter_degrees(rough)
@@ -56,7 +56,7 @@ def test_smoothing_takes_the_shake_and_leaves_the_move():
     assert len(borrow_keys(soft).keys) < len(borrow_keys(rough).keys)
 
 
-def test_lengths_come_to_the_scene():
+def test_lengths_are_scaled_to_the_scene():
     assert np.linalg.norm(scale_to_subject(clip(), 5.0, 2.0).centres[-1]) == pytest.approx(
         2.5 * np.linalg.norm(clip().centres[-1])
     )
@@ -64,7 +64,7 @@ def test_lengths_come_to_the_scene():
         scale_to_subject(clip(), 5.0, float("nan"))
 
 
-def test_the_key_editor_takes_the_keys_and_makes_the_same_path():
+def test_the_key_editor_reproduces_the_path_from_the_keys():
     found = borrow_keys(clip(zoom=1.5))
     move = saved.read(saved.write(found.move))
     assert len(move.keys) == len(found.keys)
@@ -75,7 +75,7 @@ def test_the_key_editor_takes_the_keys_and_makes_the_same_path():
     np.testing.assert_allclose(again.centres, scale_to_subject(found.path, 3.0, 1.5).centres, atol=1e-9)
 
 
-def test_a_move_begins_at_another_pictures_camera_with_the_clips_changes_of_lens():
+def test_a_move_starts_at_another_scenes_camera_with_the_clips_zoom():
     move = borrow_keys(clip(zoom=1.5)).move
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = from_pan_tilt_roll(90, 0, 0), [1, 2, 3]

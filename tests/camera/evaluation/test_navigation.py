@@ -1,4 +1,4 @@
-"""NavScore by hand: a move that does what its actions say, one that goes astray, and turns that are alike."""
+"""NavScore by hand: a move that follows its actions, one that does not, and the consistency of repeated turns."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from camera.rotation import about_axis
 
 
 def path(*segments: tuple[tuple[float, float, float], tuple[float, float, float]], frames: int = 10) -> CameraPath:
-    """Segments of travel and turn (degrees about x, y, z), each in the camera's axes, one after another."""
+    """Consecutive segments of translation and rotation (degrees about x, y, z), each in the camera's axes."""
     poses, pose = [], np.eye(4)
     for way, turn in segments:
         for i in range(frames):
@@ -27,30 +27,30 @@ def path(*segments: tuple[tuple[float, float, float], tuple[float, float, float]
 STAY, FORWARD, RIGHT, LEFT = (0, 0, 0), (0, 0, 2), (0, 40, 0), (0, -40, 0)
 
 
-def test_a_move_that_does_what_is_said_scores_one():
+def test_a_move_that_follows_its_actions_scores_one():
     made = path((FORWARD, STAY), (STAY, RIGHT), (FORWARD, STAY))
     found = navigation(made, turns_of(made, [10, 10, 10], ["W", "right", "W"]))
     assert found.accuracy == pytest.approx(1, abs=1e-6)
     assert found.consistency == pytest.approx(1, abs=1e-6) and found.score == pytest.approx(1, abs=1e-6)
 
 
-def test_how_far_it_goes_does_not_matter_but_where_does():
+def test_distance_does_not_matter_but_direction_does():
     ahead = path(((0, 0, 5), STAY))
     assert navigation(ahead, [Turn(0, 10, "W")]).accuracy == pytest.approx(1, abs=1e-9)
     back = navigation(ahead, [Turn(0, 10, "S")]).accuracy
-    # 20 samples from 0 to 1: the mean distance is that of the way itself, so the share is 1, and turns agree
+    # 20 samples from 0 to 1: the mean distance equals the path length, so its fraction is 1; the rotations agree
     assert back == pytest.approx(0.5)
-    aside = navigation(ahead, [Turn(0, 10, "D")]).accuracy
-    assert aside == pytest.approx(1 - np.sqrt(2) / 2 / 2, abs=1e-6)
+    sideways = navigation(ahead, [Turn(0, 10, "D")]).accuracy
+    assert sideways == pytest.approx(1 - np.sqrt(2) / 2 / 2, abs=1e-6)
 
 
-def test_a_turn_to_the_wrong_side_loses_the_half():
+def test_a_turn_to_the_wrong_side_loses_half_the_accuracy():
     made = path((STAY, LEFT))
     mean = np.mean(2 * 40 * np.linspace(0, 9, 20).astype(int) / 9)
     assert navigation(made, [Turn(0, 10, "right")]).accuracy == pytest.approx(1 - min(mean / 40, 1) / 2, abs=1e-6)
 
 
-def test_opposites_are_compared_mirrored():
+def test_opposite_turns_are_compared_mirrored():
     same = path((STAY, RIGHT), (STAY, LEFT))
     assert navigation(same, turns_of(same, [10, 10], ["right", "left"])).consistency == pytest.approx(1, abs=1e-6)
     other = path((STAY, RIGHT), (STAY, (0, -20, 0)))
@@ -60,12 +60,12 @@ def test_opposites_are_compared_mirrored():
     assert navigation(one, turns_of(one, [10, 10], ["W", "right"])).score is None
 
 
-def test_walking_in_a_curve():
+def test_combined_walk_and_turn_follows_a_curve():
     made = path(((0, 0, 2), (0, 40, 0)))
     assert navigation(made, [Turn(0, 10, "W+right")]).accuracy == pytest.approx(1, abs=1e-3)
 
 
-def test_senseless_turns_are_refused():
+def test_invalid_actions_are_refused():
     made = path((FORWARD, STAY))
     with pytest.raises(InputError, match="joined by"):
         navigation(made, [Turn(0, 10, "jump")])
@@ -75,7 +75,7 @@ def test_senseless_turns_are_refused():
         turns_of(made, [30], ["W"])
 
 
-def test_turns_are_told_from_the_path_itself():
+def test_actions_are_found_from_the_path():
     made = path((FORWARD, STAY), (STAY, RIGHT), (((2, 0, 2)), STAY), (FORWARD, LEFT))
     assert [(turn.start, turn.end, turn.action) for turn in turns_in(made)] == [
         (0, 10, "W"), (10, 20, "right"), (20, 30, "W+D"), (30, 40, "W+left"),
@@ -86,7 +86,7 @@ def test_turns_are_told_from_the_path_itself():
     assert turns_in(path((STAY, STAY))) == []
 
 
-def test_the_table_has_the_score_of_moves_made_of_turns():
+def test_the_table_has_the_navigation_score_of_moves_made_of_actions():
     made, other = path((STAY, RIGHT), (STAY, LEFT)), path((STAY, RIGHT), (STAY, (0, -20, 0)))
     right = score_path(made, made)[0]
     assert right["nav_score"] == pytest.approx(1, abs=1e-6) and right["nav_accuracy"] == pytest.approx(1, abs=1e-6)

@@ -1,4 +1,4 @@
-"""The table's numbers against answers worked out by hand; failures count, spreads are those of a sample."""
+"""The table's numbers against values worked out by hand; failures are counted, spreads are sample standard deviations."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def path(centres, pan=0.0, tilt=0.0, roll=0.0, zoom=1.0) -> CameraPath:
 CORNER = [[0, 0, 0], [1, 0, 0], [1, 0, 2]]
 
 
-def test_answers_by_hand():
+def test_scores_match_values_by_hand():
     asked, got = path(CORNER), path(np.multiply(CORNER, 2.0), pan=20)
     found, reasons = score_path(got, asked)
     assert found["rot_err"] == pytest.approx(np.radians(30))  # 0 + 10 + 20 degrees
@@ -32,26 +32,26 @@ def test_answers_by_hand():
     assert found["trans_abs"] == pytest.approx((1 + np.sqrt(5)) / np.sqrt(5))
     turns = [np.sqrt(8) * np.sin(np.radians(a) / 2) for a in (0, 10, 20)]  # Frobenius norm of R - 1
     assert found["cammc_rel"] == pytest.approx(sum(turns))
-    assert found["camera_error"] == pytest.approx(0, abs=1e-6)  # the scale of least distance fits exactly
+    assert found["camera_error"] == pytest.approx(0, abs=1e-6)  # the least-distance scale fits exactly
     assert found["ate"] == pytest.approx(0, abs=1e-9)
     assert found["auc_3"] == 0 and found["auc_30"] is not None and found["auc_30"] > 0
     assert reasons == ()
 
 
-def test_frames_that_were_not_placed_are_failed_pairs():
+def test_unplaced_frames_are_failed_pairs():
     asked = path(CORNER)
     assert score_path(asked, asked)[0]["auc_30"] == 1
     assert score_path(asked, asked, count=6)[0]["auc_30"] == pytest.approx(3 / 15)
 
 
-def test_what_has_no_answer_is_none_and_the_reason_is_said():
+def test_undefined_scores_are_none_with_a_reason():
     line = path([[0, 0, 0], [1, 0, 0], [2, 0, 0]])
     found, reasons = score_path(line, line)
     assert found["ate"] is None and "one line" in reasons[0]
     assert found["rot_err"] == 0
 
 
-def test_every_row_names_its_convention_and_direction():
+def test_every_row_has_a_convention_and_a_direction():
     assert all(number.convention and number.better in ("low", "high") for number in NUMBERS)
     assert len(BY_KEY) == len(NUMBERS)
 

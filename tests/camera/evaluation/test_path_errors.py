@@ -1,4 +1,4 @@
-"""Camera errors: zero for equal paths, known values for known differences, and alignment that undoes a similarity."""
+"""Camera errors: zero for equal paths, known values for known differences, invariant under a similarity after alignment."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def straight(step: float, turn: float = 0.0, frames: int = 5) -> CameraPath:
 
 @given(st.integers(0, 10_000))
 @settings(max_examples=20, deadline=None)
-def test_errors_do_not_depend_on_where_the_world_is(seed):
+def test_errors_do_not_depend_on_the_world_frame(seed):
     path, other = random_path(seed), random_path(seed + 1)
     elsewhere = path.with_poses(random_path(seed + 2).world_from_camera[0] @ path.world_from_camera)
     for scale in ("rel", "abs", "none"):
@@ -42,7 +42,7 @@ def test_errors_do_not_depend_on_where_the_world_is(seed):
     )
 
 
-def test_known_differences():
+def test_errors_of_known_differences():
     reference, turned = straight(0.5), straight(0.5, turn=10)
     assert np.allclose(metrics.rotation_error_degrees(turned, reference), [0, 10, 20, 30, 40])
     assert metrics.rotation_error_radians_sum(turned, reference) == pytest.approx(np.radians(100))
@@ -76,7 +76,7 @@ def test_alignment_never_mirrors():
     assert np.linalg.det(metrics.fit_similarity(points, points * [1, 1, -1]).rotation) == pytest.approx(1)
 
 
-def test_what_cannot_be_compared_is_refused():
+def test_paths_that_cannot_be_compared_are_refused():
     with pytest.raises(InputError, match="5 and 6 frames"):
         metrics.cammc_sum(straight(1), random_path(0), scale="rel")
     with pytest.raises(InputError, match="one line"):

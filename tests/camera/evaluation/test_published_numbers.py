@@ -1,4 +1,4 @@
-"""AUC, ATE, RPE and the camera error: answers worked out by hand."""
+"""AUC, ATE, RPE and camera error against values worked out by hand."""
 
 import numpy as np
 import pytest
@@ -21,12 +21,12 @@ def path_of(centres, turns_degrees: ArrayLike = 0.0) -> CameraPath:
 SQUARE = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]
 
 
-def test_auc_of_equal_paths_is_one_whatever_their_scale():
+def test_auc_of_equal_paths_is_one_at_any_scale():
     reference, larger = path_of(SQUARE), path_of(3 * np.array(SQUARE))
     assert published.pose_auc(larger, reference, degrees=3) == pytest.approx(1)
 
 
-def test_auc_counts_pairs_in_bins_of_a_degree():
+def test_auc_counts_pairs_in_bins_of_one_degree():
     reference, turned = (
         path_of([[0, 0, 0], [0, 0, 1], [0, 0, 2]]),
         path_of([[0, 0, 0], [0, 0, 1], [0, 0, 2]], [0, 0, 1.5]),
@@ -36,7 +36,7 @@ def test_auc_counts_pairs_in_bins_of_a_degree():
     assert published.pose_auc(turned, reference, degrees=1) == pytest.approx(1 / 3)
 
 
-def test_directions_are_lines_and_standing_still_is_no_direction():
+def test_directions_are_compared_as_lines_and_a_still_pair_has_none():
     forth, back, still = path_of([[0, 0, 0], [1, 0, 0]]), path_of([[0, 0, 0], [-1, 0, 0]]), path_of(np.zeros((2, 3)))
     up = path_of([[0, 0, 0], [0, 1, 0]])
     assert published.pair_errors_degrees(forth, back) == pytest.approx(np.zeros((1, 2)))
@@ -45,14 +45,14 @@ def test_directions_are_lines_and_standing_still_is_no_direction():
     assert published.pair_errors_degrees(still, forth)[0, 1] == 90
 
 
-def test_ate_and_rpe_do_not_see_scale():
+def test_ate_and_rpe_are_scale_invariant():
     reference, larger = path_of(SQUARE), path_of(3 * np.array(SQUARE))
     assert published.absolute_trajectory_error(larger, reference) == pytest.approx(0, abs=1e-9)
     assert published.relative_pose_error(larger, reference).translation == pytest.approx(0, abs=1e-9)
 
 
-def test_ate_of_corners_lifted_in_turn():
-    # No scale or turn lessens heights of +-h; of s(1, h) against (1, 0) on circles of radius r = sqrt(1/2), s = r^2 / (r^2 + h^2)
+def test_ate_of_alternately_raised_corners():
+    # Scale and rotation cannot reduce heights of +-h. Distance of s(1, h) and (1, 0) on circles of radius r = sqrt(1/2): s = r^2 / (r^2 + h^2)
     h = 0.1
     lifted = path_of(np.array(SQUARE, dtype=float) + np.outer([1, -1, 1, -1], [0, 0, h]))
     s = 0.5 / (0.5 + h**2)
@@ -60,7 +60,7 @@ def test_ate_of_corners_lifted_in_turn():
     assert published.absolute_trajectory_error(lifted, path_of(SQUARE)) == pytest.approx(expected)
 
 
-def test_rpe_of_turns():
+def test_rpe_of_rotations():
     found = published.relative_pose_error(path_of(SQUARE, [0, 0, 6, 6]), path_of(SQUARE))
     assert found.rotation_degrees == pytest.approx(2)
 
@@ -72,17 +72,19 @@ def test_camera_error_is_a_geometric_mean():
     assert published.camera_error(turned, reference) == pytest.approx(np.sqrt(2 * 0.1))
 
 
-def test_camera_score_is_one_less_the_shares_of_the_worst():
+def test_camera_score_is_one_minus_the_relative_errors():
     reference = path_of([[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0, 0]])
-    turned = path_of([[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0.4, 0]], [0, 0, 0, 12])  # 3 of 15 degrees, 0.1 of 0.5
+    turned = path_of(
+        [[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0.4, 0]], [0, 0, 0, 12]
+    )  # mean 3 of 15 degrees and 0.1 of 0.5
     assert published.camera_score(turned, reference) == pytest.approx(0.8)
     assert published.camera_score(path_of([[0, 0, 0]] * 4, [0, 40, 40, 40]), reference) == 0
 
 
-def test_distance_scale_is_of_distances_not_of_their_parts():
+def test_distance_scale_minimises_distances_not_components():
     points = np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]])
     assert published.distance_scale(points, 3 * points) == pytest.approx(3)
-    # |2s - (2, 2)| is least at s = 1 along x, and so is its sum with what lies there
+    # |2s - (2, 2)| is least at s = 1
     assert published.distance_scale(np.array([[2.0, 0, 0]]), np.array([[2.0, 2, 0]])) == pytest.approx(1)
     assert published.distance_scale(np.zeros((2, 3)), np.ones((2, 3))) == 1
     skew, goal = np.array([[1.0, 1, 0], [1, 0, 0]]), np.array([[2.0, 1, 0], [0, 0, 1]])
@@ -98,7 +100,7 @@ def test_l1_scale_is_a_weighted_median():
     assert published.l1_scale(np.ones(3), -np.ones(3)) == 0
 
 
-def test_what_cannot_be_compared_is_refused():
+def test_paths_that_cannot_be_compared_are_refused():
     with pytest.raises(InputError, match="4 and 3"):
         published.pose_auc(path_of(SQUARE), path_of(SQUARE[:3]))
     with pytest.raises(InputError, match="1 degree"):

@@ -1,6 +1,6 @@
-"""Recorded poses through our formulas: the numbers that the published scripts print for them, to 1e-6.
+"""Recorded poses through our formulas: the same numbers as the published scripts, to 1e-6.
 
-tests/golden/evaluation/README.md says which script, at which commit, made each number.
+For the script and commit behind each number see tests/golden/evaluation/README.md.
 """
 
 import json
@@ -19,11 +19,11 @@ from camera.rotation import from_pan_tilt_roll
 RECORDED = json.loads((Path(__file__).parents[2] / "golden/evaluation/published.json").read_text())
 CASES = RECORDED["cases"]
 VBENCH = {"truck": "pan", "pedestal": "tilt", "dolly": "zoom"}
-"""VBench's classes are of the picture: what travels sideways pans there, what travels ahead zooms."""
+"""VBench classifies image motion: a sideways translation counts as a pan, a forward translation as a zoom."""
 
 
 def path_of(rows) -> CameraPath:
-    """From rows of twelve numbers, 3x4 world from camera."""
+    """A path from rows of twelve numbers, 3x4 world from camera."""
     poses = np.repeat(np.eye(4)[None], len(rows), axis=0)
     poses[:, :3] = np.array(rows).reshape(-1, 3, 4)
     return CameraPath(poses, pinhole(32, 24, 60), 32, 24)
@@ -41,7 +41,7 @@ def move(recorded) -> CameraPath:
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("source", ["cami2v", "vggt", "evo", "mind"])
-def test_the_numbers_of_a_table_are_those_of_the_published_scripts(case, source):
+def test_table_numbers_equal_the_published_scripts(case, source):
     found, reasons = score_path(path_of(CASES[case]["achieved"]), path_of(RECORDED["requested"]))
     assert not reasons
     printed = {key: value for key, value in CASES[case][source].items() if not key.startswith("pairs")}
@@ -49,7 +49,7 @@ def test_the_numbers_of_a_table_are_those_of_the_published_scripts(case, source)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_camera_errors_and_their_score_are_those_of_worldscore(case):
+def test_camera_errors_and_score_equal_worldscore(case):
     paths, printed = (path_of(CASES[case]["achieved"]), path_of(RECORDED["requested"])), CASES[case]["worldscore"]
     parts = published.camera_parts(*paths)
     assert parts.rotation_degrees == pytest.approx(printed["rotation_deg"], abs=1e-6)
@@ -58,7 +58,7 @@ def test_camera_errors_and_their_score_are_those_of_worldscore(case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_errors_of_pairs_are_those_of_vggt(case):
+def test_pair_errors_equal_vggt(case):
     found = published.pair_errors_degrees(path_of(CASES[case]["achieved"]), path_of(RECORDED["requested"]))
     printed = CASES[case]["vggt"]
     assert found.mean(axis=0) == pytest.approx(
@@ -67,7 +67,7 @@ def test_errors_of_pairs_are_those_of_vggt(case):
 
 
 @pytest.mark.parametrize("recorded", RECORDED["wbench"], ids=lambda recorded: " ".join(recorded["actions"]))
-def test_navigation_is_that_of_wbench(recorded):
+def test_navigation_equals_wbench(recorded):
     count = recorded["frames_per_turn"]
     turns = [Turn(i * count, (i + 1) * count, action) for i, action in enumerate(recorded["actions"])]
     found = navigation(path_of(recorded["poses"]), turns)
@@ -77,7 +77,7 @@ def test_navigation_is_that_of_wbench(recorded):
 
 
 @pytest.mark.parametrize("recorded", RECORDED["vbench"], ids=lambda recorded: recorded["move"])
-def test_motion_classes_are_among_those_of_vbench(recorded):
+def test_motion_classes_agree_with_vbench(recorded):
     kind, *way = motion_class(move(recorded), distance=4.0).split()
     found = "_".join((VBENCH.get(kind, kind), *way))
     if (

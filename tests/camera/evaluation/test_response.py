@@ -1,4 +1,4 @@
-"""Gain, lag and cross-talk that were put in come out, and the mended request undoes the gain."""
+"""Known gain, lag and cross-talk are recovered, and the corrected request undoes the gain."""
 
 import json
 
@@ -15,7 +15,7 @@ FRAMES = 49
 
 
 def turning(pan: float, *, lag: float = 0.0, roll: float = 0.0, axis: int = 1) -> CameraPath:
-    """Eases to ``pan`` degrees about an axis, ``lag`` frames late, with ``roll`` degrees of roll along."""
+    """Eases to ``pan`` degrees about an axis, ``lag`` frames late, with ``roll`` degrees of roll added."""
     share = np.clip((np.arange(FRAMES) - lag) / 40, 0, 1)
     ease = share * share * (3 - 2 * share)
     direction = np.eye(3)[axis] * pan + np.array([0, 0, roll])
@@ -24,20 +24,20 @@ def turning(pan: float, *, lag: float = 0.0, roll: float = 0.0, axis: int = 1) -
     return CameraPath(poses, pinhole(64, 36, 60), 64, 36)
 
 
-def test_a_gain_and_a_lag_come_back_within_a_tenth():
+def test_gain_and_lag_are_recovered_within_a_tenth():
     found = response("toy", "tiny", [(turning(30), turning(24, lag=6)), (turning(-15), turning(-12, lag=6))])
     (pan,) = found.answers
     assert (pan.axis, pan.shots) == ("pan", 2)
     assert pan.gain == pytest.approx(0.8, rel=0.05) and pan.lag == pytest.approx(6, abs=0.6)
 
 
-def test_what_leaks_into_another_axis_is_cross_talk():
+def test_motion_about_another_axis_is_cross_talk():
     found = response("toy", "tiny", [(turning(30), turning(30, roll=3))])
     assert found.answers[0].cross["roll"] == pytest.approx(0.1, abs=0.01)
     assert found.answers[0].cross["tilt"] == pytest.approx(0, abs=0.01)
 
 
-def test_a_travel_is_answered_too():
+def test_translation_has_a_gain_too():
     asked = turning(1).with_poses(np.repeat(np.eye(4)[None], FRAMES, axis=0))
     poses = asked.world_from_camera.copy()
     poses[:, 0, 3] = np.linspace(0, 1, FRAMES)
@@ -47,16 +47,16 @@ def test_a_travel_is_answered_too():
     assert right.axis == "right" and right.gain == pytest.approx(0.5)
 
 
-def test_asking_for_34_to_get_30_is_said_and_small_errors_are_let_be():
+def test_request_is_corrected_for_the_gain_and_small_errors_are_ignored():
     found = response("toy", "tiny", [(turning(30), turning(30 * 30 / 34))])
-    mended, told = found.asked_for(turning(30))
-    assert rotvec_degrees(mended)[-1, 1] == pytest.approx(34, abs=0.01)
-    assert "pan times 1.13" in told
+    corrected, note = found.asked_for(turning(30))
+    assert rotvec_degrees(corrected)[-1, 1] == pytest.approx(34, abs=0.01)
+    assert "pan times 1.13" in note
     exact = response("toy", "tiny", [(turning(30), turning(30.3))])
     assert exact.asked_for(turning(30))[1] == ""
 
 
-def test_it_is_kept_as_json_and_shots_must_fit():
+def test_response_round_trips_through_json_and_shots_must_match():
     found = response("toy", "tiny", [(turning(30), turning(24))])
     assert Response.of(json.loads(json.dumps(found.values()))) == found
     with pytest.raises(InputError, match="at least one"):

@@ -1,4 +1,4 @@
-"""The figure is valid Plotly, small, quick, and its camera stands where the path says."""
+"""The figure is valid Plotly, small and fast, and its camera matches the path."""
 
 import json
 import time
@@ -32,20 +32,20 @@ def path() -> CameraPath:
     return CameraPath(poses, pinhole(160, 90, 60), 160, 90)
 
 
-def test_plotly_accepts_every_part(path, scene):
+def test_every_part_is_valid_plotly(path, scene):
     made = figure(path, scene, nominal=True)
     assert isinstance(made, go.Figure) and len(made.frames) == 25
     assert "nominal" in made.layout.title.text.lower()
     assert {trace.name for trace in made.data} == {"scene", "picture", "frusta", "path", "camera"}
 
 
-def test_the_travelling_camera_starts_its_lines_at_the_centre(path, scene):
+def test_frustum_lines_start_at_the_camera_centre(path, scene):
     made = spec(path, scene)
     line = made["frames"][24]["data"][0]
     np.testing.assert_allclose([line["x"][0], line["y"][0], line["z"][0]], [1, 0, 0], atol=1e-6)
 
 
-def test_forward_is_away_and_up_is_up_on_the_display():
+def test_display_axes_have_depth_along_y_and_height_along_z():
     np.testing.assert_allclose(to_display(np.array([[0, 0, 1], [0, -1, 0]])), [[0, 1, 0], [0, 0, 1]])
 
 
@@ -55,13 +55,13 @@ def test_a_longer_lens_draws_a_narrower_frustum(path):
     assert np.ptp(tele_line[1:3, 0]) < 0.5 * np.ptp(wide_line[1:3, 0])
 
 
-def test_the_cloud_keeps_to_its_budget_and_leaves_out_the_sky(scene):
+def test_the_cloud_stays_within_its_budget_and_leaves_out_the_sky(scene):
     points, colours = cloud(scene, 2000)
     assert 1000 < len(points) <= 2000 and len(points) == len(colours)
     assert points[:, 2].min() >= 3 and points[:, 2].max() < 4.1
 
 
-def test_a_hundred_thousand_points_are_quick_and_small(path):
+def test_a_hundred_thousand_points_give_a_small_figure_quickly(path):
     rng = np.random.default_rng(0)
     colour = rng.integers(0, 255, (400, 640, 3), np.uint8)
     big = Scene((View.of(colour, np.full((400, 640), 2.0), pinhole(640, 400, 60)),))
@@ -97,7 +97,7 @@ def test_objects_are_in_the_figure_and_move_with_its_frames(path, staged_ball):
     assert len(figure(path, staged_ball).frames[3].data) == 2
 
 
-def test_objects_show_their_colours_and_stay_small(path, scene):
+def test_objects_keep_their_colours_and_stay_small(path, scene):
     ball = trimesh.creation.icosphere(2)
     ball.visual = trimesh.visual.ColorVisuals(
         ball, vertex_colors=np.tile([[200, 10, 30, 255]], (len(ball.vertices), 1))
@@ -116,7 +116,7 @@ def test_objects_show_their_colours_and_stay_small(path, scene):
     assert colours == {"#c80a1e"}
 
 
-def test_what_cannot_be_thinned_is_shown_as_a_box(path, scene):
+def test_a_model_that_cannot_be_thinned_is_shown_as_a_box(path, scene):
     pieces = [
         trimesh.creation.box(transform=trimesh.transformations.translation_matrix([3 * x, 0, 0])) for x in range(900)
     ]
@@ -127,7 +127,7 @@ def test_what_cannot_be_thinned_is_shown_as_a_box(path, scene):
     assert len(shown["i"]) == 12
 
 
-def test_an_animation_moves_in_the_figure(path, scene):
+def test_animated_objects_move_in_the_figure(path, scene):
     fox = read_model((Path(__file__).parents[3] / "examples" / "fox" / "fox.glb").read_bytes(), "fox.glb")
     walking = stage_objects(scene, [new_object(fox, Placement())])
     frames = spec(path, walking)["frames"]

@@ -1,4 +1,4 @@
-"""The drawings of the eight readings show what each makes of the same matrices."""
+"""Drawings of the eight readings of the same pose matrices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipelines.cli.readings import main
 
 
 def orbit() -> np.ndarray:
-    """An arc around (0, 0, 4) as OpenGL matrices, world from camera."""
+    """An arc around (0, 0, 4) as OpenGL world-from-camera matrices."""
     angles = np.radians(np.linspace(-50, 60, 12))
     poses = np.repeat(np.eye(4)[None], 12, axis=0)
     poses[:, :3, 3] = np.stack([3 * np.sin(angles), 0.2 * angles, 4 - 3 * np.cos(angles)], axis=1)
@@ -26,7 +26,7 @@ def orbit() -> np.ndarray:
     return poses @ np.diag([1.0, -1, -1, 1])
 
 
-def test_the_likeliest_comes_first_and_every_reading_is_its_own():
+def test_the_likeliest_reading_comes_first_and_all_differ():
     found = rank_readings(orbit(), "poses.npy")
     assert found[0].convention == "c2w-opengl" and "last row" in found[0].reason
     assert {each.convention for each in found} == set(CONVENTIONS)
@@ -37,7 +37,7 @@ def test_the_likeliest_comes_first_and_every_reading_is_its_own():
             np.testing.assert_allclose(each.poses, poses_of(orbit(), each.convention), atol=1e-9)
 
 
-def test_the_picture_has_a_tile_for_each_with_its_way_in_the_frame():
+def test_the_image_has_a_tile_per_reading_with_its_path_inside():
     root = ElementTree.fromstring(draw_readings(rank_readings(orbit(), "poses.npy")))
     tiles = [element for element in root if element.tag.endswith("}g")]
     ways = [element.get("points", "") for element in root.iter() if element.tag.endswith("polyline")]
@@ -54,7 +54,7 @@ def npy(values: np.ndarray) -> bytes:
     return box.getvalue()
 
 
-def test_matrices_come_from_either_kind_of_file(tmp_path, capsys):
+def test_matrices_are_read_from_npy_json_and_txt(tmp_path, capsys):
     poses = orbit()
     for data, name in (
         (npy(poses), "a.npy"),

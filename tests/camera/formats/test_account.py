@@ -1,4 +1,4 @@
-"""The account of a file: what was read is used, the rest is said, once."""
+"""A file's account: fields that were read count as used, all others are reported once."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from camera.errors import InputError
 from camera.formats.account import MOST_NAMED, Account, refusal
 
 
-def test_reading_a_field_uses_it_and_looking_does_not():
+def test_reading_a_field_marks_it_used_and_iterating_does_not():
     account = Account("a.json")
     values = account.fields({"fl_x": 5.0, "aabb_scale": 4, "mood": "blue", "w": 7})
     assert values["fl_x"] == 5.0 and values.get("w") == 7 and values.get("none", 3) == 3
@@ -14,7 +14,7 @@ def test_reading_a_field_uses_it_and_looking_does_not():
     assert account.notes() == ["a.json also holds aabb_scale, mood, which is not known and was not used."]
 
 
-def test_idle_fields_are_said_apart():
+def test_fields_without_effect_are_reported_separately():
     account = Account("a.json")
     account.fields({"scale": 1, "mood": 2}, idle=("scale", "absent"))
     assert account.notes() == [
@@ -23,7 +23,7 @@ def test_idle_fields_are_said_apart():
     ]
 
 
-def test_records_of_one_part_are_counted_together():
+def test_fields_of_the_same_part_are_reported_together():
     account = Account("a.json")
     for number in range(3):
         account.fields({"pose": 1, f"odd{number}": 2}, "frames")["pose"]
@@ -33,7 +33,7 @@ def test_records_of_one_part_are_counted_together():
     )
 
 
-def test_fields_over_others_use_the_upper_first():
+def test_overlaid_fields_take_the_upper_value_first():
     account = Account("a.json")
     low = account.fields({"fl_x": 1.0, "cx": 2.0})
     both = account.fields({"fl_x": 3.0}, "frames").over(low)
@@ -43,7 +43,7 @@ def test_fields_over_others_use_the_upper_first():
         both["cy"]
 
 
-def test_what_is_left_out_is_counted():
+def test_left_out_records_are_counted():
     account = Account("a.txt")
     account.left_out(0, 5, "lines", "none")
     account.left_out(1, 5, "lines", "it has no pose")
@@ -54,7 +54,7 @@ def test_what_is_left_out_is_counted():
     ]
 
 
-def test_many_names_are_counted_and_accounts_add_up():
+def test_long_lists_of_names_are_shortened_and_accounts_add_up():
     inner, outer = Account("b"), Account("a")
     inner.fields({f"f{i}": 0 for i in range(MOST_NAMED + 3)})
     outer.say("First.")
@@ -64,7 +64,7 @@ def test_many_names_are_counted_and_accounts_add_up():
     )
 
 
-def test_a_refusal_names_the_field_its_meaning_and_what_to_do():
+def test_a_refusal_names_the_field_its_meaning_and_the_remedy():
     error = refusal("'is_fisheye'", "a.json", "a fish-eye lens", "undistort the pictures first")
     assert isinstance(error, InputError)
     assert (

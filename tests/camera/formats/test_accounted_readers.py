@@ -1,4 +1,4 @@
-"""Nothing of a path file is dropped without a word: every field that a format's writers write counts, is named or is refused."""
+"""Path files lose nothing silently: every field that a format's writers write is used, named or refused."""
 
 import io
 import json
@@ -19,7 +19,7 @@ PATH = CameraPath(np.repeat(EYE[None], 3, 0), pinhole(160, 120, 50), 160, 120, 1
 
 
 @pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.readable])
-def test_our_own_files_leave_nothing_unknown(name):
+def test_our_own_files_have_no_unknown_fields(name):
     file, data = write(name, PATH)
     account = Account(file)
     read(file, data, like=LIKE, account=account)
@@ -32,7 +32,7 @@ def test_without_an_account_notes_are_warnings():
         read("transforms.json", json.dumps(values).encode())
 
 
-# --- which picture, which lens ------------------------------------------------------------------------------------------
+# --- image and lens selection -------------------------------------------------------------------------------------------
 
 
 def zipped(files: dict[str, str]) -> bytes:
@@ -52,7 +52,7 @@ def images(names, between="\n") -> str:
 
 
 @pytest.mark.parametrize("between", ["\n", "", POINTS, "\n\n\n", "# a comment\n", "# a comment\n\n", "\r\n", "  \n"])
-def test_images_txt_with_and_without_lines_of_points(between):
+def test_images_txt_with_and_without_point_lines(between):
     names = [f"{i}.png" for i in range(1, 13)]
     data = zipped({"sparse/0/cameras.txt": LENS, "sparse/0/images.txt": "# head\n\n" + images(names, between)})
     assert read("m.zip", data, account=Account("m")).centres[:, 0].tolist() == list(range(1, 13))
@@ -62,12 +62,12 @@ def test_images_txt_with_and_without_lines_of_points(between):
     "names", [["1", "2", "10"], ["a 1.png", "a 2.png", "a 10.png"], ["c/9.png", "c/10.png", "d/1.png"]]
 )
 @pytest.mark.parametrize("between", ["\n", "", POINTS])
-def test_names_that_are_numbers_or_have_spaces(names, between):
+def test_image_names_may_be_numbers_or_have_spaces(names, between):
     data = zipped({"cameras.txt": LENS, "images.txt": images(names, between)})
     assert read("m.zip", data, account=Account("m")).centres[:, 0].tolist() == [1, 2, 3]
 
 
-def test_of_several_models_the_largest_is_taken_with_its_own_lens_and_said():
+def test_the_largest_of_several_models_is_read_with_its_own_lens():
     two = {"sparse/0/images.txt": images("ab"), "sparse/0/cameras.txt": LENS.replace("150", "90")}
     three = {"sparse/1/images.txt": images("abc"), "sparse/1/cameras.txt": LENS}
     lensless = {"sparse/2/images.txt": images("abcd")}
@@ -77,7 +77,7 @@ def test_of_several_models_the_largest_is_taken_with_its_own_lens_and_said():
     assert "sparse/0 (2), sparse/1 (3)" in account.text()
 
 
-def test_rigs_are_said_and_rigs_files_are_without_effect():
+def test_rigs_are_reported_and_rig_files_have_no_effect():
     files = {
         "cameras.txt": LENS,
         "images.txt": images(["c1/1.png", "c2/1.png"]),
@@ -94,7 +94,7 @@ def test_rigs_are_said_and_rigs_files_are_without_effect():
     ]
 
 
-def test_a_distorted_lens_is_a_note_and_sizes_are_fitted():
+def test_a_distorted_lens_is_noted_and_sizes_are_fitted():
     lenses = "1 OPENCV 160 120 150 150 80 60 0.1 0 0 0\n2 SIMPLE_PINHOLE 320 240 300 160 120\n"
     text = images("a") + "2 1 0 0 0 0 0 0 2 b\n\n"
     account = Account("m.zip")
@@ -133,14 +133,14 @@ def tum(stamps, account: Account) -> CameraPath:
     return read("a.txt", text.encode(), like=LIKE, account=account)
 
 
-def test_gaps_are_filled_by_time():
+def test_gaps_are_resampled_by_time():
     account = Account("a.txt")
     path = tum([(0, 0), (0.1, 1), (0.2, 2), (0.3, 3), (0.8, 8)], account)
     np.testing.assert_allclose(path.centres[:, 0], np.arange(9), atol=1e-9)
     assert path.fps == pytest.approx(10) and "resampled by time to 9" in account.text()
 
 
-def test_stamps_out_of_order_and_twice_are_sorted_and_said():
+def test_unordered_and_repeated_stamps_are_sorted_and_reported():
     account = Account("a.txt")
     path = tum([(0.2, 2), (0, 0), (0.1, 1), (0.1, 7)], account)
     assert path.centres[:, 0].tolist() == [0, 1, 2]
@@ -164,13 +164,13 @@ def test_tum_in_any_unit_of_time(unit, first):
         ([0, 0.5, 1, 1.5], 2, ""),
     ],
 )
-def test_whole_stamps_are_frames_or_milliseconds_and_said(stamps, fps, words):
+def test_integer_stamps_are_frames_or_milliseconds_and_reported(stamps, fps, words):
     account = Account("a.txt")
     path = tum([(stamp, i) for i, stamp in enumerate(stamps)], account)
     assert path.fps == pytest.approx(fps) and words in account.text() and ("taken for" in account.text()) == bool(words)
 
 
-def test_frames_left_out_by_their_numbers_are_filled():
+def test_gaps_in_frame_numbers_are_resampled():
     account = Account("a.txt")
     path = tum([(0, 0), (1, 1), (2, 2), (5, 5)], account)
     np.testing.assert_allclose(path.centres[:, 0], range(6), atol=1e-9)
@@ -178,7 +178,7 @@ def test_frames_left_out_by_their_numbers_are_filled():
 
 
 @pytest.mark.parametrize("name", ["move.fbx", "move.abc", "shot.blend", "shot.nk"])
-def test_scenes_of_programs_are_refused_with_what_to_export(name):
+def test_scene_files_of_other_programs_are_refused_with_export_advice(name):
     with pytest.raises(InputError, match=r"export the camera as glTF \(\.glb\), USD or Nuke's \.chan"):
         read(name, b"Kaydara FBX Binary  \0")
 

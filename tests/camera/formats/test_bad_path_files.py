@@ -1,4 +1,4 @@
-"""Path files that are wrong, damaged or hostile are refused in one sentence, and none loses what its format cannot hold."""
+"""Wrong, damaged or hostile path files are refused in one sentence, and writers refuse what their format cannot hold."""
 
 import contextlib
 import io
@@ -81,7 +81,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "data", "words"), BAD, ids=[f"{i}-{each[2][:20]}" for i, each in enumerate(BAD)])
-def test_bad_files_are_told_apart_in_one_sentence(name, data, words):
+def test_each_bad_file_is_refused_in_its_own_sentence(name, data, words):
     with pytest.raises(InputError, match=words) as caught:
         read(name, data)
     assert len(str(caught.value)) < 400 and "\n" not in str(caught.value)
@@ -93,7 +93,7 @@ def _npz(**arrays) -> bytes:
     return buffer.getvalue()
 
 
-def test_an_npz_that_announces_too_much_is_refused_before_it_is_unpacked():
+def test_an_npz_with_huge_declared_arrays_is_refused_before_it_is_unpacked():
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (2**40, 4, 4)})
     buffer = io.BytesIO()
@@ -112,7 +112,7 @@ def test_an_npz_that_announces_too_much_is_refused_before_it_is_unpacked():
         read("a.npz", _npz(w2c=np.full((2, 4, 4), np.nan), intrinsics=np.ones((2, 3, 3))))
 
 
-def test_a_torch_file_runs_no_code():
+def test_torch_files_cannot_execute_code():
     import torch
 
     class Harm:
@@ -133,7 +133,7 @@ def test_a_torch_file_runs_no_code():
 
 @given(st.sampled_from(["colmap_bin", "gen3c_npz", "dualcamctrl", "reshoot", "realestate10k"]), st.data())
 @settings(max_examples=60, deadline=None)
-def test_damaged_files_never_break_anything_but_the_reading(name, data):
+def test_damaged_files_raise_nothing_but_input_errors(name, data):
     file_name, content = write(name, path_of(0, 3))
     at = data.draw(st.integers(0, len(content) - 1))
     damaged = content[:at] + bytes([content[at] ^ data.draw(st.integers(1, 255))]) + content[at + 1 :]
@@ -143,7 +143,7 @@ def test_damaged_files_never_break_anything_but_the_reading(name, data):
 
 
 @pytest.mark.parametrize("name", CENTRED)
-def test_formats_refuse_to_lose_a_lens(name):
+def test_formats_without_lens_fields_refuse_zoom_shift_and_skew(name):
     with pytest.raises(InputError, match="choose"):
         shifted = path_of(0, 3, zoom=True, shift=True)
         skewed = shifted.intrinsics.copy()

@@ -1,4 +1,4 @@
-"""Files whose names say nothing are what their bytes are."""
+"""Files without a telling name are recognised by their content."""
 
 import io
 import json
@@ -22,7 +22,7 @@ PATH = CameraPath(POSES, pinhole(96, 64, 50), 96, 64, 24.0)
 
 
 @pytest.mark.parametrize("name", [name for name, form in FORMATS.items() if form.readable])
-def test_every_path_file_is_read_under_the_name_blob(name):
+def test_every_path_file_is_recognised_without_a_suffix(name):
     _, data = write(name, PATH)
     path = read("blob", data, like=PATH, account=Account("blob"))
     np.testing.assert_allclose(path.world_from_camera, read(*write(name, PATH), like=PATH).world_from_camera, atol=1e-9)
@@ -63,14 +63,14 @@ def zipped(name: str) -> bytes:
         ("é".encode() * 4096, ".txt"),
     ],
 )  # fmt: skip
-def test_the_first_bytes_tell(tmp_path, data, suffix):
+def test_the_first_bytes_decide_the_type(tmp_path, data, suffix):
     assert kind_of_bytes(data) == suffix and with_suffix("blob", data) == f"blob{suffix}"
     (tmp_path / "blob").write_bytes(data)
     assert kind_of(tmp_path / "blob") == suffix
     assert with_suffix("a.json", data) == "a.json", "a name that says something is believed"
 
 
-def test_of_a_header_of_numpy_no_more_is_read_than_one_can_be():
+def test_oversized_numpy_headers_are_not_read_in_full():
     box = io.BytesIO()
     with zipfile.ZipFile(box, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("depth.npy", b"\x93NUMPY\x02\x00" + (0xF0000000).to_bytes(4, "little") + bytes(16 << 20))

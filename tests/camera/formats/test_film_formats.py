@@ -50,7 +50,7 @@ def metashape(kind: str = "frame", more: str = "", chunk: str = "") -> tuple[Cam
     return opened("cameras.xml", METASHAPE.format(kind=kind, more=more, chunk=chunk))
 
 
-def test_metashapes_cameras_by_hand():
+def test_metashape_cameras_by_hand():
     path, said = metashape()
     assert path.centres.tolist() == [[9, 0, 0], [10, 0, 0]], "in the natural order of the labels"
     assert path.world_from_camera[0, :3, 2].tolist() == [1, 0, 0], "the third column is the way it looks"
@@ -59,13 +59,13 @@ def test_metashapes_cameras_by_hand():
 
 
 @pytest.mark.parametrize("term", ["k1", "k2", "k3", "k4", "p1", "p2", "p3"])
-def test_metashapes_distortion_is_named(term):
+def test_metashape_distortion_is_named(term):
     path, said = metashape(more=f"<{term}>0.01</{term}>")
     assert f"distorted ({term})" in said and path.intrinsics[0, 0, 0] == 355
     assert "distorted" not in metashape(more=f"<{term}>0</{term}>")[1]
 
 
-def test_metashapes_chunk_is_placed_and_unknown_elements_are_named():
+def test_metashape_chunk_transform_applies_and_unknown_elements_are_named():
     turn = (
         "<transform><rotation>0 -1 0 1 0 0 0 0 1</rotation><translation>1 2 3</translation><scale>2</scale></transform>"
     )
@@ -87,7 +87,7 @@ def test_metashapes_chunk_is_placed_and_unknown_elements_are_named():
         (METASHAPE.format(kind="frame", more="", chunk="").replace("1 0 0 10 0", "1 0 0 x 0"), "camera 'a_10'"),
     ],
 )
-def test_metashapes_that_cannot_be_followed_are_refused(text, words):
+def test_unsupported_metashape_files_are_refused(text, words):
     with pytest.raises(InputError, match=words):
         opened("cameras.xml", text)
 
@@ -97,30 +97,30 @@ def test_metashapes_that_cannot_be_followed_are_refused(text, words):
 CSV = "#name,x,y,alt,heading,pitch,roll,f,px,py,k1,k2,k3,k4,t1,t2\n"
 
 
-def test_realityscans_angles_by_hand():
+def test_realityscan_angles_by_hand():
     rows = "b_10.jpg,1,2,3,0,0,0,36,0,0,0,0,0,0,0,0\nb_9.jpg,0,0,9,90,90,0,18,3.6,-1.8,0,0,0,0,0,0\n"
     path, said = opened("cams.csv", CSV + rows)
     assert path.centres.tolist() == [[0, 0, 9], [1, 2, 3]]
     down, level = path.world_from_camera[1], path.world_from_camera[0]
     np.testing.assert_allclose(down[:3, 2], [0, 0, -1], atol=1e-12)  # zero angles look straight down
-    np.testing.assert_allclose(down[:3, 1], [0, -1, 0], atol=1e-12)  # with north at the picture's top
+    np.testing.assert_allclose(down[:3, 1], [0, -1, 0], atol=1e-12)  # with north at the top of the image
     np.testing.assert_allclose(level[:3, 2], [1, 0, 0], atol=1e-12)  # heading 90 looks east
     assert path.intrinsics[0].tolist() == [[160, 0, 191.5], [0, 160, 103.5], [0, 0, 1]] and "picture size" in said
     assert "distorted (k1)" in opened("cams.csv", CSV + rows.replace("36,0,0,0", "36,0,0,0.1"))[1]
 
 
-def test_a_table_of_sensor_poses_is_no_cameras():
+def test_a_table_of_sensor_poses_is_refused():
     euroc = "#timestamp [ns],p_RS_R_x [m],p_RS_R_y [m],p_RS_R_z [m],q_RS_w []\n1403636580838555648,4.6,-1.7,0.8,0.5\n"
     with pytest.raises(InputError, match="of a sensor's body, not of a camera"):
         opened("data.csv", euroc)
 
 
-def test_a_table_of_realityscan_that_breaks_off_within_a_line_is_said():
+def test_a_truncated_realityscan_table_is_refused():
     with pytest.raises(InputError, match=r"cams\.csv is damaged"):
         opened("cams.csv", CSV + "a.png,0,0\r0,0,0,0,35\n")
 
 
-def test_realityscans_columns_are_used_or_named():
+def test_realityscan_columns_are_used_or_named():
     table = CSV.replace("\n", ",sparkle\n") + "a,0,0,0,0,0,0,36,0,0,0,0,0,0,0,0,7\n"
     assert "sparkle (columns), which is not known" in opened("cams.csv", table)[1]
     with pytest.raises(InputError, match="no column 'heading'"):
@@ -142,7 +142,7 @@ def calibration(kind: str = "yml", **more) -> str:
 
 
 @pytest.mark.parametrize("kind", ["yml", "yaml", "xml"])
-def test_opencvs_calibration_is_a_lens_and_the_boards_views(kind):
+def test_opencv_calibration_gives_the_lens_and_the_board_views(kind):
     poses = np.array([[0, 0, 0, 1.0, 2, 3], [0, np.pi / 2, 0, 0, 0, 4]])
     path, said = opened(f"calibration.{kind}", calibration(kind, extrinsic_parameters=poses), like=None)
     assert path.intrinsics[1].tolist() == [[500, 0, 330], [0, 510, 250], [0, 0, 1]] and (path.width, path.height) == (
@@ -155,7 +155,7 @@ def test_opencvs_calibration_is_a_lens_and_the_boards_views(kind):
     assert len(alone) == len(LIKE) and "a lens but no poses" in said and alone.intrinsics[0, 0, 0] == 500
 
 
-def test_opencvs_other_fields_are_named():
+def test_other_opencv_fields_are_named():
     bent = np.array([[0.1, 0, 0, 0, 0]])
     assert "distorted" in opened("c.yml", calibration(distortion_coefficients=bent))[1]
     assert "distorted" not in opened("c.yml", calibration(distortion_coefficients=0 * bent))[1]
@@ -186,14 +186,14 @@ def test_gltf_cameras_look_along_minus_z_with_y_up():
     )
 
 
-def test_a_gltf_camera_moves_with_what_it_hangs_on():
+def test_a_gltf_camera_moves_with_its_parent_node():
     about, binary = chunks(write("gltf", straight())[1], "x")
     about["nodes"] = [{"children": [1], "translation": [0, 0, 5]}, {"camera": 0}]
     path, _ = opened("dolly.glb", pack_glb(about, binary))
     assert path.centres.tolist() == [[0, 0, 0], [1, 0, 0], [2, 0, 0]] and path.fps == 10
 
 
-def test_uneven_keys_are_sampled_and_other_cameras_named():
+def test_uneven_keys_are_resampled_and_other_cameras_named():
     about, binary = chunks(write("gltf", straight())[1], "x")
     start = about["bufferViews"][0]["byteOffset"]
     uneven = binary[:start] + np.array([0, 0.1, 1], "<f4").tobytes() + binary[start + 12 :]
@@ -216,7 +216,7 @@ GLTF_CHANGES = {
 
 
 @pytest.mark.parametrize("named", GLTF_CHANGES)
-def test_every_field_of_a_gltf_camera_counts_is_named_or_is_refused(named):
+def test_every_gltf_camera_field_is_used_named_or_refused(named):
     about, binary = chunks(write("gltf", straight())[1], "x")
     plain, _ = opened("a.glb", pack_glb(about, binary))
     GLTF_CHANGES[named](about)
@@ -231,7 +231,7 @@ def test_every_field_of_a_gltf_camera_counts_is_named_or_is_refused(named):
 # --- research ---------------------------------------------------------------------------------------------------------------
 
 
-def test_sana_wms_action_string_ends_where_the_card_says():
+def test_sana_wm_action_string_ends_as_documented():
     path, said = opened("action.txt", "w-80, jw-40,w-40,lw-60,w-100")
     assert len(path) == 321 and path.fps == 16 and "SANA-WM's card" in said
     np.testing.assert_allclose(path.world_from_camera[0], np.eye(4), atol=1e-12)
@@ -250,7 +250,7 @@ def npy(values: np.ndarray) -> bytes:
     return box.getvalue()
 
 
-def test_spatialvids_poses_are_camera_from_world_with_fractions():
+def test_spatialvid_poses_are_camera_from_world_with_fractional_intrinsics():
     rows = np.array([[1.0, 0, 0, 0, 0, 0, 1], [0, 0, 4, 0, 0.5**0.5, 0, 0.5**0.5]])
     path, said = opened("poses.npy", npy(rows))
     np.testing.assert_allclose(path.centres, [[-1, 0, 0], [4, 0, 0]], atol=1e-9)
@@ -264,7 +264,7 @@ def test_spatialvids_poses_are_camera_from_world_with_fractions():
     assert path.intrinsics[0].tolist() == [[288, 0, 159.5], [0, 288, 119.5], [0, 0, 1]] and "caption.json" in said
 
 
-def test_vista4ds_and_fantasyworlds_fields_are_used_or_named():
+def test_vista4d_and_fantasyworld_fields_are_used_or_named():
     poses = straight().world_from_camera
     box = io.BytesIO()
     np.savez(box, cam_c2w=poses, intrinsics=np.array([[300.0, 0, 160], [0, 300, 120], [0, 0, 1]]), tau=np.ones(3))

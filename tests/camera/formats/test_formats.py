@@ -1,4 +1,4 @@
-"""Every format: what is written is read back, and other programs' files mean what they mean."""
+"""Every format: files round-trip, and files of other programs are interpreted by their conventions."""
 
 import io
 import json
@@ -53,7 +53,7 @@ def path_of(seed: int, frames: int, *, zoom: bool = False, shift: bool = False, 
 @pytest.mark.parametrize("name", READABLE)
 @given(st.integers(0, 1000), st.integers(1, 7), st.booleans(), st.booleans())
 @settings(max_examples=12, deadline=None)
-def test_what_is_written_is_read_back(name, seed, frames, zoom, shift):
+def test_files_round_trip(name, seed, frames, zoom, shift):
     path = path_of(seed, frames, zoom=zoom and name not in ONE_LENS, shift=shift and name not in CENTRED)
     fractional = name in ("realestate10k", "dualcamctrl")
     if fractional:
@@ -75,21 +75,21 @@ def test_what_is_written_is_read_back(name, seed, frames, zoom, shift):
         - {"lingbot", "chan", "gltf", "vista4d", "fantasyworld", "realityscan", "usd", "realityscan_xmp"}
     ),
 )
-def test_files_with_a_lens_need_nothing_else(name):
+def test_files_with_a_lens_need_no_other_source(name):
     path = path_of(1, 4)
     back = read(*write(name, path))
-    across = 1 if name == "gen3c_path" else 0  # the client knows the height's field of view only, and no size
-    ends = [0, -1]  # nor does it know the rate
+    across = 1 if name == "gen3c_path" else 0  # the client stores only the vertical field of view, no image size
+    ends = [0, -1]  # nor does it store the frame rate
     np.testing.assert_allclose(back.fov_degrees[ends, across], path.fov_degrees[ends, across], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", LENSLESS)
-def test_files_without_a_lens_say_so(name):
+def test_files_without_a_lens_are_refused_without_one(name):
     with pytest.raises(InputError, match="does not say the lens"):
         read(*write(name, path_of(1, 4)))
 
 
-def test_the_table_is_complete():
+def test_the_format_table_is_complete():
     names = [form.file_name for form in FORMATS.values()]
     assert len(set(names)) == len(names)
     for form in FORMATS.values():
@@ -101,11 +101,11 @@ def test_the_table_is_complete():
 # --- other programs' files --------------------------------------------------------------------------------------------
 
 LOOKING = np.eye(4)
-"""A camera two to the right, one up, looking at the origin, in a world with y down."""
+"""A camera two units to the right and one up, looking at the origin, in a world with y down."""
 LOOKING[:3, :3], LOOKING[:3, 3] = look_at([2, -1, -3], [0, 0, 0]), [2, -1, -3]
 
 
-def sees_the_origin_in_the_middle(path: CameraPath) -> bool:
+def origin_projects_to_the_centre(path: CameraPath) -> bool:
     seen = path.intrinsics[0] @ path.camera_from_world[0][:3, 3]
     return bool(
         seen[2] > 0 and np.allclose(seen[:2] / seen[2], [(path.width - 1) / 2, (path.height - 1) / 2], atol=0.01)
@@ -113,15 +113,15 @@ def sees_the_origin_in_the_middle(path: CameraPath) -> bool:
 
 
 def test_nerf_synthetic_transforms(like):
-    """OpenGL camera: its z axis points from the origin to the camera."""
+    """OpenGL camera: its z axis points away from the origin."""
     opengl = LOOKING @ np.diag([1, -1, -1, 1])
     values = {"camera_angle_x": 0.7, "frames": [{"file_path": "./train/r_0", "transform_matrix": opengl.tolist()}]}
     path = read("transforms_train.json", json.dumps(values).encode(), like=like)
-    assert sees_the_origin_in_the_middle(path)
+    assert origin_projects_to_the_centre(path)
     assert path.fov_degrees[0, 0] == pytest.approx(np.degrees(0.7))
 
 
-def test_nerfstudio_frames_go_by_their_names_and_may_have_their_own_lens():
+def test_nerfstudio_frames_are_sorted_by_name_and_may_have_their_own_lens():
     def frame(index: int) -> dict:
         pose = np.eye(4)
         pose[0, 3] = index
@@ -134,7 +134,7 @@ def test_nerfstudio_frames_go_by_their_names_and_may_have_their_own_lens():
     assert path.intrinsics[0, :2, 2].tolist() == [47.5, 31.5]
 
 
-def test_a_camera_path_of_nerfstudio():
+def test_nerfstudio_camera_path():
     camera = {"camera_to_world": (LOOKING @ np.diag([1, -1, -1, 1])).ravel().tolist(), "fov": 50, "aspect": 1.5}
     values = {
         "camera_type": "perspective",
@@ -144,7 +144,7 @@ def test_a_camera_path_of_nerfstudio():
         "camera_path": [camera],
     }
     path = read("camera_path.json", json.dumps(values).encode())
-    assert sees_the_origin_in_the_middle(path)
+    assert origin_projects_to_the_centre(path)
     assert path.fov_degrees[0, 1] == pytest.approx(50)
 
 
@@ -175,22 +175,22 @@ def test_colmap_text():
     np.testing.assert_allclose(path.intrinsics[1], [[80, 0, 47.5], [0, 81, 31.5], [0, 0, 1]])
 
 
-def test_colmap_images_alone_take_their_lens_from_elsewhere(like):
+def test_colmap_images_txt_alone_takes_the_lens_from_elsewhere(like):
     path = read("images.txt", COLMAP_TXT["images.txt"].encode(), like=like)
     np.testing.assert_allclose(path.intrinsics[1], like.intrinsics[0])
 
 
-def test_realestate10k_with_its_address_and_without():
+def test_realestate10k_with_and_without_url():
     row = "0.5 0.75 0.5 0.5 0 0 " + " ".join(map(str, inverse(LOOKING)[:3].ravel()))
     text = f"https://www.youtube.com/watch?v=x\n1000000 {row}\n1040000 {row}\n"
     path = read("a.txt", text.encode())
-    assert sees_the_origin_in_the_middle(path)
+    assert origin_projects_to_the_centre(path)
     assert path.width / path.height == pytest.approx(1.5, rel=1e-2)  # square pixels: 0.5 W = 0.75 H
     assert path.fps == pytest.approx(25)
     assert len(read("a.txt", text.split("\n", 1)[1].encode())) == 2
 
 
-def test_fractions_keep_square_pixels_in_a_frame_of_another_shape():
+def test_fractional_intrinsics_keep_square_pixels_at_another_aspect_ratio():
     tall = CameraPath(np.eye(4)[None], pinhole(64, 96, 60), 64, 96)
     row = "0 0.5 0.75 0.5 0.5 0 0 1 0 0 0 0 1 0 0 0 0 1 0"
     path = read("a.txt", f"x\n{row}\n".encode(), like=tall)
@@ -231,8 +231,8 @@ def test_gen3cs_npz(golden):
         read("camera.npz", given, like=shown.resized(2 * width, 2 * height))
 
 
-def test_gen3cs_client_draws_b_splines():
-    """Order 1 goes through its keys, which stand at 0 and at the time stamps of those before; order 3 rounds the corner."""
+def test_gen3c_client_uses_b_splines():
+    """Order 1 interpolates its keys, placed at 0 and at the time stamps of their predecessors; order 3 rounds the corner."""
     keys = [
         {"R": [0, 0, 0, 1], "T": [x, y, 0], "fov": 40 + 10 * x, "timestamp": t}
         for x, y, t in ((0, 0, 1), (1, 0, 3), (1, 1, 4))
@@ -253,18 +253,18 @@ def test_gen3cs_client_draws_b_splines():
         assert gen3c._weights(np.linspace(0, 1, 9), order).sum(axis=1) == pytest.approx(1)
 
 
-def test_exported_cameras_of_gen3cs_client_take_the_lens_from_elsewhere(like):
+def test_exported_cameras_of_the_gen3c_client_take_the_lens_from_elsewhere(like):
     values = {
         "cameras": [{"start": LOOKING[:3].tolist(), "end": LOOKING[:3].tolist()}],
         "resolution": [192, 128],
         "fps": 30,
     }
     path = read("cameras.json", json.dumps(values).encode(), like=like)
-    assert sees_the_origin_in_the_middle(path) and path.fps == 30 and path.width == 192
+    assert origin_projects_to_the_centre(path) and path.fps == 30 and path.width == 192
     np.testing.assert_allclose(path.fov_degrees[0], like.fov_degrees[0], rtol=1e-6)
 
 
-def test_i2v3ds_json_has_upstreams_lengths_and_axes():
+def test_i2v3d_json_has_upstream_units_and_axes():
     path = CameraPath(np.stack([np.eye(4), np.eye(4)]), pinhole(512, 288, 80.0626), 512, 288)
     path = path.with_poses(np.stack([np.eye(4), _moved(0.3, -0.2, 0.1)]))
     values = json.loads(write("i2v3d", path)[1])
@@ -281,10 +281,10 @@ def test_tum_is_world_from_camera(like):
     assert path.fps == pytest.approx(2)
 
 
-def test_blenders_script_runs_and_keys_every_frame(monkeypatch):
-    """The script runs against a recorder in Blender's place; the camera it builds sees what ours sees."""
+def test_blender_script_runs_and_keys_every_frame(monkeypatch):
+    """Runs the script against mocks of Blender's modules; its camera projects points as ours does."""
     path = path_of(3, 5, zoom=True)
-    recorded = _run_in_blenders_place(write("blender", path)[1].decode(), monkeypatch)
+    recorded = _run_with_mock_blender(write("blender", path)[1].decode(), monkeypatch)
     assert len(recorded.matrices) == 5
     z_up = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
     point = np.array([0.3, -0.2, 0.5, 1])
@@ -312,8 +312,8 @@ def _moved(x: float, y: float, z: float) -> np.ndarray:
     return pose
 
 
-def _run_in_blenders_place(script: str, monkeypatch) -> types.SimpleNamespace:
-    """Runs the script with recorders in the place of Blender's modules."""
+def _run_with_mock_blender(script: str, monkeypatch) -> types.SimpleNamespace:
+    """Runs the script with mocks of Blender's modules."""
     recorded = types.SimpleNamespace(matrices=[], lens=[], keys={})
 
     class Turn(np.ndarray):

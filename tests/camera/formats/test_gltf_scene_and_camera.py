@@ -1,4 +1,4 @@
-"""A GLB with a scene and its animated camera: both are read back, and the camera sees the scene's points where ours does."""
+"""A GLB with a scene and its animated camera: both are read back, and the camera projects the scene's points as ours does."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def pixels(points: np.ndarray, along: CameraPath, frame: int) -> np.ndarray:
     return (local @ along.intrinsics[frame].T)[:, :2] / local[:, 2:]
 
 
-def seen_by_gltf(points: np.ndarray, about: dict, binary: bytes, frame: int) -> np.ndarray:
-    """Pixels of points of the file by glTF's own rules: the camera looks along -z of its node, y up; nothing of ours is used."""
+def project_by_gltf(points: np.ndarray, about: dict, binary: bytes, frame: int) -> np.ndarray:
+    """Pixels of the file's points by glTF's own rules: camera along -z of its node, y up. Uses none of our code."""
     values = []
     for channel in about["animations"][0]["channels"]:
         accessor = about["accessors"][about["animations"][0]["samplers"][channel["sampler"]]["output"]]
@@ -47,7 +47,7 @@ def seen_by_gltf(points: np.ndarray, about: dict, binary: bytes, frame: int) -> 
     return np.stack([x + 319.5, 179.5 - y], axis=1)
 
 
-def test_the_camera_in_the_file_projects_the_points_in_the_file_as_ours_does():
+def test_the_file_camera_projects_the_file_points_as_ours_does():
     colours = np.full((50, 3), 90, np.uint8)
     data = with_camera(PointCloud(POINTS, colours).glb_bytes(), path())
     (cloud,) = trimesh.load(io.BytesIO(data), file_type="glb").dump()
@@ -56,11 +56,11 @@ def test_the_camera_in_the_file_projects_the_points_in_the_file_as_ours_does():
     assert len(back) == 6 and back.fps == pytest.approx(12)
     np.testing.assert_allclose(back.world_from_camera, path().world_from_camera, atol=1e-5)
     for frame in range(6):
-        apart = seen_by_gltf(np.asarray(cloud.vertices), about, binary, frame) - pixels(POINTS, path(), frame)
+        apart = project_by_gltf(np.asarray(cloud.vertices), about, binary, frame) - pixels(POINTS, path(), frame)
         assert np.abs(apart).max() < 0.05
 
 
-def test_a_mesh_with_nodes_of_its_own_keeps_its_place():
+def test_a_mesh_with_its_own_nodes_keeps_its_position():
     box = trimesh.creation.box()
     whole = trimesh.Scene()
     whole.add_geometry(box, transform=trimesh.transformations.translation_matrix([1, 2, 3]))

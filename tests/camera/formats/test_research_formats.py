@@ -1,4 +1,4 @@
-"""Formats of research code, by numbers worked out by hand, and raw matrices in the eight readings."""
+"""Research formats against values worked out by hand, and raw matrices in the eight readings."""
 
 import io
 import json
@@ -17,7 +17,7 @@ LIKE = CameraPath(np.eye(4)[None], pinhole(96, 64, 50), 96, 64, 10.0)
 
 
 def orbit(frames: int = 12, degrees: float = 40.0) -> CameraPath:
-    """Around a point five units ahead, looking at it."""
+    """An orbit around a point five units ahead, looking at it."""
     poses = np.repeat(np.eye(4)[None], frames, axis=0)
     for pose, angle in zip(poses, np.linspace(0, degrees, frames)):
         turn = about_axis([0, 1, 0], angle)
@@ -32,8 +32,8 @@ def npz(**arrays) -> bytes:
     return box.getvalue()
 
 
-def test_recammaster_is_unreal_in_centimetres():
-    """Ahead is Unreal's x, right its y, up its z: 200 cm ahead, 100 right, 50 up are (1, -0.5, 2) here."""
+def test_recammaster_uses_unreal_axes_in_centimetres():
+    """Unreal's x is forward, y right, z up: 200 cm forward, 100 right, 50 up become (1, -0.5, 2) here."""
     rows = "[1 0 0 0] [0 1 0 0] [0 0 1 0] [200 100 50 1] "
     values = {
         "frame0": {"cam01": rows.replace("200 100 50", "0 0 0"), "cam02": rows},
@@ -46,8 +46,8 @@ def test_recammaster_is_unreal_in_centimetres():
     assert "2 cameras; cam01 is taken, not cam02" in account.text()
 
 
-def test_recammasters_relative_poses_are_upstreams():
-    """Upstream: transposed, columns right-up-ahead, the second negated, over 100; then relative to the first."""
+def test_recammaster_relative_poses_equal_upstream():
+    """Upstream: transposed, columns right-up-forward, the second negated, divided by 100, then relative to the first."""
     file, data = write("recammaster", orbit())
     ups = []
     for cameras in json.loads(data).values():
@@ -61,7 +61,7 @@ def test_recammasters_relative_poses_are_upstreams():
     np.testing.assert_allclose(got, relative, atol=1e-9)
 
 
-def test_splat_cameras_go_by_names_and_sizes():
+def test_splat_cameras_use_names_and_sizes():
     one = {
         "id": 0,
         "position": [1, 2, 3],
@@ -87,7 +87,7 @@ def test_splat_cameras_go_by_names_and_sizes():
     assert account.notes()[-1] == "cameras.json also holds odd (cameras), which is not known and was not used."
 
 
-def test_worldplays_picture_is_twice_its_principal_point():
+def test_worldplay_image_size_is_twice_the_principal_point():
     frames = {
         str(i): {"extrinsic": np.eye(4).tolist(), "K": [[969.7, 0, 960], [0, 969.7, 540], [0, 0, 1]]} for i in range(11)
     }
@@ -95,7 +95,7 @@ def test_worldplays_picture_is_twice_its_principal_point():
     assert (path.width, path.height, len(path)) == (1920, 1080, 11) and path.intrinsics[0, 0, 2] == 959.5
 
 
-def test_megasam_has_its_pictures_size():
+def test_megasam_image_size_comes_from_its_images():
     lens = [[80.0, 0, 48], [0, 80, 32], [0, 0, 1]]
     poses = orbit(3).world_from_camera
     images = np.zeros((3, 64, 96, 3), np.uint8)
@@ -108,7 +108,7 @@ def test_megasam_has_its_pictures_size():
     assert (path.width, path.height) == (96, 64) and path.intrinsics[0, 0, 2] == 47.5
 
 
-def test_vipe_fills_frames_without_a_pose():
+def test_vipe_interpolates_frames_without_a_pose():
     poses = np.repeat(np.eye(4)[None], 4, axis=0)
     poses[:, 0, 3] = [0, 1, 2, 5]
     account = Account("clip.npz")
@@ -118,7 +118,7 @@ def test_vipe_fills_frames_without_a_pose():
 
 
 def test_chan_by_hand():
-    """Turned 90 degrees to the left about y, the camera looks along -x; frame 3 is missing."""
+    """After a 90-degree turn to the left about y, the camera looks along -x; frame 3 is missing."""
     lines = "1 0 0 0 0 0 0 40\n2 1 2 3 0 90 0 40\n4 3 6 9 0 90 0 40\n"
     path = read("a.chan", lines.encode(), like=LIKE, account=Account("a.chan"))
     np.testing.assert_allclose(path.world_from_camera[1, :3, 2], [-1, 0, 0], atol=1e-9)
@@ -144,7 +144,7 @@ def same_move(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-def test_each_convention_reads_what_was_stored_in_it(convention):
+def test_each_convention_reads_matrices_stored_in_it(convention):
     matrices = stored(orbit(), convention)
     assert same_move(poses_of(matrices, convention), orbit().world_from_camera)
     box = io.BytesIO()
@@ -155,12 +155,12 @@ def test_each_convention_reads_what_was_stored_in_it(convention):
 
 
 @pytest.mark.parametrize("convention", ["c2w-opencv", "c2w-opengl", "c2w-opencv-transposed", "c2w-opengl-transposed"])
-def test_the_likeliest_reading_of_an_orbit_and_its_reason(convention):
+def test_the_likeliest_reading_of_an_orbit_has_a_reason(convention):
     name, reason = find_likeliest(stored(orbit(), convention), "m.npy")
     assert name == convention and ("is 0 0 0 1" in reason)
 
 
-def test_a_pan_on_a_straight_way_tells_the_direction_of_its_matrices():
+def test_a_panning_straight_path_reveals_the_matrix_direction():
     poses = np.repeat(np.eye(4)[None], 12, axis=0)
     for i, pose in enumerate(poses):
         pose[:3, :3] = about_axis([0, 1, 0], 30 * np.sin(i))
@@ -171,7 +171,7 @@ def test_a_pan_on_a_straight_way_tells_the_direction_of_its_matrices():
         assert name.startswith(way) and "times as smoothly" in reason
 
 
-def test_what_is_no_pose_is_refused():
+def test_invalid_poses_are_refused():
     with pytest.raises(InputError, match="no poses"):
         read("m.json", json.dumps([np.full((4, 4), 2.0).tolist()]).encode(), like=LIKE)
     with pytest.raises(InputError, match="no convention 'x'"):

@@ -1,4 +1,4 @@
-"""Cameras of USD files: units, the axis that points up, apertures and their offsets, animation on what they hang on, nothing from elsewhere."""
+"""Cameras of USD files: units, up axis, apertures and offsets, animation of parent prims, no external references."""
 
 import sys
 
@@ -35,7 +35,7 @@ def Xform "crane"
 """.encode()
 
 
-def told(data: bytes, name: str = "a.usda") -> tuple[CameraPath, str]:
+def read_with_notes(data: bytes, name: str = "a.usda") -> tuple[CameraPath, str]:
     account = Account(name)
     return read(name, data, like=LIKE, account=account), account.text()
 
@@ -44,7 +44,7 @@ MOVED = 'double3 xformOp:translate.timeSamples = { 0: (0, 0, 0), 12: (100, 0, 0)
 
 
 def test_an_animated_crane_in_centimetres_moves_the_camera_in_metres():
-    path, notes = told(usda("timeCodesPerSecond = 12\nframesPerSecond = 24", around=MOVED))
+    path, notes = read_with_notes(usda("timeCodesPerSecond = 12\nframesPerSecond = 24", around=MOVED))
     assert len(path) == 25 and path.fps == 24 and path.seconds == pytest.approx(25 / 24)
     np.testing.assert_allclose(path.centres[:, 0], np.linspace(0, 1, 25), atol=1e-12)
     assert "the centimetre, is taken" in notes
@@ -54,24 +54,26 @@ def test_an_animated_crane_in_centimetres_moves_the_camera_in_metres():
 
 def test_z_up_becomes_y_up():
     place = 'double3 xformOp:translate = (1, 2, 3)\nuniform token[] xformOpOrder = ["xformOp:translate"]'
-    path, notes = told(usda('upAxis = "Z"\nmetersPerUnit = 1', around=place))
-    # 1 right, 3 up, 2 behind what z-up files call the front: up is -y and ahead is z here
+    path, notes = read_with_notes(usda('upAxis = "Z"\nmetersPerUnit = 1', around=place))
+    # z-up (1, 2, 3) is 1 right, 3 up and 2 forward: up is -y and forward is z here
     np.testing.assert_allclose(path.centres[0], [1, -3, 2], atol=1e-12)
     assert "z axis" in notes and "stands still" in notes
-    # it looked along -z, down; that is y here
+    # it looked along -z, straight down; that is +y here
     np.testing.assert_allclose(path.world_from_camera[0, :3, 2], [0, 1, 0], atol=1e-12)
 
 
-def test_offsets_move_the_principal_point_and_other_shapes_are_said():
-    path, _ = told(usda("metersPerUnit = 1", "float horizontalApertureOffset = 9\nfloat verticalApertureOffset = 4.5"))
+def test_aperture_offsets_move_the_principal_point_and_other_aspect_ratios_are_reported():
+    path, _ = read_with_notes(
+        usda("metersPerUnit = 1", "float horizontalApertureOffset = 9\nfloat verticalApertureOffset = 4.5")
+    )
     assert path.intrinsics[0, :2, 2] == pytest.approx([79.5 - 40, 44.5 + 20])
-    _, notes = told(usda("metersPerUnit = 1", more='def Camera "other" {}').replace(b"20.25", b"36"))
+    _, notes = read_with_notes(usda("metersPerUnit = 1", more='def Camera "other" {}').replace(b"20.25", b"36"))
     assert "width to height 1" in notes and "2 cameras" in notes
 
 
 @pytest.mark.parametrize("field", ["float fStop = 2.8", "float2 clippingRange = (1, 9)", "float lookThrough = 1"])
-def test_every_attribute_of_the_camera_is_used_or_named(field):
-    _, notes = told(usda("metersPerUnit = 1", field))
+def test_every_camera_attribute_is_used_or_named(field):
+    _, notes = read_with_notes(usda("metersPerUnit = 1", field))
     assert field.split()[1] in notes
 
 
@@ -88,19 +90,19 @@ def test_every_attribute_of_the_camera_is_used_or_named(field):
         (usda(camera="float focalLength = 0").replace(b"float focalLength = 18\n", b""), "above 0"),
     ],
 )
-def test_what_cannot_be_followed_is_refused(data, words):
+def test_unsupported_usd_is_refused(data, words):
     with pytest.raises(InputError, match=words):
-        told(data)
+        read_with_notes(data)
 
 
-def test_without_the_package_the_file_says_what_is_needed(monkeypatch):
+def test_without_usd_core_the_error_names_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "pxr.Usd", None)
     with pytest.raises(InputError, match="pip install usd-core"):
-        told(usda())
+        read_with_notes(usda())
 
 
-def test_binary_files_are_read_too(tmp_path):
+def test_binary_usd_is_read_too(tmp_path):
     (tmp_path / "a.usda").write_bytes(usda("metersPerUnit = 1", around=MOVED))
     Usd.Stage.Open(str(tmp_path / "a.usda")).Export(str(tmp_path / "a.usdc"))
-    path, _ = told((tmp_path / "a.usdc").read_bytes(), "blob")
+    path, _ = read_with_notes((tmp_path / "a.usdc").read_bytes(), "blob")
     np.testing.assert_allclose(path.centres[-1], [100, 0, 0])

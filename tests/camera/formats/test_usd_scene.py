@@ -1,4 +1,4 @@
-"""A USD file of scene and camera, opened with OpenUSD itself: its frustum sees the points where our camera does, its colours are ours."""
+"""A USD file of scene and camera, opened with OpenUSD: its frustum projects the points as our camera does, its colours match ours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDTH, HEIGHT, FRAMES = 64, 40, 4
 
 
 def path() -> CameraPath:
-    """One that zooms, and looks past the middle of its lens."""
+    """A path with a zoom and an off-centre principal point."""
     poses = np.repeat(np.eye(4)[None], FRAMES, axis=0)
     poses[:, :3, 3] = np.linspace([0, 0, 0], [0.3, -0.1, 0.4], FRAMES)
     poses[:, :3, :3] = [from_pan_tilt_roll(pan, 3, 5) for pan in np.linspace(0, 12, FRAMES)]
@@ -28,7 +28,7 @@ def path() -> CameraPath:
 
 
 def scene() -> Scene:
-    """A slanted wall with a box before it."""
+    """A slanted wall with a box in front of it."""
     chance = np.random.default_rng(0)
     depth = np.tile(np.linspace(4, 5, WIDTH, dtype=np.float32), (HEIGHT, 1))
     depth[10:30, 20:40] = 2
@@ -41,8 +41,8 @@ def stage_of(data: bytes, tmp_path):
     return Usd.Stage.Open(str(file))
 
 
-def seen_by_usd(stage, points: np.ndarray, frame: int) -> np.ndarray:
-    """Pixels, with centres at integers, by OpenUSD's own frustum."""
+def project_by_usd(stage, points: np.ndarray, frame: int) -> np.ndarray:
+    """Pixels (centres at integers) by OpenUSD's own frustum."""
     from pxr import UsdGeom
 
     frustum = UsdGeom.Camera(stage.GetPrimAtPath("/Shot/Camera")).GetCamera(frame).frustum
@@ -52,7 +52,7 @@ def seen_by_usd(stage, points: np.ndarray, frame: int) -> np.ndarray:
     return np.stack([(x + 1) / 2 * WIDTH - 0.5, (1 - y) / 2 * HEIGHT - 0.5], axis=1)
 
 
-def seen_by_ours(points: np.ndarray, frame: int) -> np.ndarray:
+def project_by_camera(points: np.ndarray, frame: int) -> np.ndarray:
     camera = path().camera_from_world[frame]
     local = points @ camera[:3, :3].T + camera[:3, 3]
     return (local @ path().intrinsics[frame].T)[:, :2] / local[:, 2:]
@@ -70,18 +70,18 @@ def srgb(linear: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("as_points", [False, True])
-def test_openusd_sees_the_points_where_ours_does(tmp_path, as_points):
+def test_openusd_projects_the_points_as_our_camera_does(tmp_path, as_points):
     relief = relief_of(scene())
     what = PointCloud(relief.vertices, relief.colours) if as_points else relief
     stage = stage_of(usd_of(what, path()), tmp_path)
     points, colours = shown(stage)
     for frame in range(FRAMES):
-        apart = seen_by_usd(stage, points, frame) - seen_by_ours(relief.vertices, frame)
+        apart = project_by_usd(stage, points, frame) - project_by_camera(relief.vertices, frame)
         assert np.abs(apart).max() < 0.01
     assert np.abs(srgb(colours) - relief.colours).max() < 0.5
 
 
-def test_the_file_says_metres_and_up_and_its_camera_is_read_back(tmp_path):
+def test_the_file_is_in_metres_and_y_up_and_its_camera_round_trips(tmp_path):
     from pxr import UsdGeom
 
     data = usd_of(relief_of(scene()), path(), unit="relative")

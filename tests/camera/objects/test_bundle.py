@@ -1,4 +1,4 @@
-"""Models of several files: OBJ with material and picture, glTF with its parts, zips of them; and what is refused."""
+"""Models of several files: OBJ with material and texture, glTF with its parts, zips of them; refused files."""
 
 import io
 import json
@@ -51,7 +51,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_an_obj_has_its_material_and_picture(wall, packed):
+def test_an_obj_has_its_material_and_texture(wall, packed):
     files = {"house.obj": OBJ, "house.mtl": MTL, "wall.png": wall}
     if packed:
         files = {"house.zip": zipped({f"house/{name}": data for name, data in files.items()} | {"notes.txt": b"hi"})}
@@ -67,11 +67,11 @@ def test_an_obj_has_its_material_and_picture(wall, packed):
     assert back.model.still[0].texture is not None, "what is kept holds the picture too"
 
 
-def test_an_obj_alone_says_what_it_lacks():
+def test_an_obj_alone_names_its_missing_files():
     assert "give the OBJ with its MTL" in read_models({"house.obj": OBJ}).notes[0]
 
 
-def test_a_gltf_with_its_parts_is_the_glb_that_it_would_be():
+def test_a_gltf_with_its_parts_is_packed_into_a_glb():
     points = np.array([[0, 0, 0], [2, 0, 0], [0, 1, 0]], "f4").tobytes()
     about = {
         "asset": {"version": "2.0"}, "buffers": [{"uri": "folder/my%20data.bin", "byteLength": 36}], "nodes": [{"mesh": 0}],
@@ -86,7 +86,7 @@ def test_a_gltf_with_its_parts_is_the_glb_that_it_would_be():
         read_models({"thing.gltf": json.dumps(about).encode()})
 
 
-def test_files_that_are_no_model_are_refused_with_what_to_do(wall):
+def test_unsupported_files_are_refused_with_advice(wall):
     broken = zipped({"a.obj": OBJ})
     for files, words in (
         ({"dancer.fbx": b"Kaydara FBX Binary"}, r"dancer\.fbx is not read here; open it in Blender"),
@@ -110,7 +110,7 @@ def test_a_zip_that_unpacks_to_too_much_is_refused(monkeypatch):
         read_models({"bomb.zip": stream.getvalue()})
 
 
-def test_what_is_only_looked_at_is_thinned_and_still_moves():
+def test_a_thinned_display_model_still_moves():
     fox = read_model((Path(__file__).parents[3] / "examples" / "fox" / "fox.glb").read_bytes(), "fox.glb")
     rough = fox.thinned(300)
     assert 50 < rough.triangles <= 300 and fox.thinned(10**6) is fox

@@ -1,4 +1,4 @@
-"""GLB files that move: keys, node trees, skins, morph targets; their materials; and files that cannot be used."""
+"""Animated GLB files: keys, node trees, skins, morph targets; their materials; refused files."""
 
 import io
 import json
@@ -16,7 +16,7 @@ HALF = 0.5**0.5
 
 
 class Builder:
-    """Writes a GLB with the arrays it is given."""
+    """Writes a GLB with the arrays added to it."""
 
     def __init__(self):
         self.binary, self.views, self.accessors = b"", [], []
@@ -68,7 +68,7 @@ def arm(**changed) -> bytes:
     return made.write(**about | changed)
 
 
-def test_a_skin_follows_its_bones():
+def test_a_skin_follows_its_joints():
     rig = gltf.read(arm(), "arm.glb")
     assert rig.animations == {"bend": 2.0}
     (rest,) = rig.surfaces()
@@ -84,7 +84,7 @@ def test_a_skin_follows_its_bones():
         )
 
 
-def test_keys_are_held_joined_or_curved():
+def test_keys_are_sampled_as_step_linear_or_cubic_spline():
     times, keys = np.array([1.0, 3.0]), np.array([[0.0], [4.0]])
     assert [gltf.sample(times, keys, t, "LINEAR")[0] for t in (0, 1, 2, 3, 9)] == [0, 0, 2, 4, 4]
     assert [gltf.sample(times, keys, t, "STEP")[0] for t in (1, 2.9, 3)] == [0, 0, 4]
@@ -96,7 +96,7 @@ def test_keys_are_held_joined_or_curved():
     assert turn == pytest.approx([0, 0, np.sin(np.pi / 8), np.cos(np.pi / 8)])
 
 
-def test_a_file_of_another_program_is_where_that_program_puts_it():
+def test_node_transforms_of_another_exporter_are_applied():
     box = trimesh.creation.box()
     box.visual = trimesh.visual.ColorVisuals(box, vertex_colors=np.tile([[10, 200, 30, 255]], (8, 1)))
     scene = trimesh.Scene()
@@ -121,12 +121,12 @@ def test_a_file_of_another_program_is_where_that_program_puts_it():
         ({"nodes": [{}] * 30_000}, "30000 nodes"),
     ],
 )
-def test_files_that_cannot_be_used_are_refused(changed, words):
+def test_unusable_files_are_refused(changed, words):
     with pytest.raises(InputError, match=words):
         gltf.read(arm(**changed), "arm.glb")
 
 
-def test_arrays_that_promise_more_than_the_file_holds_are_refused():
+def test_arrays_larger_than_the_file_are_refused():
     made = Builder()
     points = made.add(np.array([[0, 0, 0], [2, 0, 0], [1.5, 0, 0]], "f4"), "VEC3")
     about = {"nodes": [{"mesh": 0}], "meshes": [{"primitives": [{"attributes": {"POSITION": points}}]}]}
@@ -141,7 +141,7 @@ def test_arrays_that_promise_more_than_the_file_holds_are_refused():
             gltf.read(broken.write(**about), "arm.glb")
 
 
-def test_one_mesh_in_very_many_places_is_refused_before_it_is_laid_out():
+def test_too_many_instances_are_refused_before_allocation():
     made = Builder()
     points = made.add(np.zeros((60_000, 3), "f4") + np.arange(60_000, dtype="f4")[:, None], "VEC3")
     about = {"nodes": [{"mesh": 0}] * 1000, "meshes": [{"primitives": [{"attributes": {"POSITION": points}}]}]}
@@ -165,7 +165,7 @@ def test_damaged_files_and_unknown_animations_are_refused():
 
 
 def smile(**mesh) -> bytes:
-    """A triangle with two morph targets, the second stored sparsely, and their shares animated."""
+    """A triangle with two morph targets, the second stored as a sparse accessor, and animated weights."""
     made = Builder()
     points = made.add(np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], "f4"), "VEC3")
     up = made.add(np.array([[0, 0, 1], [0, 0, 1], [0, 0, 1]], "f4"), "VEC3")
@@ -187,7 +187,7 @@ def smile(**mesh) -> bytes:
     )  # fmt: skip
 
 
-def test_morph_targets_move_the_vertices_in_their_shares():
+def test_morph_targets_move_vertices_by_their_weights():
     face = gltf.read(smile(), "face.glb")
     rest, half, whole = (face.surfaces("smile", seconds)[0].vertices for seconds in (0, 0.5, 1))
     assert rest == pytest.approx(np.array([[5, 0, 0], [6, 0, 0], [5, 1, 0]]))
@@ -197,7 +197,7 @@ def test_morph_targets_move_the_vertices_in_their_shares():
     assert saved.vertices[2] == pytest.approx([5, 4, 0])
 
 
-def test_morph_targets_that_do_not_fit_are_refused():
+def test_invalid_morph_targets_are_refused():
     made = Builder()
     points = made.add(np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], "f4"), "VEC3")
     short = made.add(np.array([[0, 0, 1]], "f4"), "VEC3")
@@ -207,7 +207,7 @@ def test_morph_targets_that_do_not_fit_are_refused():
 
 
 def painted_square(material: dict, colours: np.ndarray | None = None, mode: int = 4) -> gltf.Gltf:
-    """A square over a picture whose left half is red and whose right half is blue."""
+    """A square with a texture whose left half is red and right half blue."""
     made = Builder()
     corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], "f4")
     given = {"POSITION": made.add(corners, "VEC3"), "TEXCOORD_0": made.add(corners[:, :2].copy(), "VEC2")}
@@ -228,7 +228,7 @@ def painted_square(material: dict, colours: np.ndarray | None = None, mode: int 
     )  # fmt: skip
 
 
-def test_a_texture_is_tinted_and_moved_as_its_material_says():
+def test_a_texture_is_tinted_and_transformed_by_its_material():
     moved = {
         "index": 0,
         "extensions": {"KHR_texture_transform": {"offset": [0.5, 0], "scale": [0.5, 2], "rotation": 0.0}},
@@ -243,7 +243,7 @@ def test_a_texture_is_tinted_and_moved_as_its_material_says():
     assert square.uv is not None and square.uv[1] == pytest.approx([0, -1], abs=1e-6)
 
 
-def test_colours_of_vertices_are_light_where_they_are_fine_and_painted_in_bytes():
+def test_vertex_colours_are_linear_and_cut_outs_are_detected():
     floats = np.full((4, 3), 0.216, "f4")
     (square,) = painted_square({}, floats).surfaces()
     assert square.colours[0].tolist() == [128] * 3
@@ -252,7 +252,7 @@ def test_colours_of_vertices_are_light_where_they_are_fine_and_painted_in_bytes(
 
 
 @pytest.mark.parametrize("mode", [4, 5, 6])
-def test_strips_and_fans_are_the_same_triangles(mode):
+def test_strips_and_fans_give_the_same_triangles(mode):
     (square,) = painted_square({}, mode=mode).surfaces()
     a, b, c = (square.vertices[square.triangles[:, corner]] for corner in range(3))
     areas = np.cross(b - a, c - a)[:, 2] / 2

@@ -1,4 +1,4 @@
-"""glTF files as today's tools write them: instances, hidden nodes, shining and older materials, data inside the text, far places."""
+"""glTF files as written by today's tools: instances, hidden nodes, emissive and older materials, embedded data, far origins."""
 
 import base64
 
@@ -37,7 +37,7 @@ def colour(data: bytes) -> list[int]:
     return gltf.read(data, "x.glb").surfaces()[0].colours[0].tolist()
 
 
-def test_instances_stand_where_they_are_said_to():
+def test_instances_are_placed_by_their_transforms():
     given = {"EXT_mesh_gpu_instancing": {"attributes": {"TRANSLATION": 1, "SCALE": 2}}}
     file = gltf.read(triangle({"extensions": given, "translation": [0, 0, 7]}), "x.glb")
     assert file.triangles == 3 and len(file.surfaces()) == 3
@@ -45,7 +45,7 @@ def test_instances_stand_where_they_are_said_to():
     assert corners == [[1, 0, 7], [7, 0, 7], [3, 5, 7]]
 
 
-def test_hidden_nodes_are_not_drawn_nor_what_hangs_on_them():
+def test_hidden_nodes_and_their_children_are_not_drawn():
     hidden = {"extensions": {"KHR_node_visibility": {"visible": False}}}
     nodes = [{"mesh": 0}, {"children": [2], **hidden}, {"mesh": 0, "translation": [3, 0, 0]}]
     file = gltf.read(triangle(nodes=nodes, scenes=[{"nodes": [0, 1]}]), "x.glb")
@@ -63,7 +63,7 @@ MATERIALS = [
 
 
 @pytest.mark.parametrize(("material", "shown"), MATERIALS)
-def test_materials_show_what_they_shine_and_the_older_kind_its_diffuse_colour(material, shown):
+def test_emissive_and_specular_glossiness_materials_give_their_colours(material, shown):
     assert colour(triangle(material=material)) == shown
 
 
@@ -79,13 +79,13 @@ BYTES = np.full((3, 4), [55, 13, 133, 255], "u1")
         ({"asset": {"version": "2.0", "generator": "Khronos glTF Blender I/O v4.4"}}, [128, 64, 191], False),
     ],
 )  # fmt: skip
-def test_bytes_of_vertex_colours_are_light_where_the_specification_is_followed(about, shown, said):
+def test_byte_vertex_colours_are_linear_where_the_specification_is_followed(about, shown, said):
     data = triangle(colours=BYTES, **about)
     assert colour(data) == pytest.approx(shown, abs=1)
     assert any("taken as painted" in note for note in read_model(data, "x.glb").notes) is said
 
 
-def test_buffers_inside_the_text_are_read():
+def test_data_uri_buffers_are_read():
     about, binary = chunks(triangle(), "x.glb")
     about["buffers"][0]["uri"] = "data:application/octet-stream;base64," + base64.b64encode(binary).decode()
     (surface,) = gltf.read(pack_glb(about, b""), "x.glb").surfaces()
@@ -95,16 +95,16 @@ def test_buffers_inside_the_text_are_read():
 @pytest.mark.parametrize(
     "needed", ["KHR_materials_transmission", "KHR_texture_basisu", "EXT_meshopt_compression", "ACME_what"]
 )
-def test_whatever_a_file_requires_and_is_not_followed_is_refused_by_name(needed):
+def test_unsupported_required_extensions_are_refused_by_name(needed):
     with pytest.raises(InputError, match=needed):
         gltf.read(triangle(extensionsRequired=[needed]), "x.glb")
 
 
-def test_places_far_from_zero_keep_their_shape():
+def test_positions_far_from_the_origin_keep_their_shape():
     far = read_model(triangle({"translation": [500_000.3, 4_000_000.7, 30.1]}), "x.glb")
     near = read_model(triangle(), "x.glb")
     assert np.abs(far.surfaces()[0].vertices - near.surfaces()[0].vertices).max() < 1e-6
-    corner = far.standing @ [500_001.3, 4_000_000.7, 30.1, 1]  # as Blender places the file itself
+    corner = far.model_from_file @ [500_001.3, 4_000_000.7, 30.1, 1]  # where Blender places the file
     assert corner[:3] == pytest.approx(far.surfaces()[0].vertices[1], abs=1e-6)
 
 
@@ -120,7 +120,7 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize("named", WRITTEN)
-def test_what_a_file_holds_besides_is_named(named):
+def test_unused_parts_of_a_file_are_named(named):
     assert read_model(triangle(material={"name": "plain"}), "x.glb").notes == ()
     notes = " ".join(read_model(triangle(**WRITTEN[named]), "x.glb").notes)
     assert named in notes
@@ -149,7 +149,7 @@ end_header
 """
 
 
-def test_statements_and_properties_that_are_not_drawn_are_named():
+def test_undrawn_statements_and_properties_are_named():
     assert read_model(OBJ, "a.obj").notes == ()
     notes = read_model(OBJ + b"l 1 2\nbump x\n", "a.obj").notes
     assert "The lines of a.obj are left out; only its faces are drawn." in notes and "bump (statements)" in notes[-1]
@@ -185,13 +185,13 @@ def coloured(alpha: int) -> bytes:
         ({"diffuseFactor": [0.5, 0.5, 0.5, 1], "specularGlossinessTexture": {"index": 0}}, True),
     ],
 )
-def test_metals_of_the_older_kind_are_said_to_look_dark(old, said):
+def test_metallic_specular_glossiness_materials_are_reported(old, said):
     material = {"extensions": {"KHR_materials_pbrSpecularGlossiness": old}}
     told = " ".join(read_model(triangle(material=material), "x.glb").notes)
     assert ("drawn in their diffuse colour alone" in told) == said
 
 
-def test_a_picture_without_its_places_on_the_mesh_is_said():
+def test_a_texture_without_coordinates_is_reported():
     png = cv2.imencode(".png", np.zeros((2, 2, 3), np.uint8))[1].tobytes()
     image = {"uri": "data:image/png;base64," + base64.b64encode(png).decode()}
     material = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0, "texCoord": 1}}}

@@ -1,4 +1,4 @@
-"""Objects in and out of a zip."""
+"""Objects written to a zip and read back."""
 
 import io
 import json
@@ -29,7 +29,7 @@ def changed(data: bytes, **files: bytes) -> bytes:
     return stream.getvalue()
 
 
-def test_objects_come_back_as_they_were_and_a_model_is_kept_once(objects):
+def test_objects_round_trip_and_a_shared_model_is_stored_once(objects):
     data = pack_objects(objects)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert [name for name in archive.namelist() if name.startswith("models/")] == [
@@ -42,7 +42,7 @@ def test_objects_come_back_as_they_were_and_a_model_is_kept_once(objects):
     assert back[0].model is back[2].model and back[0].model.data == objects[0].model.data
 
 
-def test_what_is_no_such_zip_is_refused(objects):
+def test_invalid_zips_are_refused(objects):
     data = pack_objects(objects)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         about = json.loads(archive.read("objects.json"))

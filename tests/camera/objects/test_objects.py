@@ -1,4 +1,4 @@
-"""Objects in a scene: where they stand, how they move, and that their places keep their meaning."""
+"""Objects in a scene: placement, motion, and units relative to the subject."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from camera.view import FAR, Scene, View
 
 @pytest.fixture(scope="module")
 def pillar() -> Model:
-    """One high, its front (towards the viewer) at z = 0.125."""
+    """A pillar one unit high; its front (towards the viewer) is at z = 0.125."""
     return read_model(trimesh.creation.box(extents=[0.5, 2, 0.5]).export(file_type="ply"), "pillar.ply")
 
 
@@ -27,17 +27,17 @@ def still(depth: float = 4.0, pose: np.ndarray | None = None) -> Scene:
     return Scene((View.of(colour, np.full((48, 64), depth, np.float32), pinhole(64, 48, 60), pose),))
 
 
-def test_a_place_is_right_up_and_ahead_in_distances_to_the_subject(pillar):
+def test_placement_is_right_up_ahead_in_subject_distances(pillar):
     scene = stage_objects(still(4.0), [SceneObject(pillar, (Key(0, Placement(0.5, -0.25, 1.0, size=2.0)),))])
     (surface,) = scene.surfaces(0, 16, 24)
     middle = (surface.vertices.min(axis=0) + surface.vertices.max(axis=0)) / 2
-    assert middle == pytest.approx([2.0, 1.0 - 4.0, 4.0], abs=1e-5)  # y down: it stands up from 1 below the camera
+    assert middle == pytest.approx([2.0, 1.0 - 4.0, 4.0], abs=1e-5)  # y down: the base is 1 below the camera
     assert np.ptp(surface.vertices[:, 1]) == pytest.approx(8.0)
     smaller = scene.fitted(32, 32).surfaces(0, 16, 24)[0]
     assert np.array_equal(smaller.vertices, surface.vertices)
 
 
-def test_objects_stand_upright_before_a_camera_that_looks_down(pillar):
+def test_objects_stay_upright_for_a_camera_that_looks_down(pillar):
     pose = np.eye(4)
     pose[:3, :3] = look_at([0, 0, 0], [3.0, 2.0, 3.0])
     pose[:3, 3] = [10, 20, 30]
@@ -52,14 +52,14 @@ def test_objects_stand_upright_before_a_camera_that_looks_down(pillar):
     ("turned", "front"),
     [({"turn": 90}, [1, 0, 0]), ({"tilt": 90}, [0, 1, 0]), ({"roll": 90}, [0, 0, 1])],
 )
-def test_angles_turn_as_they_say(turned, front):
+def test_angles_rotate_in_their_stated_direction(turned, front):
     matrix = Placement(0, 0, 0, size=1, **turned).matrix
     assert matrix[:3, :3] @ [0, 0, 1] == pytest.approx(front, abs=1e-12)
     if "roll" in turned:
         assert matrix[:3, :3] @ [0, 1, 0] == pytest.approx([1, 0, 0], abs=1e-12)
 
 
-def test_a_way_runs_through_its_keys_and_turns_all_the_way_round(pillar):
+def test_motion_interpolates_keys_and_full_turns(pillar):
     a, b = Placement(0, 0, 1, turn=0, size=1), Placement(1, 0, 3, turn=360, size=4)
     keys = (Key(0.0, a), Key(0.5, b))
     for motion in ("even", "soft", "smooth"):
@@ -71,7 +71,7 @@ def test_a_way_runs_through_its_keys_and_turns_all_the_way_round(pillar):
     assert SceneObject(pillar, keys, motion="soft").placement(0.125).right == pytest.approx(0.15625)
 
 
-def test_a_pixel_of_the_picture_is_a_place(pillar):
+def test_a_pixel_gives_a_placement(pillar):
     scene = stage_objects(still(4.0))
     right, up, ahead = scene.spot(63, 40)
     assert ahead == pytest.approx(1.0) and right == pytest.approx((63 - 31.5) / 64 * 2 * np.tan(np.radians(30)))
@@ -82,7 +82,7 @@ def test_a_pixel_of_the_picture_is_a_place(pillar):
         StagedScene((view,)).spot(5, 5)
 
 
-def test_objects_come_and_go_and_the_scene_stays(pillar):
+def test_objects_are_added_and_removed_without_changing_the_scene(pillar):
     scene = still()
     one = stage_objects(scene, [SceneObject(pillar)])
     two = stage_objects(one, [*one.objects, SceneObject(pillar)])
@@ -91,7 +91,7 @@ def test_objects_come_and_go_and_the_scene_stays(pillar):
 
 
 @pytest.mark.parametrize("renderer", ["mesh", "zbuffer", "splat"])
-def test_every_preview_shows_the_objects(pillar, renderer):
+def test_every_renderer_shows_the_objects(pillar, renderer):
     scene, path = still(4.0), still().first.camera
     red = [replace(part, colours=np.full_like(part.colours, 200)) for part in pillar.still]
     painted = replace(pillar, still=tuple(red))
@@ -115,7 +115,7 @@ def test_an_empty_stage_has_a_level_floor_and_a_wall():
     assert stage.spot(160, 20)[2] == pytest.approx(2.0) and stage.distance == 3.0
 
 
-def test_light_is_set_as_the_viewer_sees_it():
+def test_light_angles_are_relative_to_the_viewer():
     scene = stage_objects(still())
     assert scene.light(Lighting(1.0)) is UNLIT and scene.light(Lighting(0.5, beside_camera=True)).direction is None
     lamp = scene.light(Lighting(0.5, around_degrees=90, above_degrees=0))
@@ -136,6 +136,6 @@ def test_light_is_set_as_the_viewer_sees_it():
         (lambda model: stage_objects(still(), [SceneObject(model)] * 51), "up to 50"),
     ],
 )
-def test_what_makes_no_sense_is_refused(pillar, made, words):
+def test_invalid_values_are_refused(pillar, made, words):
     with pytest.raises(InputError, match=words):
         made(pillar)

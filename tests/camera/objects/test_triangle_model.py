@@ -1,4 +1,4 @@
-"""Mesh files as people give them: GLB, OBJ and PLY, standing on the ground; and files that hold what they should not."""
+"""User mesh files: GLB, OBJ and PLY, scaled and placed on the ground; files with invalid contents."""
 
 import io
 import time
@@ -23,7 +23,7 @@ def exported(mesh, kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["glb", "obj", "ply"])
-def test_files_with_colours_stand_on_the_ground_at_size_one(kind):
+def test_coloured_files_stand_on_the_ground_at_size_one(kind):
     box = trimesh.creation.box(extents=[1, 4, 2]).apply_translation([7, 8, 9])
     box.visual = trimesh.visual.ColorVisuals(box, vertex_colors=np.tile([[10, 200, 30, 255]], (8, 1)))
     model = read_model(exported(box, kind), f"some\\folder/box.{kind}")
@@ -34,9 +34,9 @@ def test_files_with_colours_stand_on_the_ground_at_size_one(kind):
     assert surface.vertices.max(axis=0) == pytest.approx([0.125, 1, 0.25], abs=1e-6)
 
 
-def test_a_textured_file_keeps_its_picture_upright():
+def test_a_texture_is_not_flipped():
     picture = np.zeros((4, 4, 3), np.uint8)
-    picture[:2] = 255  # white above
+    picture[:2] = 255  # white top half
     vertices = [[-1, 1, 0], [1, 1, 0], [1, -1, 0], [-1, -1, 0]]  # y up
     material = trimesh.visual.material.PBRMaterial(baseColorTexture=Image.fromarray(picture))
     visual = trimesh.visual.TextureVisuals(uv=np.array([[0, 1], [1, 1], [1, 0], [0, 0]], float), material=material)
@@ -49,7 +49,7 @@ def test_a_textured_file_keeps_its_picture_upright():
     assert made.colour[20, 48, 0] == 255 and made.colour[45, 48, 0] == 0
 
 
-def test_a_character_walks_round_and_round():
+def test_an_animation_loops():
     fox = read_model(FOX.read_bytes(), FOX.name)
     assert fox.animations == {"walk": 1.0, "wave": 2.0}
     moments = {seconds: fox.surfaces("walk", seconds)[0].vertices for seconds in (0.0, 0.25, 1.25)}
@@ -59,7 +59,7 @@ def test_a_character_walks_round_and_round():
         fox.surfaces("fly")
 
 
-def test_a_thinned_character_still_walks_and_says_that_it_was_thinned():
+def test_a_thinned_character_still_walks_and_the_thinning_is_reported():
     whole, fewer = (read_model(FOX.read_bytes(), FOX.name, most=most) for most in (200_000, 3000))
     assert fewer.triangles <= 3000 and "15,052 triangles were thinned" in fewer.notes[0]
     for part in ("walk", "wave"):
@@ -68,7 +68,7 @@ def test_a_thinned_character_still_walks_and_says_that_it_was_thinned():
             assert np.ptp(low[:, axis]) == pytest.approx(np.ptp(high[:, axis]), abs=0.03)
 
 
-def test_very_many_triangles_become_few_enough_quickly():
+def test_a_large_mesh_is_thinned_quickly():
     ball = trimesh.creation.icosphere(subdivisions=7)
     began = time.process_time()
     model = read_model(exported(ball, "ply"), "ball.ply")
@@ -98,6 +98,6 @@ def points() -> bytes:
         ("scene.fbx", b"", "give .glb"),
     ],
 )
-def test_files_that_cannot_be_used_are_refused_in_a_sentence(name, data, words):
+def test_unusable_files_are_refused_with_a_reason(name, data, words):
     with pytest.raises(InputError, match=words):
         read_model(data, name)

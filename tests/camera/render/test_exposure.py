@@ -1,4 +1,4 @@
-"""Depth of field and motion blur beside what optics says: discs of the stated size, sharp where focus is, light kept."""
+"""Depth of field and motion blur against optics: blur discs of the stated size, sharp at the focus distance, energy preserved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIZE = (161, 121)
 
 
 def dots(depth: float) -> Scene:
-    """A black wall at ``depth`` with one white square of 3x3 pixels in its middle."""
+    """A black wall at ``depth`` with one white square of 3x3 pixels in the centre."""
     colour = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
     colour[59:62, 79:82] = 255
     return Scene((View.of(colour, np.full(colour.shape[:2], depth, np.float32), pinhole(*SIZE, 60)),))
@@ -30,12 +30,12 @@ def moving(scene: Scene, *steps: tuple[float, float, float]) -> CameraPath:
 
 
 def width_of(colour: np.ndarray) -> int:
-    """Columns with light."""
+    """Number of columns with light."""
     return int((colour[..., 0] > 20).any(axis=0).sum())
 
 
 @pytest.mark.parametrize(("depth", "focus"), [(4.0, 1.0), (1.0, 4.0)])
-def test_a_point_out_of_focus_is_a_disc_of_the_stated_size(depth, focus):
+def test_a_defocused_point_is_a_disc_of_the_stated_size(depth, focus):
     scene = dots(depth)
     path = moving(scene, (0, 0, 0))
     exposure = Exposure(focus, f_stop=0.2)
@@ -45,33 +45,33 @@ def test_a_point_out_of_focus_is_a_disc_of_the_stated_size(depth, focus):
     seen = render(scene, path, exposure=exposure).colour
     assert abs(width_of(seen) - (stated + 3)) <= 2.5
     light = (seen / 255.0) ** 2.2
-    assert light.sum() == pytest.approx(9 * 3, rel=0.25)  # spread, not lost; edges between pixels darken
+    assert light.sum() == pytest.approx(9 * 3, rel=0.25)  # spread, not lost; interpolated edges darken
 
 
-def test_what_is_in_focus_stays_as_sharp_as_through_a_pinhole():
+def test_points_in_focus_are_as_sharp_as_with_a_pinhole():
     scene = dots(2.0)
     path = moving(scene, (0, 0, 0))
     inside = np.s_[20:-20, 20:-20]
     seen = render(scene, path, exposure=Exposure(2.0, f_stop=0.5)).colour[inside].astype(int)
     assert np.abs(seen - render(scene, path).colour[inside]).max() <= 12
-    followed = render(scene, path, exposure=Exposure(9.0, f_stop=0.5, point=(3.0, 1.0, 2.0))).colour[inside].astype(int)
-    np.testing.assert_array_equal(followed, seen)
+    tracked = render(scene, path, exposure=Exposure(9.0, f_stop=0.5, point=(3.0, 1.0, 2.0))).colour[inside].astype(int)
+    np.testing.assert_array_equal(tracked, seen)
 
 
-def test_the_shutter_draws_a_streak_as_long_as_the_camera_travels():
+def test_motion_blur_is_as_long_as_the_camera_travel():
     scene = dots(2.0)
     focal = pinhole(*SIZE, 60)[0, 0]
-    step = 20 / focal * 2.0  # twenty pixels a frame
+    step = 20 / focal * 2.0  # 20 pixels per frame
     path = moving(scene, (-step, 0, 0), (0, 0, 0), (step, 0, 0))
     for degrees in (180.0, 360.0):
         exposure = Exposure(2.0, shutter_degrees=degrees)
         assert exposure.travel_px(path)[1] == pytest.approx(degrees / 18, abs=0.01)
         assert abs(width_of(render(scene, path, frame=1, exposure=exposure).colour) - (degrees / 18 + 3)) <= 2
     first, last = exposure.travel_px(path)[[0, 2]]
-    assert first == last == pytest.approx(10, abs=0.01)  # the camera stands still before and after
+    assert first == last == pytest.approx(10, abs=0.01)  # the camera rests before the first and after the last frame
 
 
-def test_cameras_between_frames_turn_evenly():
+def test_rotation_between_frames_is_interpolated_evenly():
     scene = dots(2.0)
     path = moving(scene, (0, 0, 0), (1, 0, 0))
     poses = path.world_from_camera.copy()
@@ -81,18 +81,18 @@ def test_cameras_between_frames_turn_evenly():
     np.testing.assert_allclose(half.centres[:, 0], [0, 0.25, 1])
 
 
-def test_lens_points_fill_the_disc_and_moments_the_exposure():
+def test_samples_cover_the_lens_disc_and_the_exposure_time():
     path = moving(dots(2.0), (-1, 0, 0), (0, 0, 0), (1, 0, 0))
     cameras = cameras_of(path, 1, Exposure(2.0, f_stop=1.0), 64)
     away = cameras.centres[:, :2] / (0.5 * Exposure(2.0, f_stop=1.0).aperture_of(path)[0])
     assert np.linalg.norm(away, axis=1).max() <= 1 and np.abs(away.mean(axis=0)).max() < 0.03
-    np.testing.assert_allclose((away**2).mean(axis=0), 0.25, atol=0.01)  # of an even disc
+    np.testing.assert_allclose((away**2).mean(axis=0), 0.25, atol=0.01)  # as for a uniform disc
     moments = cameras_of(path, 1, Exposure(2.0, shutter_degrees=360), 16).centres[:, 0]
     np.testing.assert_allclose(np.sort(moments), (np.arange(16) + 0.5) / 16 - 0.5, atol=1e-12)
-    assert np.abs(np.diff(moments)).min() > 0.2  # neighbours on the lens are far apart in time
+    assert np.abs(np.diff(moments)).min() > 0.2  # neighbouring lens samples are far apart in time
 
 
-def test_off_is_the_picture_itself_and_all_frames_are_as_one_by_one():
+def test_exposure_off_changes_nothing_and_batches_equal_single_frames():
     scene = dots(2.0)
     path = moving(scene, (0, 0, 0), (0.1, 0, 0))
     off = Exposure(2.0)
@@ -109,6 +109,6 @@ def test_off_is_the_picture_itself_and_all_frames_are_as_one_by_one():
 @pytest.mark.parametrize(
     "wrong", [{"distance": 0.0}, {"f_stop": -1.0}, {"shutter_degrees": 361.0}, {"point": (0, 0, np.nan)}]
 )
-def test_numbers_that_no_camera_has_are_refused(wrong):
+def test_invalid_exposures_are_refused(wrong):
     with pytest.raises(InputError):
         Exposure(**{"distance": 1.0, **wrong})

@@ -40,7 +40,7 @@ def primitives():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_splat_gives_the_arrays_of_the_original_code(warps, name):
+def test_splat_equals_the_original_code(warps, name):
     case = {key.split("/")[1]: a for key, a in warps.items() if key.startswith(name + "/")}
     pose, lens = case["w2c2"], case["K2"]
     points = case.get("world_points")
@@ -80,7 +80,7 @@ def test_splat_gives_the_arrays_of_the_original_code(warps, name):
 
 
 def bumpy(height: int, width: int, seed: int = 0):
-    """Depth with steps and slopes, a picture, a lens and a pose that looks at it from the side."""
+    """Depth with steps and slopes, an image, intrinsics, and a pose that views it from the side."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
     depth = 4 + 2 * np.sin(x / 17) + np.cos(y / 11)
@@ -119,7 +119,7 @@ def test_splat_agrees_with_the_reference(scale):
     np.testing.assert_allclose(ours.depth[same], theirs.depth[0].numpy()[same], rtol=1e-3)
 
 
-def test_splat_draws_pictures_of_another_size():
+def test_splat_supports_another_target_size():
     image, depth, lens, pose = bumpy(60, 80)
     points = unproject(depth, lens, np.eye(4))
     half = np.diag([0.5, 0.5, 1]) @ lens
@@ -155,7 +155,7 @@ def test_foreground_mesh_and_its_depth(primitives):
 
 @pytest.mark.parametrize("forward", [0.0, 3.0])
 def test_foreground_depth_equals_brute_force(forward):
-    """Also with the camera inside the scene, where triangles cross its plane."""
+    """Also with the camera inside the scene, where triangles cross the camera plane."""
     _, depth, lens, pose = bumpy(72, 96)
     pose[2, 3] -= forward
     points = unproject(depth, lens, np.eye(4))
@@ -170,7 +170,7 @@ def test_foreground_depth_equals_brute_force(forward):
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
 
 
-def test_no_edges_hide_nothing():
+def test_no_edges_occlude_nothing():
     mesh = foreground_mesh(np.ones((16, 16, 3), np.float32), np.zeros((16, 16), bool))
     assert isinstance(mesh, ForegroundMesh) and len(mesh.triangles) == 0
     assert not hidden_mask(np.ones((16, 16), np.float32), mesh, np.eye(4), np.eye(3)).any()

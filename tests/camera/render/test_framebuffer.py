@@ -1,4 +1,4 @@
-"""Keys of pixels: what goes in comes out, the nearest wins whatever the order, sizes need not fit in words."""
+"""Packed pixels: they round-trip, the nearest wins in any order, and sizes need not fit the vector width."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def random_picture(seed: int, height: int, width: int) -> tuple[np.ndarray, np.n
 
 
 @pytest.mark.parametrize(("height", "width"), [(3, 4), (5, 7), (1, 1), (37, 61)])
-def test_a_picture_seen_by_its_own_camera_comes_back(height, width):
+def test_pixels_round_trip(height, width):
     picture, depth = random_picture(0, height, width)
     colour, z, layer = framebuffer.unpack_pixels(drawn([(picture, depth)], height, width))
     np.testing.assert_array_equal(colour, picture)
@@ -33,23 +33,23 @@ def test_a_picture_seen_by_its_own_camera_comes_back(height, width):
     np.testing.assert_array_equal(layer, np.where(depth >= FAR, 2, 1))
 
 
-def test_nothing_is_a_hole():
+def test_an_empty_framebuffer_is_all_holes():
     colour, z, layer = framebuffer.unpack_pixels(framebuffer.empty_framebuffer(5, 3))
     assert not colour.any() and not z.any() and not layer.any()
 
 
 def test_the_nearest_wins_in_any_order():
     first, second = random_picture(1, 9, 14), random_picture(2, 9, 14)
-    held = drawn([first, second], 9, 14)
-    np.testing.assert_array_equal(held, drawn([second, first], 9, 14))
-    colour, z, _ = framebuffer.unpack_pixels(held)
+    keys = drawn([first, second], 9, 14)
+    np.testing.assert_array_equal(keys, drawn([second, first], 9, 14))
+    colour, z, _ = framebuffer.unpack_pixels(keys)
     nearer = first[1] < second[1]
     np.testing.assert_allclose(z, np.where(nearer, first[1], second[1]), rtol=3e-7)
     np.testing.assert_array_equal(colour[nearer], first[0][nearer])
 
 
-def closed(depth: list[list[float]]) -> np.ndarray:
-    """Depth of a picture after `close_cracks`; 0 in holes."""
+def close_cracks(depth: list[list[float]]) -> np.ndarray:
+    """Depth of an image after `close_cracks`; 0 in holes."""
     rows = np.array(depth, np.float32)
     with np.errstate(divide="ignore"):
         inverse = np.where(rows > 0, 1 / rows, np.float32(0)).astype(np.float32)
@@ -61,11 +61,11 @@ def closed(depth: list[list[float]]) -> np.ndarray:
     return picture[1]
 
 
-def test_a_crack_takes_the_farther_side_of_the_farthest_pair():
-    assert closed([[1, 2, 1], [1, 0, 4], [1, 2, 1]])[1, 1] == 4
-    assert closed([[1, 0, 8], [0, 0, 0], [2, 0, 1]])[1, 1] == 8, "across the diagonals: 1 and 1, 8 and 2"
+def test_a_crack_takes_the_farther_depth_of_the_farthest_pair():
+    assert close_cracks([[1, 2, 1], [1, 0, 4], [1, 2, 1]])[1, 1] == 4
+    assert close_cracks([[1, 0, 8], [0, 0, 0], [2, 0, 1]])[1, 1] == 8, "across the diagonals: 1 and 1, 8 and 2"
 
 
-def test_a_hole_of_two_pixels_and_one_at_the_border_stay():
-    assert not closed([[1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]])[1:3].any()
-    assert closed([[0, 1], [1, 1]])[0, 0] == 0
+def test_holes_of_two_pixels_and_at_the_border_are_not_closed():
+    assert not close_cracks([[1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]])[1:3].any()
+    assert close_cracks([[0, 1], [1, 1]])[0, 0] == 0

@@ -1,4 +1,4 @@
-"""OpenGL against the plain renderer, pixel by pixel; where this machine has no OpenGL, the sentence that says so."""
+"""OpenGL against the plain renderer, pixel by pixel; without OpenGL, the error that says so."""
 
 import ctypes
 import os
@@ -39,7 +39,7 @@ def path() -> CameraPath:
 
 @pytest.fixture(scope="module")
 def canvas(path):
-    """None where there is no OpenGL here: then every way to it has to say so in the same sentence."""
+    """An OpenGL canvas; None without OpenGL, where every entry point must raise the same error."""
     if words := refusal():
         assert words.endswith("choose the plain renderer.")
         for way in (opengl.card, lambda: Canvas(WIDTH, HEIGHT)):
@@ -54,13 +54,13 @@ def canvas(path):
 
 @pytest.fixture(scope="module")
 def fox():
-    """Surfaces at a moment of its walk: textured, y down, its feet at the origin."""
+    """The walking fox at a time: textured, y down, feet at the origin."""
     model = read_model(FOX.read_bytes(), FOX.name)
     return lambda moment: tuple(part.moved(np.diag([1.0, -1, -1, 1])) for part in model.surfaces("walk", moment))
 
 
 def ground(rows: int = 40) -> Surface:
-    """A painted grid with a step in it, behind and below the fox."""
+    """A textured grid with a step, behind and below the fox."""
     v, u = (np.mgrid[0 : rows + 1, 0 : rows + 1] / rows).reshape(2, -1)
     height = 0.05 * np.sin(9 * u) * np.cos(7 * v) - 0.3 * (v > 0.7)
     vertices = np.column_stack([4 * u - 2, 0.1 + height, 4 * v - 2]).astype(np.float32)
@@ -83,7 +83,7 @@ def still(width: int = WIDTH, height: int = HEIGHT) -> CameraPath:
 
 
 def assert_alike(made: MeshFrame, plain: MeshFrame) -> None:
-    """Surfaces equal up to single pixels on their edges, depth to 1e-3, colours and normals but for a few texels."""
+    """Surfaces equal except for single edge pixels, depth to 1e-3, colours and normals except for a few texels."""
     for name in ("colour", "depth", "surface", "normal"):
         ours, theirs = getattr(made, name), getattr(plain, name)
         assert ours.dtype == theirs.dtype and ours.shape == theirs.shape and ours.flags.c_contiguous
@@ -95,7 +95,7 @@ def assert_alike(made: MeshFrame, plain: MeshFrame) -> None:
     assert same[~edges].all() and (~same).mean() < 1e-3
     seen = same & (plain.surface >= 0)
     error = np.abs(made.depth[seen] / plain.depth[seen] - 1)
-    steep = error > 1e-3  # another fold of the same surface, at its outline
+    steep = error > 1e-3  # another layer of the same surface, at its silhouette
     assert steep.mean() < 1e-3 and np.median(error) < 1e-6
     apart = np.abs(made.colour.astype(int) - plain.colour).max(axis=2)[seen]
     assert (apart > 2).mean() < 5e-3
@@ -105,7 +105,7 @@ def assert_alike(made: MeshFrame, plain: MeshFrame) -> None:
 
 
 @pytest.mark.parametrize("light", [UNLIT, LAMP, Light(0.2)])
-def test_a_walking_textured_fox_on_a_grid_is_the_same(canvas, path, fox, light):
+def test_a_walking_textured_fox_on_a_grid_renders_alike(canvas, path, fox, light):
     if canvas is None:
         return
     for frame, moment in enumerate((0.0, 0.3, 0.7)):
@@ -115,8 +115,8 @@ def test_a_walking_textured_fox_on_a_grid_is_the_same(canvas, path, fox, light):
         assert_alike(canvas.draw(surfaces, path, frame, light=light), plain)
 
 
-def test_flat_scenes_are_the_same_to_the_last_bit_of_their_masks(canvas):
-    """What is behind, across or beside the camera, back sides, equal depths, and depths that differ by 1e-4 of them."""
+def test_flat_scenes_have_identical_masks(canvas):
+    """Geometry behind, across and beside the camera, back faces, equal depths, and relative depth differences of 1e-4."""
     if canvas is None:
         return
     lying, depths = square(1, 9), np.array([0, 0, 3, 3], np.float32)
@@ -141,7 +141,7 @@ def test_flat_scenes_are_the_same_to_the_last_bit_of_their_masks(canvas):
         np.testing.assert_allclose(made.normal, plain.normal, atol=1e-5)
 
 
-def test_from_frame_to_frame_only_corners_are_new_and_the_rest_leaves_with_its_surface(canvas, path, fox):
+def test_buffers_are_reused_between_frames_and_freed_with_their_surface(canvas, path, fox):
     if canvas is None:
         return
     canvas.draw(fox(0.1), path, 0)
@@ -152,7 +152,7 @@ def test_from_frame_to_frame_only_corners_are_new_and_the_rest_leaves_with_its_s
     assert len(canvas._buffers.meshes) == 1 and not before.keys() & canvas._buffers.meshes.keys()
 
 
-def test_any_thread_may_draw_and_canvases_do_not_see_each_other(canvas, path, fox):
+def test_canvases_are_thread_safe_and_independent(canvas, path, fox):
     if canvas is None:
         return
     surfaces, small = fox(0.4), path.resized(64, 48)
@@ -175,7 +175,7 @@ def test_any_thread_may_draw_and_canvases_do_not_see_each_other(canvas, path, fo
     assert np.array_equal(canvas.draw(surfaces, path, 0).colour, alone)
 
 
-def test_what_is_too_large_is_refused_in_words(canvas, path):
+def test_oversized_images_are_refused_with_a_reason(canvas, path):
     if canvas is None:
         return
     with pytest.raises(InputError, match="no pictures of 1000000x8 here, its limit is"):
@@ -190,7 +190,7 @@ def test_what_is_too_large_is_refused_in_words(canvas, path):
     assert (canvas.draw([square(2, 50)], still(), 0).surface == 0).any()
 
 
-def test_a_lost_context_is_said_and_the_next_canvas_draws(canvas):
+def test_a_lost_context_is_reported_and_the_next_canvas_works(canvas):
     if canvas is None:
         return
     egl = ctypes.CDLL(find_library("EGL"))
@@ -215,13 +215,13 @@ def test_a_lost_context_is_said_and_the_next_canvas_draws(canvas):
 
 
 @pytest.fixture
-def tried_anew():
+def fresh_probe():
     opengl._probe.cache_clear()
     yield
     opengl._probe.cache_clear()
 
 
-def test_without_a_driver_or_the_package_one_sentence_says_what_to_do(monkeypatch, tried_anew):
+def test_a_missing_driver_or_package_is_reported_with_advice(monkeypatch, fresh_probe):
     with monkeypatch.context() as without_driver:
         without_driver.setenv("GLCONTEXT_LINUX_LIBEGL", "/nowhere/libEGL.so")
         assert refusal().startswith("OpenGL cannot be opened here (") and "libgl1-mesa-dri" in refusal()
@@ -237,7 +237,7 @@ def test_without_a_driver_or_the_package_one_sentence_says_what_to_do(monkeypatc
         Canvas(8, 8)
 
 
-def test_a_forked_process_is_refused_instead_of_waiting_for_ever(monkeypatch):
+def test_a_forked_process_is_refused_without_deadlock(monkeypatch):
     refusal()
     here = os.getpid()
     monkeypatch.setattr(os, "getpid", lambda: here + 1)
@@ -247,7 +247,7 @@ def test_a_forked_process_is_refused_instead_of_waiting_for_ever(monkeypatch):
         opengl._on_thread(lambda: None)
 
 
-def test_neither_display_nor_window_system_is_asked_for(canvas, monkeypatch, tried_anew):
+def test_no_display_or_window_system_is_needed(canvas, monkeypatch, fresh_probe):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.setenv("WAYLAND_DISPLAY", "nowhere")
     assert (refusal() == "") == (canvas is not None)

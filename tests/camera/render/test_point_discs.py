@@ -1,4 +1,4 @@
-"""A cloud drawn as discs: what its own camera saw comes back, near hides far, nothing behind the camera is drawn."""
+"""A point cloud drawn as discs: the source view is reproduced, near points occlude far ones, points behind the camera are not drawn."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from camera.view import Scene
 from pipelines.media.image_metrics import psnr
 
 
-def test_a_view_comes_back_and_is_right_from_aside():
+def test_the_source_view_and_a_side_view_are_reproduced():
     cloud = cloud_of(Scene((front(72, 96),)))
     dots = Dots.of(cloud)
     picture, holes = dots.draw(front(72, 96).camera)
@@ -19,7 +19,7 @@ def test_a_view_comes_back_and_is_right_from_aside():
     assert 0.02 < holes.mean() < 0.4 and psnr(picture, side(72, 96).colour, ~holes) > 14
 
 
-def test_near_hides_far_and_nothing_behind_is_seen():
+def test_near_points_occlude_far_ones_and_points_behind_are_clipped():
     camera = CameraPath(np.eye(4)[None], pinhole(9, 9, 60), 9, 9)
     points = np.array([[0, 0, 5], [0, 0, 2], [0, 0, -1], [0, 0, 3]], np.float32)
     colours = np.array([[9, 0, 0], [0, 9, 0], [0, 0, 9], [9, 9, 9]], np.uint8)
@@ -27,7 +27,7 @@ def test_near_hides_far_and_nothing_behind_is_seen():
     assert picture[4, 4].tolist() == [0, 9, 0] and (~holes).sum() == 1
 
 
-def test_a_lonely_point_stays_small():
+def test_an_isolated_point_stays_small():
     points = np.concatenate([np.random.default_rng(0).random((500, 3)), [[50, 50, 50]]]).astype(np.float32)
     radii = Dots.of(PointCloud(points, np.zeros((501, 3), np.uint8))).radii
     assert radii[-1] < 10 * np.median(radii)

@@ -1,4 +1,4 @@
-"""The readable torch warp against arrays computed by GEN3C's own code."""
+"""The readable torch warp against arrays from GEN3C's own code."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def test_forward_warp(warps, name):
     warp = reference_warp.forward_warp(
         case["image"], points, case["w2c2"], case["K2"], mask=case.get("mask"), boundary=case.get("boundary_mask")
     )
-    # re-projecting into the own camera leaves positions at integers +- rounding, which decides about far corners
+    # reprojection into the source camera gives integer positions +- rounding, which decides about far corners
     budget = 0.1 if name == "identity" else 0.0
     differing = warp.mask != case["out_mask"]
     assert differing.float().mean() <= budget

@@ -1,4 +1,4 @@
-"""What a camera sees: renderers, kinds of scenes, holes, sky, padding, filling, cancelling."""
+"""Scene rendering: renderers, kinds of scenes, holes, sky, padding, inpainting, cancellation."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ def wall(depth: float = 4.0, colour: np.ndarray | None = None, x: float = 0.0) -
 
 
 def box() -> View:
-    """A red square at depth 2 before a green wall at depth 4."""
+    """A red square at depth 2 in front of a green wall at depth 4."""
     colour = np.zeros((H, W, 3), np.uint8)
     colour[..., 1] = 200
     colour[10:22, 18:30] = (200, 0, 0)
@@ -47,17 +47,17 @@ def sideways(*xs: float) -> CameraPath:
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
-def test_own_camera_sees_the_picture(renderer):
+def test_the_source_camera_reproduces_the_image(renderer):
     view = box()
     seen = render(Scene((view,)), view.camera, renderer=renderer)
     assert not seen.holes.any() and not seen.far.any()
     np.testing.assert_allclose(seen.depth, view.depth, rtol=2e-3 if renderer != "splat" else 1)
     wrong = np.abs(seen.colour.astype(int) - view.colour).max(axis=2) > 1
-    assert wrong.mean() < (0.05 if renderer == "splat" else 1e-9)  # whole-pixel positions leak, see reference
+    assert wrong.mean() < (0.05 if renderer == "splat" else 1e-9)  # integer positions leak, see reference_warp
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
-def test_wall_moves_by_whole_pixels(renderer):
+def test_a_wall_shifts_by_whole_pixels(renderer):
     """Two pixels of parallax: x = 2 * depth / focal."""
     view = wall()
     seen = render(Scene((view,)), sideways(2 * 4 / LENS[0, 0]), renderer=renderer)
@@ -67,16 +67,16 @@ def test_wall_moves_by_whole_pixels(renderer):
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
-def test_move_uncovers_a_hole_and_the_near_surface_hides(renderer):
+def test_camera_motion_disoccludes_a_hole_and_near_surfaces_occlude(renderer):
     scene = Scene((box(),))
     seen = render(scene, sideways(0.5), renderer=renderer)
     red = seen.colour[..., 0] > 100
     assert red[16, 8:18].any() and not red[16, 22:].any()
-    assert seen.holes[14:18, 21:24].any()  # on the side that the box moved away from
+    assert seen.holes[14:18, 21:24].any()  # disocclusion on the side the box moved away from
     np.testing.assert_allclose(seen.depth[red & (seen.depth < 3)], 2, rtol=0.05)
 
 
-def test_mesh_draws_no_rubber_between_surfaces():
+def test_mesh_does_not_stretch_across_depth_edges():
     seen = render(Scene((box(),)), sideways(0.4), renderer="mesh")
     drawn = ~seen.holes
     assert (np.minimum(np.abs(seen.depth - 2), np.abs(seen.depth - 4))[drawn] < 0.01).all()
@@ -84,8 +84,8 @@ def test_mesh_draws_no_rubber_between_surfaces():
     assert not mixed[drawn].any()
 
 
-def test_floor_runs_to_the_horizon_and_is_not_joined_to_the_sky():
-    """Neighbouring rows differ by far more than the cut ratio there."""
+def test_floor_reaches_the_horizon_and_is_not_joined_to_the_sky():
+    """Near the horizon, neighbouring rows differ by far more than the cut ratio."""
     view = floor()
     own = render(Scene((view,)), view.camera)
     assert not own.holes.any()
@@ -96,7 +96,7 @@ def test_floor_runs_to_the_horizon_and_is_not_joined_to_the_sky():
     assert moved.holes[:-4].mean() < 0.05
 
 
-def test_thin_poles_and_wires_survive_and_mixed_pixels_do_not():
+def test_thin_structures_survive_and_mixed_edge_pixels_are_removed():
     depth = np.full((H, W), 4, np.float32)
     depth[:, 24] = 2  # a pole
     depth[8, 2:20] = 2  # a wire
@@ -117,7 +117,7 @@ def floor() -> View:
     return View.of(colours(), np.repeat(depth[:, None], W, axis=1), LENS)
 
 
-def test_mesh_is_not_seen_from_behind():
+def test_mesh_back_faces_are_culled():
     behind = np.diag([-1.0, 1.0, -1.0, 1.0])
     behind[2, 3] = 8
     seen = render(Scene((wall(),)), CameraPath(behind[None], LENS, W, H))
@@ -136,7 +136,7 @@ def test_camera_inside_the_scene(renderer):
 
 
 @pytest.mark.parametrize("renderer", ("mesh", "zbuffer"))
-def test_targets_of_another_size_and_lens(renderer):
+def test_target_size_and_lens_may_differ(renderer):
     view = wall(colour=np.full((H, W, 3), (10, 100, 200), np.uint8))
     for path in (view.camera.resized(97, 70), view.camera.resized(20, 11)):
         seen = render(Scene((view,)), path, renderer=renderer)
@@ -149,7 +149,7 @@ def test_targets_of_another_size_and_lens(renderer):
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
-def test_sky_is_kept_far_and_marked(renderer):
+def test_sky_stays_far_and_is_marked(renderer):
     depth = np.full((H, W), 4, np.float32)
     depth[:12] = np.inf
     view = View.of(colours(), depth, LENS)
@@ -164,14 +164,14 @@ def test_sky_is_kept_far_and_marked(renderer):
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
-def test_padding_is_a_hole(renderer):
+def test_padding_becomes_a_hole(renderer):
     view = wall().fitted(W, 48, "pad")
     assert padding_mask(view).sum() == W * 16
     seen = render(Scene((view,)), view.camera, renderer=renderer)
     assert seen.holes[:7].all() and seen.holes[-7:].all() and not seen.holes[9:-9].any() and not seen.far.any()
 
 
-def test_black_sky_above_is_taken_for_padding_only_where_whole_lines_are_black():
+def test_black_sky_is_padding_only_in_fully_black_lines():
     depth = np.full((H, W), 4, np.float32)
     depth[:12] = np.inf
     night = colours()
@@ -192,14 +192,14 @@ def test_views_are_merged():
         assert (nearest.colour[8:24, 8:40] == 255).all()
 
 
-def test_clip_shows_frame_f_and_holds_the_last():
+def test_clips_show_frame_f_and_hold_the_last():
     views = tuple(wall(colour=np.full((H, W, 3), value, np.uint8)) for value in (50, 100, 150))
     frames = list(render_all(Scene(views, kind="clip"), sideways(0, 0, 0, 0), threads=2))
     assert [int(frame.colour[H // 2, W // 2, 0]) for frame in frames] == [50, 100, 150, 150]
 
 
 @pytest.mark.parametrize("fill", ["holes", "background"])
-def test_frames_come_in_order_and_equal_single_renders(fill):
+def test_batches_are_ordered_and_equal_single_frames(fill):
     scene, path = Scene((box(),)), sideways(*np.linspace(0, 0.5, 9))
     frames = list(render_all(scene, path, fill=fill, threads=3))
     assert len(frames) == 9
@@ -223,7 +223,7 @@ def test_closing_the_iterator_stops_the_work(monkeypatch):
     assert len(drawn) == count < 20
 
 
-def test_holes_are_filled_from_the_background():
+def test_holes_are_inpainted_from_the_background():
     scene, path = Scene((box(),)), sideways(0.5)
     shown = render(scene, path)
     filled = render(scene, path, fill="background")
@@ -235,7 +235,7 @@ def test_holes_are_filled_from_the_background():
     assert (painted.colour[painted.holes] == (255, 0, 255)).all()
 
 
-def test_fill_of_extreme_pictures():
+def test_inpainting_of_extreme_inputs():
     from camera.render.inpaint import from_background
 
     colour, depth = colours(), np.ones((H, W), np.float32)
@@ -252,8 +252,8 @@ def test_fill_of_extreme_pictures():
         assert (from_background(flat, np.ones(shape, np.float32), holes) == 77).all()
 
 
-def test_two_fillings_meet_without_an_edge():
-    """Left of the hole lies something far, right of it something near: no straight line may show between."""
+def test_inpainting_has_no_seam_between_two_sources():
+    """Far background on the left of the hole, near background on the right: no straight seam between them."""
     from camera.render.inpaint import from_background
 
     colour = np.zeros((96, 300, 3), np.uint8)
@@ -261,11 +261,11 @@ def test_two_fillings_meet_without_an_edge():
     depth = np.where(np.arange(300) < 37, np.float32(100), np.float32(3)) * np.ones((96, 1), np.float32)
     holes = np.zeros((96, 300), bool)
     holes[40:] = True
-    result = from_background(colour, depth, holes).astype(int)[44:]  # beside what is known there may be an edge
+    result = from_background(colour, depth, holes).astype(int)[44:]  # an edge is allowed next to known pixels
     assert np.abs(np.diff(result, axis=1)).max() < 10 and np.abs(np.diff(result, axis=0)).max() < 10
 
 
-def test_the_sky_does_not_fill_holes_in_the_ground():
+def test_sky_does_not_fill_holes_in_the_ground():
     height, width = 96, 160
     colour = np.full((height, width, 3), (150, 190, 230), np.uint8)
     colour[48:] = (90, 70, 40)
@@ -273,7 +273,7 @@ def test_the_sky_does_not_fill_holes_in_the_ground():
     depth[48:] = (40.0 * 120 / (np.arange(48, height) - 47.5))[:, None] / 10
     lens = np.array([[120.0, 0, 79.5], [0, 120, 47.5], [0, 0, 1]])
     scene = Scene((View.of(colour, depth, lens),))
-    path = scene.first.camera.cropped(-60, 0, width, height)  # looks past the picture's left border
+    path = scene.first.camera.cropped(-60, 0, width, height)  # extends beyond the image's left border
     seen = render(scene, path, fill="background")
     new = seen.colour[:, :50].astype(int)
     assert seen.holes[:, :50].all()
@@ -281,7 +281,7 @@ def test_the_sky_does_not_fill_holes_in_the_ground():
     assert np.abs(new[:40] - (150, 190, 230)).max() < 12, "sky"
 
 
-def test_bad_calls_are_refused_in_words():
+def test_invalid_arguments_are_refused_with_a_reason():
     scene, path = Scene((box(),)), sideways(0)
     with pytest.raises(InputError, match="frames 0 to 0"):
         render(scene, path, frame=1)
@@ -293,15 +293,15 @@ def test_bad_calls_are_refused_in_words():
         render_all(scene, path, fill="telea")  # type: ignore[arg-type]
 
 
-def test_the_largest_depth_is_not_taken_for_sky():
+def test_large_depth_is_not_taken_for_sky():
     view = wall(FAR * 0.5)
     seen = render(Scene((view,)), view.camera)
     assert isinstance(seen, RenderedFrame) and not seen.far.any()
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
-def test_nothing_but_sky(renderer):
-    """What a crop of a landscape may leave; black sky cannot be told from padding."""
+def test_an_image_of_sky_only(renderer):
+    """A crop of a landscape may contain only sky; black sky is indistinguishable from padding."""
     sky = replace(wall(), depth=np.full((H, W), FAR, np.float32), known=np.zeros((H, W), bool))
     seen = render(Scene((sky,)), sky.camera, renderer=renderer, fill="background")
     assert seen.far.all() and not seen.holes.any()
@@ -309,7 +309,7 @@ def test_nothing_but_sky(renderer):
     assert render(Scene((black,)), sky.camera, renderer=renderer).holes.all()
 
 
-def test_warming_up_leaves_nothing_to_compile():
+def test_warm_up_compiles_every_kernel():
     from camera.render import depth_mesh, forward_splat, framebuffer, zbuffer
     from camera.render import inpaint as fill
 
@@ -321,13 +321,13 @@ def test_warming_up_leaves_nothing_to_compile():
     assert all(compiled) and compiled == [len(kernel.signatures) for kernel in kernels]
 
 
-def test_importing_the_renderer_costs_nothing():
+def test_importing_the_renderer_loads_no_heavy_modules():
     code = "import sys, camera.render.scene, camera.cache3d.cache; print([m for m in ('numba', 'torch', 'trimesh') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
 
 
-def test_kernels_work_where_nothing_can_be_written(tmp_path):
+def test_kernels_work_without_a_writable_cache(tmp_path):
     code = (
         "import numba.core.caching as c\n"
         "c.CacheImpl._locator_classes = []\n"

@@ -1,4 +1,4 @@
-"""Meshes in front of a camera: depth against rays, textures, nearest surface, files that hold what they should not."""
+"""Triangle meshes in front of a camera: depth against ray casting, textures, visibility, invalid input."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def square(depth: float, colour: int, half: float = 1.0) -> Surface:
     return Surface(vertices, np.array([[0, 1, 2], [0, 2, 3]], np.int32), np.full((4, 3), colour, np.uint8))
 
 
-def test_depth_and_normals_of_a_sphere_are_those_of_rays(path):
+def test_depth_and_normals_of_a_sphere_match_ray_casting(path):
     ball = trimesh.creation.icosphere(subdivisions=5, radius=1.0)
     vertices = (ball.vertices + np.array([0, 0, 4])).astype(np.float32)
     surface = Surface(vertices, np.asarray(ball.faces, np.int32), np.full((len(vertices), 3), 200, np.uint8))
@@ -33,7 +33,7 @@ def test_depth_and_normals_of_a_sphere_are_those_of_rays(path):
         rays = np.column_stack([columns, rows, np.ones(len(rows))]) @ np.linalg.inv(path.intrinsics[frame]).T
         centre = np.array([0, 0, 4.0]) - path.centres[frame]
         a, b, c = (rays**2).sum(axis=1), rays @ centre, centre @ centre - 1
-        inside = b**2 - a * c > 0.02  # away from the rim, where the facets stand out of the sphere
+        inside = b**2 - a * c > 0.02  # excludes the silhouette, where the facets deviate from the sphere
         expected = (b - np.sqrt(np.maximum(b**2 - a * c, 0))) / a
         assert np.abs(made.depth[rows, columns] - expected)[inside].max() < 5e-3
         outwards = expected[:, None] * rays - centre
@@ -41,7 +41,7 @@ def test_depth_and_normals_of_a_sphere_are_those_of_rays(path):
         assert len(rows) == pytest.approx(np.pi * path.intrinsics[0, 0, 0] ** 2 / (centre @ centre - 1), rel=0.05)
 
 
-def test_the_nearest_surface_wins_whatever_the_order_and_both_sides_show(path):
+def test_the_nearest_surface_wins_in_any_order_and_both_faces_are_drawn(path):
     near, far = square(2, 50, half=0.3), square(3, 90)
     mirrored = Surface(near.vertices, near.triangles[:, ::-1].copy(), near.colours)
     for order, number in (([near, far], 0), ([far, near], 1), ([mirrored, far], 0)):
@@ -52,7 +52,7 @@ def test_the_nearest_surface_wins_whatever_the_order_and_both_sides_show(path):
     assert (draw([square(-1, 50)], path, 0).surface == -1).all()
 
 
-def test_a_texture_lies_in_perspective_on_a_leaning_square(path):
+def test_textures_are_perspective_correct(path):
     texture = np.zeros((8, 8, 3), np.uint8)
     texture[:, ::2] = 255
     vertices = np.array([[-1, -1, 2], [1, -1, 6], [1, 1, 6], [-1, 1, 2]], np.float32)
@@ -66,14 +66,14 @@ def test_a_texture_lies_in_perspective_on_a_leaning_square(path):
     assert np.array_equal(made.colour[32, row, 0][~edge], np.where(stripe % 2 == 0, 255, 0)[~edge])
 
 
-def test_a_moved_surface_is_where_its_transform_puts_it(path):
+def test_a_transform_moves_the_vertices(path):
     transform = np.diag([0.5, 0.5, 0.5, 1.0])
     transform[:3, 3] = [0, 0, 1]
     moved = square(2, 50).moved(transform)
     assert moved.vertices[:, 2] == pytest.approx([2] * 4) and np.abs(moved.vertices[:, :2]).max() == 0.5
 
 
-def test_light_falls_from_where_it_is_said_to(path):
+def test_shading_follows_the_light_direction(path):
     ball = trimesh.creation.icosphere(subdivisions=4, radius=1.0)
     vertices = (ball.vertices + np.array([0, 0, 4])).astype(np.float32)
     surface = Surface(vertices, np.asarray(ball.faces, np.int32), np.full((len(vertices), 3), 200, np.uint8))
@@ -90,14 +90,14 @@ def test_light_falls_from_where_it_is_said_to(path):
         Light(0.5, (0.0, 0.0, 0.0))
 
 
-def test_corners_of_a_box_keep_their_edges_in_the_light(path):
+def test_a_box_with_shared_vertices_is_shaded_flat(path):
     box = trimesh.creation.box()  # eight shared corners
     vertices = (box.vertices + np.array([0.8, 0, 4])).astype(np.float32)
     made = draw([Surface(vertices, np.asarray(box.faces, np.int32), np.zeros((8, 3), np.uint8))], path, 0)
     assert made.normal[32, 64] == pytest.approx([0, 0, -1], abs=1e-5)
 
 
-def test_a_thinned_mesh_keeps_its_shape_its_seams_and_its_number():
+def test_thinning_keeps_shape_seams_and_the_triangle_budget():
     ball = trimesh.creation.icosphere(subdivisions=5, radius=2.0)
     far = trimesh.creation.icosphere(subdivisions=2, radius=2.0).apply_translation([0.001, 0, 0])
     both = trimesh.util.concatenate([ball, far])
@@ -109,11 +109,11 @@ def test_a_thinned_mesh_keeps_its_shape_its_seams_and_its_number():
     assert 2000 < len(fewer.triangles) <= 4000
     assert np.linalg.norm(fewer.vertices, axis=1) == pytest.approx(2.0, abs=2e-3)
     assert fewer.uv is not None
-    assert (fewer.uv[fewer.triangles].std(axis=1) == 0).all()  # no triangle reaches from one part to the other
+    assert (fewer.uv[fewer.triangles].std(axis=1) == 0).all()  # no triangle connects the two parts
     assert whole.thinned(10**6) is whole
 
 
-def test_meshes_that_cannot_be_drawn_are_refused():
+def test_invalid_meshes_are_refused():
     good = square(2, 50)
     with pytest.raises(InputError, match="finite"):
         Surface(np.full((4, 3), np.nan, np.float32), good.triangles, good.colours)

@@ -1,4 +1,4 @@
-"""Sequences of shots: what editors object to, and files that editing programs read."""
+"""Sequences of shots: warnings by editing rules, and files for editing programs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def words(*shots: Shot, line=None) -> list[str]:
     return [f"{each.cut} {each.words}" for each in check_cuts(shots, SUBJECT, line=line)]
 
 
-def test_cuts_are_watched_for_jumps_small_changes_and_the_line():
+def test_cuts_are_checked_for_jumps_small_angles_and_the_180_degree_line():
     assert "jump cut" in words(shot("a", 0), shot("b", 4))[0]
     assert "20 degrees" in words(shot("a", 0), shot("b", 20))[0]
     assert words(shot("a", 0), shot("b", 35), shot("c", 38, distance=1.5)) == []
@@ -39,7 +39,7 @@ def test_cuts_are_watched_for_jumps_small_changes_and_the_line():
     assert words(shot("a", 10), shot("b", 60), line=[0, 0, 1]) == []
 
 
-def test_shots_follow_each_other_and_must_fit():
+def test_shots_are_joined_and_must_match_in_size_and_rate():
     shots = (shot("a", 0), shot("b", 40, frames=5), shot("c", 90))
     path = join_shots(shots)
     assert len(path) == 29 and first_frames(shots) == [0, 12, 17]
@@ -50,7 +50,7 @@ def test_shots_follow_each_other_and_must_fit():
         join_shots(())
 
 
-def test_an_edl_counts_in_frames_of_the_rate():
+def test_an_edl_counts_frames_at_the_clip_rate():
     lines = edl_text((shot("wide", 0, frames=30), shot("close\nup", 40, frames=5)), name="Été").splitlines()
     assert lines[:2] == ["TITLE: ?t?", "FCM: NON-DROP FRAME"]
     assert lines[3] == "001  AX       V     C        00:00:00:00 00:00:01:06 00:00:00:00 00:00:01:06"
@@ -60,7 +60,7 @@ def test_an_edl_counts_in_frames_of_the_rate():
         edl_text((replace(shot("a", 0), path=shot("a", 0).path.with_fps(23.976)),), name="x")
 
 
-def test_a_timeline_is_read_back_by_opentimelineio():
+def test_opentimelineio_reads_the_timeline():
     shots = (shot("wide", 0), shot("close", 40, frames=5))
     text = otio_text(shots, name="Two shots", media=("wide.mp4", "close.mp4"))
     read = otio.adapters.read_from_string(text, "otio_json")

@@ -1,4 +1,4 @@
-"""Nominal paths of DimensionX's directors: the right way, the right amount, one constant twist."""
+"""Nominal paths of DimensionX's directors: direction, amount and constant twist."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ends(start: CameraPath, director: str, **kwargs) -> np.ndarray:
     return nominal_path(start, [(director, 1.0)], **kwargs).relative_to_first().world_from_camera[-1]
 
 
-def test_there_are_twelve_moves_four_orbits_the_full_turn_and_the_still_camera():
+def test_there_are_twelve_moves_five_orbits_and_a_still_camera():
     groups = [each.group for each in DIRECTORS.values()]
     assert groups.count("translation") == groups.count("rotation") == 6
     assert groups.count("orbit") == 5 and groups.count("time") == 1
@@ -40,7 +40,7 @@ def test_there_are_twelve_moves_four_orbits_the_full_turn_and_the_still_camera()
         ("z_zoom_out", 2, -1),
     ],
 )
-def test_straight_moves_travel_along_their_axis_only(start, director, axis, sign):
+def test_translations_move_along_their_axis_only(start, director, axis, sign):
     moved = ends(start, director, distance=5.0)
     expected = np.zeros(3)
     expected[axis] = sign * 0.3 * 5
@@ -52,16 +52,16 @@ def test_straight_moves_travel_along_their_axis_only(start, director, axis, sign
     ("director", "looks"),
     [("pan_left", (-1, 0)), ("pan_right", (1, 0)), ("pan_up", (0, -1)), ("pan_down", (0, 1))],
 )
-def test_pans_and_tilts_look_where_they_say_and_stay(start, director, looks):
+def test_pans_and_tilts_rotate_in_place(start, director, looks):
     moved = ends(start, director)
     np.testing.assert_allclose(moved[:3, 3], 0, atol=1e-12)
     np.testing.assert_allclose(moved[:2, 2], np.array(looks) * np.sin(np.radians(30)), atol=1e-12)
 
 
 @pytest.mark.parametrize(("director", "sign"), [("pan_rotation_left", -1), ("pan_rotation_right", 1)])
-def test_rolls_tip_the_cameras_right_hand(start, director, sign):
+def test_rolls_lower_the_stated_side(start, director, sign):
     moved = ends(start, director)
-    assert moved[1, 0] == pytest.approx(sign * 0.5)  # y is down: right hand down is a roll to the right
+    assert moved[1, 0] == pytest.approx(sign * 0.5)  # y is down: right side down is a roll to the right
     np.testing.assert_allclose(moved[:3, 2], [0, 0, 1], atol=1e-12)
 
 
@@ -69,7 +69,7 @@ def test_rolls_tip_the_cameras_right_hand(start, director, sign):
     ("director", "axis", "sign"),
     [("orbit_left", 0, -1), ("orbit_right", 0, 1), ("orbit_up", 1, -1), ("orbit_down", 1, 1)],
 )
-def test_orbits_keep_the_subject_in_the_middle_at_one_distance(start, director, axis, sign):
+def test_orbits_keep_the_subject_centred_at_constant_distance(start, director, axis, sign):
     path = nominal_path(start, [(director, 1.0)], distance=4.0)
     subject = start.world_from_camera[0] @ [0, 0, 4.0, 1]
     seen = path.camera_from_world @ subject
@@ -79,7 +79,7 @@ def test_orbits_keep_the_subject_in_the_middle_at_one_distance(start, director, 
     assert Rotation.from_matrix(moved.world_from_camera[-1, :3, :3]).magnitude() == pytest.approx(np.radians(45))
 
 
-def test_full_turn_has_145_frames_and_comes_home(start):
+def test_full_turn_has_145_frames_and_closes(start):
     path = nominal_path(start, [("orbit_360", 1.0)], distance=2.0)
     assert len(path) == 145 and path.fps == 8
     np.testing.assert_allclose(path.world_from_camera[-1], path.world_from_camera[0], atol=1e-9)
@@ -87,7 +87,7 @@ def test_full_turn_has_145_frames_and_comes_home(start):
     assert across == pytest.approx(4.0)
 
 
-def test_t_director_stands_still(start):
+def test_t_director_is_static(start):
     path = nominal_path(start, [("t_director", 1.0)])
     np.testing.assert_allclose(path.world_from_camera, np.tile(start.world_from_camera, (49, 1, 1)), atol=1e-12)
 
@@ -104,7 +104,7 @@ def test_amount_scales_the_move(start):
     np.testing.assert_allclose(half.world_from_camera[-1], whole.world_from_camera[24], atol=1e-12)
 
 
-def test_clips_follow_one_another_from_the_last_camera(start):
+def test_sequences_continue_from_the_last_camera(start):
     parts = [nominal_path(start, [(id, 1.0)], frames=9) for id in ("x_left", "pan_up", "orbit_right")]
     joined = sequence(parts)
     assert len(joined) == 25
@@ -121,7 +121,7 @@ def test_exponential_and_logarithm_of_twists_are_inverse():
     np.testing.assert_allclose(twist_of_transform(transform_of_twist(twists)), twists, atol=1e-9)
 
 
-def test_wrong_names_and_distances_are_refused(start):
+def test_invalid_names_and_distances_are_refused(start):
     with pytest.raises(InputError, match="no DimensionX director 'zoom'"):
         nominal_path(start, [("zoom", 1.0)])
     with pytest.raises(InputError, match="must be positive"):

@@ -1,4 +1,4 @@
-"""DualCamCtrl's moves: the corrected form by what the camera must do, the demo app's form against golden arrays."""
+"""DualCamCtrl's moves: the corrected form by its expected motion, the demo app's form against golden arrays."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_upstream_form_equals_the_demo_app(golden, name, frames):
     np.testing.assert_allclose(relative, golden[f"gradio.{name}.{frames}.rel_c2w"], atol=1e-6)
 
 
-def test_push_in_goes_in_and_upstream_goes_out():
+def test_push_in_moves_forward_and_upstream_moves_backward():
     corrected = dualcamctrl.poses("push-in", 9, travel=0.5)
     np.testing.assert_allclose(corrected[-1, :3, 3], [0, 0, 0.5], atol=1e-12)
     assert (np.diff(corrected[:, 2, 3]) > 0).all()
@@ -37,7 +37,7 @@ def test_push_in_goes_in_and_upstream_goes_out():
 
 
 @pytest.mark.parametrize("name", dualcamctrl.SHAPES)
-def test_shapes_begin_at_the_identity_and_keep_the_subject_in_the_middle(name):
+def test_shapes_start_at_the_identity_and_keep_the_subject_centred(name):
     moved = dualcamctrl.poses(name, 13)
     np.testing.assert_allclose(moved[0], np.eye(4), atol=1e-12)
     seen = (inverse(moved) @ SUBJECT)[:, :3]
@@ -46,19 +46,19 @@ def test_shapes_begin_at_the_identity_and_keep_the_subject_in_the_middle(name):
     np.testing.assert_allclose(np.linalg.det(moved[:, :3, :3]), 1)
 
 
-def test_a_positive_turn_goes_right_and_by_that_angle():
+def test_a_positive_turn_moves_right_by_that_angle():
     moved = dualcamctrl.poses("circle", 5, turn_degrees=40)
     assert moved[-1, 0, 3] > 0
     np.testing.assert_allclose(moved[-1, :3, :3].trace(), 1 + 2 * np.cos(np.radians(40)))
     np.testing.assert_allclose(np.linalg.norm(moved[:, :3, 3] - SUBJECT[:3], axis=1), 1)
 
 
-def test_a_spiral_climbs_and_comes_closer():
+def test_a_spiral_rises_and_approaches():
     moved = dualcamctrl.poses("spiral", 5, turn_degrees=0, rise=0.2, approach=0.4)
     np.testing.assert_allclose(moved[-1, :3, 3], [0, -0.2, 0.4], atol=1e-12)
 
 
-def test_a_pan_ends_as_far_from_the_subject_as_it_began():
+def test_a_pan_ends_at_its_initial_subject_distance():
     moved = dualcamctrl.poses("pan", 7, travel=1.0)
     distance = np.linalg.norm(moved[:, :3, 3] - SUBJECT[:3], axis=1)
     np.testing.assert_allclose(distance[[0, -1]], 1)
@@ -66,7 +66,7 @@ def test_a_pan_ends_as_far_from_the_subject_as_it_began():
 
 
 @pytest.mark.parametrize("name", dualcamctrl.SLIDES)
-def test_slides_move_without_turning(name):
+def test_slides_do_not_rotate(name):
     moved = dualcamctrl.poses(name, 3, travel=0.5)
     np.testing.assert_allclose(moved[:, :3, :3], np.eye(3)[None].repeat(3, 0))
     np.testing.assert_allclose(np.linalg.norm(moved[-1, :3, 3]), 0.5)
@@ -81,6 +81,6 @@ def test_slides_move_without_turning(name):
         {"preset": "push-in", "frames": 5, "travel": 1.0},
     ],
 )
-def test_what_cannot_be_drawn_is_refused(wrong):
+def test_invalid_arguments_are_refused(wrong):
     with pytest.raises(InputError):
         dualcamctrl.poses(wrong.pop("preset"), wrong.pop("frames"), **wrong)

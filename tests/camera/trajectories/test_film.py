@@ -1,4 +1,4 @@
-"""The table of film moves is fit for a picker, and the rig's parts act as the table says."""
+"""The table of film moves is complete for a menu, and the rig moves as the table says."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ def after(name: str, amount: float, *, start: Stand = START, progress: float = 1
 
 
 @pytest.mark.parametrize("name", MOVES)
-def test_every_move_can_be_shown_and_made(name):
+def test_every_move_can_be_displayed_and_applied(name):
     move = MOVES[name]
     assert move.label and move.help.endswith(".")
     assert move.minimum <= move.default <= move.maximum
@@ -42,18 +42,18 @@ def test_no_progress_changes_nothing(name):
         ("dolly-zoom", 2, 1),
     ],
 )  # fmt: skip
-def test_positive_is_the_first_of_the_two_directions(name, axis, sign):
+def test_positive_amounts_move_in_the_first_named_direction(name, axis, sign):
     there, back = (after(name, way * 0.3).position[axis] for way in (1, -1))
     assert np.sign(there) == sign == -np.sign(back)
     assert MOVES[name].positive in ("in", "right", "up")
 
 
-def test_a_full_arc_comes_back():
+def test_a_full_arc_returns_to_the_start():
     around = after("arc", 360.0)
     assert np.allclose(around.position, 0, atol=1e-12) and np.allclose(around.rotation, np.eye(3))
 
 
-def test_arcs_and_eights_keep_their_distance_and_width():
+def test_arcs_keep_their_distance_and_eights_their_width():
     subject = np.array([0, 0, 2.0])
     for name in ("arc", "arc-up"):
         for angle in (-80, 10, 60):
@@ -68,6 +68,6 @@ def test_a_dolly_zoom_stops_before_the_subject():
         after("dolly-zoom", 0.6, start=after("dolly", 0.5))
 
 
-def test_the_table_is_light():
+def test_the_table_imports_no_heavy_modules():
     code = "import camera.trajectories.film, sys; assert 'scipy' not in sys.modules and 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,4 +1,4 @@
-"""Film moves go where their names say, join without jumps, and their text reads back."""
+"""Film moves end as their names say, join without jumps, and their text round-trips."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def subject_pixel(view, path, frame: int) -> np.ndarray:
         ("truck 0.5; dolly 0.5", [2, 0, 2]),
     ],
 )  # fmt: skip
-def test_a_move_ends_where_its_name_says(view, text, end):
+def test_a_move_ends_in_its_named_direction(view, text, end):
     path = path_of(text, view, frames=25)
     np.testing.assert_allclose(in_first_camera(path)[-1, :3, 3], end, atol=1e-9)
     np.testing.assert_allclose(path.world_from_camera[0], view.world_from_camera, atol=1e-9)
@@ -54,7 +54,7 @@ def test_pan_turns_right_and_tilt_turns_up(view, text, forward):
 
 
 @pytest.mark.parametrize("text", ["arc 50", "arc-up -30", "crane 0.7", "eight 0.3", "dolly 0.5", "dolly-zoom 0.5"])
-def test_the_subject_stays_in_the_middle(view, text):
+def test_the_subject_stays_centred(view, text):
     path = path_of(text, view, frames=13)
     for frame in range(13):
         np.testing.assert_allclose(subject_pixel(view, path, frame), [31.5, 23.5], atol=1e-6)
@@ -63,7 +63,7 @@ def test_the_subject_stays_in_the_middle(view, text):
 @pytest.mark.parametrize(
     "text", ["dolly-zoom 0.6", "dolly-zoom out 2", "dolly-zoom 0.3 + truck 0.2", "dolly-zoom 0.3 + arc 40"]
 )
-def test_dolly_zoom_keeps_the_subjects_size(view, text):
+def test_dolly_zoom_keeps_the_subject_size(view, text):
     path = path_of(text, view, frames=11)
     subject = view.world_from_camera @ [0, 0, DEPTH, 1]
     depth = (path.camera_from_world @ subject)[:, 2]
@@ -72,7 +72,7 @@ def test_dolly_zoom_keeps_the_subjects_size(view, text):
     np.testing.assert_allclose(size, size[0], rtol=1e-9)
 
 
-def test_zoom_is_the_lens_alone(view):
+def test_zoom_changes_only_the_lens(view):
     path = path_of("zoom 2; zoom 0.5", view, frames=5)
     np.testing.assert_allclose(path.intrinsics[:, 0, 0] / view.intrinsics[0, 0], [1, 2**0.5, 2, 2**0.5, 1], rtol=1e-9)
     np.testing.assert_allclose(path.centres, [view.world_from_camera[:3, 3]] * 5)
@@ -83,13 +83,13 @@ def test_a_level_camera_stays_level(view):
         assert abs(in_first_camera(path_of(text, view, frames=5))[:, 1, 0]).max() < 1e-9, text
 
 
-def test_moves_made_together_have_no_order(view):
+def test_simultaneous_moves_commute(view):
     one = path_of("arc 30 + dolly 0.2 + pan 10 + pedestal 0.1 + roll 5", view, frames=7)
     other = path_of("roll 5 + pedestal 0.1 + pan 10 + arc 30 + dolly 0.2", view, frames=7)
     np.testing.assert_allclose(one.world_from_camera, other.world_from_camera, atol=1e-12)
 
 
-def test_an_arc_after_a_pan_still_goes_around_the_subject(view):
+def test_an_arc_after_a_pan_still_orbits_the_subject(view):
     path = path_of("pan 20; arc 60", view, frames=11)
     pixels = np.array([subject_pixel(view, path, frame) for frame in range(5, 11)])
     np.testing.assert_allclose(pixels, pixels[:1].repeat(6, axis=0), atol=1e-6)
@@ -106,9 +106,9 @@ def test_seconds_speed_and_holds_are_kept(view):
     path = path_of("truck 0.5 1s wait 0.5s rest 0.25s; truck -0.5 at 1; dolly 0.3 wait 0.5s", view, frames=49, fps=10)
     moving = np.linalg.norm(np.diff(path.centres, axis=0), axis=1) > 1e-9
     expected = np.zeros(48, bool)
-    expected[5:15] = True  # one second after the wait of half a second
+    expected[5:15] = True  # one second, after the wait of half a second
     expected[17:23] = True  # 0.5 distances at 1 per second, from 1.75 s to 2.25 s
-    expected[27:] = True  # from 2.75 s, to the end
+    expected[27:] = True  # from 2.75 s to the end
     np.testing.assert_array_equal(moving, expected)
     rest = path_of("truck 0.5 1s", view, frames=49, fps=10)
     np.testing.assert_allclose(rest.centres[10:], rest.centres[-1:].repeat(39, axis=0))
@@ -121,14 +121,14 @@ def test_durations_beyond_the_clip_are_refused(view):
         path_of("truck 0.5 wait 2s", view, frames=25)
 
 
-def test_a_handheld_camera_repeats_by_its_seed(view):
+def test_a_handheld_camera_is_reproducible_by_its_seed(view):
     first, again, other = (path_of(f"handheld 1 seed {seed}", view, frames=96) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first.world_from_camera, again.world_from_camera)
     assert angle_degrees(first.world_from_camera[20, :3, :3], other.world_from_camera[20, :3, :3]) > 0.05
     np.testing.assert_allclose(first.world_from_camera[0], view.world_from_camera, atol=1e-9)
 
 
-def test_the_sway_is_as_strong_as_said_and_smooth(view):
+def test_handheld_sway_has_the_stated_strength_and_is_smooth(view):
     path = path_of("handheld 1", view, frames=24 * 60)
     turns = angle_degrees(path.world_from_camera[:, :3, :3], view.world_from_camera[:3, :3])
     assert 1.2 < np.sqrt((turns**2).mean()) < 1.8  # pan 1, tilt 1, roll 1/2 together: 1.5
@@ -136,7 +136,7 @@ def test_the_sway_is_as_strong_as_said_and_smooth(view):
     assert steps.max() < 0.6
 
 
-def test_handheld_goes_on_through_the_parts_that_have_it(view):
+def test_handheld_continues_across_parts(view):
     through = path_of("truck 0.1 + handheld 1; truck 0.1 + handheld 1", view, frames=97)
     whole = path_of("truck 0.2 + handheld 1", view, frames=97)
     np.testing.assert_allclose(through.world_from_camera, whole.world_from_camera, atol=1e-9)
@@ -158,7 +158,7 @@ timelines = st.lists(st.lists(moves, min_size=1, max_size=3).map(tuple), min_siz
 
 
 @given(timelines)
-def test_text_reads_back(parts):
+def test_text_round_trips(parts):
     assert parse_moves(write_moves(parts)) == tuple(parts)
 
 
@@ -187,12 +187,12 @@ def test_parts_join_without_jumps(view, parts):
         ("zoom -1", "0.1"), ("pan 1e9", "360"), ("dolly 1;" * 200, "at most 100"), ("dolly 1" + " " * 5000, "4000"),
     ],
 )  # fmt: skip
-def test_what_is_not_understood_is_named(text, words):
+def test_invalid_text_is_named(text, words):
     with pytest.raises(InputError, match=words):
         parse_moves(text)
 
 
-def test_directions_may_be_written_as_words():
+def test_directions_may_be_words():
     assert parse_moves("Truck LEFT 0.3; pan right 20°; tilt down; dolly +0.2+arc 5") == (
         (Move("truck", -0.3),), (Move("pan", 20.0),), (Move("tilt", -MOVES["tilt"].default),),
         (Move("dolly", 0.2), Move("arc", 5.0)),

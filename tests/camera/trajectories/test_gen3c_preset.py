@@ -1,4 +1,4 @@
-"""GEN3C's trajectories: exact against the original code in its own form, and standing where they say by default."""
+"""GEN3C's trajectories: the upstream form equals the original code, the default form is at the stated offsets."""
 
 import numpy as np
 import pytest
@@ -33,14 +33,14 @@ def test_upstream_form_is_exact_for_every_trajectory(cameras):
         np.testing.assert_allclose(inverse(made) @ starts[start], cameras[key][0], atol=1e-6, err_msg=key)
 
 
-def test_every_trajectory_and_rotation_was_compared(cameras):
+def test_every_trajectory_and_rotation_is_compared(cameras):
     seen = {tuple(key.split("|")[:2]) for key in _golden_paths(cameras)}
     assert seen >= {(t, r) for t in gen3c.TRAJECTORIES for r in gen3c.ROTATIONS}
 
 
 @pytest.mark.parametrize("trajectory", gen3c.TRAJECTORIES)
 @pytest.mark.parametrize("rotation", gen3c.ROTATIONS)
-def test_default_form_stands_at_the_offset_and_looks_at_the_target(trajectory, rotation):
+def test_default_form_is_at_the_offset_and_looks_at_the_target(trajectory, rotation):
     made = gen3c.poses(trajectory, 9, rotation=rotation, distance=0.4, centre_depth=2.0)
     offset = gen3c.offsets(trajectory, 9, 0.8)
     np.testing.assert_allclose(made[:, :3, 3], offset, atol=1e-12)
@@ -58,7 +58,7 @@ def test_both_forms_agree_only_without_rotation():
     np.testing.assert_allclose(turned, [[-0.2975, 0, 0], [-0.2852, 0, 0.0848]], atol=1e-3)
 
 
-def test_bad_input_is_named():
+def test_invalid_input_is_named():
     with pytest.raises(InputError, match="Unknown trajectory 'none'"):
         gen3c.poses("none", 5)
     with pytest.raises(InputError, match="Unknown rotation"):

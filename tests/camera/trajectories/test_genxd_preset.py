@@ -1,4 +1,4 @@
-"""GenXD's cameras against arrays computed by the original code."""
+"""GenXD's cameras against arrays from the original code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_single_image_poses_equal_the_original(golden, name):
 
 
 @pytest.mark.parametrize("name", SINGLE)
-def test_the_given_frame_is_the_original_one(golden, name):
+def test_the_reference_frame_equals_the_original(golden, name):
     case = json.loads((golden / "genxd/cameras.json").read_text())[name]
     expected = np.load(golden / "genxd/cameras.npz")[f"{name}/context_index"][0]
     assert genxd.given_index(case["view"].replace("mid", "middle"), case["N"]) == expected
@@ -36,14 +36,14 @@ def test_the_given_frame_is_the_original_one(golden, name):
 @pytest.mark.parametrize(
     ("frames", "azimuths", "elevation"), [(12, (-30, 30), 0), (72, (-45, 20), 15), (10, (5, 40), 5)]
 )
-def test_forward_starts_in_front_without_a_jump_and_closes(frames, azimuths, elevation):
+def test_forward_starts_at_azimuth_zero_and_closes_without_a_jump(frames, azimuths, elevation):
     poses = genxd.forward(frames, azimuths, elevation=elevation)
     np.testing.assert_allclose(poses[0], genxd.look_at_origin(0, 0, genxd.RADIUS)[0], atol=1e-12)
     steps = np.linalg.norm(np.diff(poses[:, :3, 3], axis=0, append=poses[:1, :3, 3]), axis=1)
     assert steps.max() < 1.5 * np.median(steps)
 
 
-def test_forward_reaches_both_ends_which_the_original_does_not():
+def test_forward_reaches_both_ends_unlike_the_original():
     ends = {jump: genxd.forward(12, (-30, 30), original_jump=jump)[:, 0, 3] / genxd.RADIUS for jump in (False, True)}
     assert np.isclose(ends[False].max(), 0.5) and np.isclose(ends[False].min(), -0.5)
     assert np.isclose(ends[True].max(), 0.5) and ends[True].min() > -0.4
@@ -60,7 +60,7 @@ def test_original_forward_needs_a_multiple_of_four():
 
 
 @pytest.mark.parametrize("elevation", [90, -90, 120])
-def test_straight_above_is_refused(elevation):
+def test_vertical_elevation_is_refused(elevation):
     with pytest.raises(InputError, match="elevation"):
         genxd.orbit(12, (0, 360), elevation=elevation)
 
@@ -148,7 +148,7 @@ def test_trajectories_of_whole_datasets_equal_the_original(golden, name):
     np.testing.assert_allclose(np.linalg.inv(poses)[:, :3], arrays[f"cli_{name}/gen_poses_w2c"], atol=1e-6)
 
 
-def test_the_middle_pose_of_a_spiral_stands_in_the_middle(golden):
+def test_the_centre_pose_of_a_spiral_is_the_mean_position(golden):
     views = np.linalg.inv(_four_by_four(np.load(golden / "genxd/trajectories.npz")["in/forward_w2c"]))
     poses = genxd_fits.spiral(views, 6, with_centre=True)
     np.testing.assert_allclose(poses[0, :3, 3], views[:, :3, 3].mean(0), atol=1e-9)

@@ -1,4 +1,4 @@
-"""Paths through key frames: they meet their keys, are as smooth as said, and run as told."""
+"""Paths through key frames: they pass through their keys, with the stated smoothness and timing."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def keys(count: int, seed: int = 0, *, times=None, fov=(60,)) -> list[Keyframe]:
 
 @given(st.integers(1, 6), st.integers(0, 1000), st.sampled_from(["smooth", "tight", "straight"]), st.booleans())
 @settings(max_examples=40, deadline=None)
-def test_every_key_is_met(count, seed, curve, loop):
+def test_every_key_is_matched(count, seed, curve, loop):
     given_keys = keys(count, seed, fov=(40, 60, 90))
     steps = count if loop else max(count - 1, 1)
     path = through(given_keys, frames=steps * 10 + (0 if loop else 1), curve=curve, loop=loop, **SIZE)
@@ -34,13 +34,13 @@ def test_every_key_is_met(count, seed, curve, loop):
         assert np.allclose(path.intrinsics[frame], key.intrinsics)
 
 
-def test_times_say_when():
+def test_keys_are_reached_at_their_times():
     path = through(keys(3, times=[0.0, 1.0, 4.0]), frames=41, **SIZE)
     assert np.allclose(path.world_from_camera[10], keys(3)[1].world_from_camera)
 
 
 @pytest.mark.parametrize("curve", ["smooth", "tight"])
-def test_a_loop_closes_without_a_kink(curve):
+def test_a_loop_closes_smoothly(curve):
     path = through(keys(4), frames=4000, curve=curve, loop=True, **SIZE)
     around = np.concatenate([path.world_from_camera] * 2)
     velocity = np.diff(around[:, :3, 3], axis=0)
@@ -50,7 +50,7 @@ def test_a_loop_closes_without_a_kink(curve):
     assert np.abs(np.diff(turns[seam])).max() < 0.02 * turns.max()
 
 
-def test_straight_has_the_kink_that_smooth_has_not():
+def test_straight_has_corners_and_smooth_has_none():
     def sharpest(curve):
         velocity = np.diff(through(keys(4), frames=3001, curve=curve, **SIZE).centres, axis=0)
         return np.abs(np.diff(velocity, axis=0)).max() / np.abs(velocity).max()
@@ -58,20 +58,20 @@ def test_straight_has_the_kink_that_smooth_has_not():
     assert sharpest("smooth") < 0.02 < 0.2 < sharpest("straight")
 
 
-def test_tight_never_leaves_the_range_of_its_keys():
+def test_tight_never_overshoots_its_keys():
     step = [Keyframe(_at(x), pinhole(64, 48, 60)) for x in (0, 0, 0, 1, 1, 1)]
     tight, smooth = (through(step, frames=101, curve=curve, **SIZE).centres[:, 0] for curve in ("tight", "smooth"))
     assert tight.min() >= 0 and tight.max() <= 1
     assert smooth.max() > 1.01
 
 
-def test_the_lens_never_swings_beyond_its_keys():
+def test_the_lens_never_overshoots_its_keys():
     path = through(keys(5, fov=(40, 40, 80, 80, 80)), frames=201, **SIZE)
     focal = path.intrinsics[:, 0, 0]
     assert focal.min() >= pinhole(64, 48, 80)[0, 0] - 1e-9 and focal.max() <= pinhole(64, 48, 40)[0, 0] + 1e-9
 
 
-def test_constant_speed_takes_equal_steps():
+def test_constant_speed_gives_equal_steps():
     angles = np.array([0, 0.3, 1.5, 2, 4])
     uneven = [Keyframe(_at(np.cos(a), np.sin(a), a), np.eye(3), t) for a, t in zip(angles, (0, 1, 2, 4, 5))]
     steps = np.linalg.norm(np.diff(through(uneven, frames=300, constant_speed=True, **SIZE).centres, axis=0), axis=1)
@@ -80,7 +80,7 @@ def test_constant_speed_takes_equal_steps():
     assert ordinary.std() > 0.3 * steps.mean()
 
 
-def test_constant_speed_of_a_turn_on_the_spot_is_by_angle():
+def test_constant_speed_of_a_pure_rotation_is_by_angle():
     turn = [Keyframe(_turned(angle), pinhole(64, 48, 60)) for angle in (0, 30, 90)]
     rotations = through(turn, frames=50, constant_speed=True, **SIZE).world_from_camera[:, :3, :3]
     steps = angle_degrees(rotations[:-1], rotations[1:])
@@ -93,7 +93,7 @@ def test_constant_speed_of_a_turn_on_the_spot_is_by_angle():
 
 
 @pytest.mark.parametrize("name", EASINGS)
-def test_easings_rise_from_0_to_1(name):
+def test_easings_increase_from_0_to_1(name):
     progress = ease(np.linspace(0, 1, 101), name)
     assert progress[0] == 0 and progress[-1] == pytest.approx(1) and (np.diff(progress) > 0).all()
     assert (abs(progress[1]) < 1e-3) == (name in ("ease", "ease-in", "smooth"))
@@ -101,7 +101,7 @@ def test_easings_rise_from_0_to_1(name):
     assert np.allclose(path.centres[:, 0], progress)
 
 
-def test_what_cannot_be_is_refused():
+def test_invalid_keys_are_refused():
     with pytest.raises(InputError, match="at least one key"):
         through([], frames=5, **SIZE)
     with pytest.raises(InputError, match="Key frame 2 has no time"):

@@ -1,4 +1,4 @@
-"""Paths of files come into the scene's scale: kept, by a factor, or to the subject's distance."""
+"""Paths from files are scaled to the scene: kept, by a factor, or to the subject's distance."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from camera.trajectories.scaling import scale_path
 
 
 def orbit() -> CameraPath:
-    """Around the origin, 200 units away."""
+    """An orbit around the origin, 200 units away."""
     poses = np.repeat(np.eye(4)[None], 5, axis=0)
     for pose, angle in zip(poses, np.linspace(0, 40, 5)):
         pose[:3, :3] = about_axis([0, 1, 0], angle)
@@ -18,7 +18,7 @@ def orbit() -> CameraPath:
     return CameraPath(poses, pinhole(96, 64, 50), 96, 64)
 
 
-def test_a_path_is_scaled():
+def test_a_path_is_scaled_by_factor_or_subject_distance():
     kept, said = scale_path(orbit(), "keep", 2)
     assert said == "" and np.linalg.norm(kept.centres[0]) == pytest.approx(200)
     for scale in ("0.01", "subject"):
@@ -28,12 +28,12 @@ def test_a_path_is_scaled():
 
 
 @pytest.mark.parametrize("scale", ["0", "-1", "big", "nan", "inf", ""])
-def test_other_words_are_refused(scale):
+def test_invalid_scales_are_refused(scale):
     with pytest.raises(InputError, match="keep, subject or a factor"):
         scale_path(orbit(), scale, 2)
 
 
-def test_what_looks_nowhere_or_away_is_refused():
+def test_paths_without_a_common_target_are_refused():
     path = orbit()
     straight = path.with_poses(np.repeat(np.eye(4)[None], 5, axis=0))
     away = path.world_from_camera @ np.diag([-1, 1, -1, 1])

@@ -155,7 +155,7 @@ def _objects(scene: StagedScene, path: CameraPath) -> tuple[list[dict[str, Any]]
         files[name] = item.model.data
         shares = np.arange(len(path)) / max(len(path) - 1, 1)
         placed = np.stack([item.placement(float(share)).matrix for share in shares])
-        carried = _Z_UP @ scene.world_from_stage @ placed @ item.model.standing @ np.linalg.inv(_IMPORTED)
+        carried = _Z_UP @ scene.world_from_stage @ placed @ item.model.model_from_file @ np.linalg.inv(_IMPORTED)
         entries.append(_entry(item.model.name, name, carried, item.animation, item.speed))
     return entries, files
 
