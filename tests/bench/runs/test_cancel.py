@@ -1,11 +1,13 @@
 """Shots cancelled or out of memory at steps of every method: a few of the 200 cases of `python -m bench cancel`."""
 
+import ctypes
 import gc
 
+import numpy as np
 import pytest
 import torch
 
-from bench.runs.cancel import SMALL, Trials
+from bench.runs.cancel import SMALL, Growth, Trials
 
 gc.freeze()
 
@@ -35,3 +37,17 @@ def test_leaks_are_detected():
     assert ["tensors" in trials.faults[1], "another" in trials.faults[0], len(trials.faults)] == [True, True, 2]
     del leaked
     trials.runtime.unload()
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="glibc's account of memory is not there")
+def test_growth_is_what_is_allocated_and_not_what_the_allocator_keeps():
+    growth = Growth()
+    kept = [
+        np.ones(1 << 17, np.uint8) for _ in range(800)
+    ]  # 105 MB in pieces that the allocator does not map one by one
+    added = growth.allocated()
+    assert added > 0.05
+    del kept[::2]
+    assert growth.allocated() == pytest.approx(added / 2, rel=0.1)
+    del kept
+    assert abs(growth.allocated()) < 0.01
