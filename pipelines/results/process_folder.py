@@ -8,8 +8,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO
+
+from camera.errors import InputError
 
 try:
     import fcntl
@@ -17,11 +20,16 @@ except ImportError:  # Windows: killed processes leave their files to its own cl
     fcntl = None
 
 _PREFIX, _LOCK = "reshoot-sessions-", "process.lock"
-_COMPUTERS = tempfile.gettempdir()
 _VARIABLES = {"uploads": "GRADIO_TEMP_DIR", "work": "TMPDIR"}
 """By folder inside a process's own: the environment variable that leads there."""
 _held: dict[Path, IO[bytes] | None] = {}
 """Folders of this process, and the lock of each that says so to others."""
+
+
+@cache
+def _system_folder() -> str:
+    """The temporary folder that was in use before any of ours."""
+    return tempfile.gettempdir()
 
 
 def make_folder(place: str | Path | None = None) -> Path:
@@ -51,6 +59,7 @@ def _remove_all() -> None:
 def use_for_temporary_files(folder: Path) -> None:
     """From now on this process and Gradio put uploads and everything else that is temporary into ``folder``, so that it goes
     away with it, however this process ends."""
+    _system_folder()
     for name, variable in _VARIABLES.items():
         place = folder / name
         place.mkdir(exist_ok=True)
@@ -60,10 +69,17 @@ def use_for_temporary_files(folder: Path) -> None:
 
 @contextmanager
 def temporary_files() -> Iterator[Path]:
-    """A folder for everything temporary that is made during the block, removed at its end; what killed processes left goes first."""
-    remove_abandoned()
+    """A folder for everything temporary that is made during the block, removed at its end.
+
+    What killed processes left behind is removed first. Raises `InputError` where nothing can be written.
+    """
     before, folder_before = {name: os.environ.get(name) for name in _VARIABLES.values()}, tempfile.tempdir
-    folder = make_folder()
+    try:
+        remove_abandoned()
+        folder = make_folder()
+    except OSError as error:
+        why = error.strerror or error
+        raise InputError(f"No folder for temporary files can be used ({why}); set TMPDIR to one that can.") from None
     use_for_temporary_files(folder)
     try:
         yield folder
@@ -78,7 +94,7 @@ def temporary_files() -> Iterator[Path]:
 
 def remove_abandoned(place: str | Path | None = None) -> list[Path]:
     """Remove the folders in ``place`` whose process is gone (the system lets go of its lock); returns them."""
-    found = Path(place or _COMPUTERS).glob(f"{_PREFIX}*/{_LOCK}")
+    found = Path(place or _system_folder()).glob(f"{_PREFIX}*/{_LOCK}")
     gone = [lock.parent for lock in found if _free(lock)]
     for folder in gone:
         shutil.rmtree(folder, ignore_errors=True)

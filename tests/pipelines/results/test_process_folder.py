@@ -57,3 +57,13 @@ def test_the_command_line_leaves_nothing_even_when_killed(tmp_path, monkeypatch)
         ended(child, end)
         assert places[0].is_dir() == (end is not None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_says_that_it_has_no_temporary_folder():
+    code = (
+        "import sys, tempfile; tempfile._candidate_tempdir_list = lambda: ['/nowhere/at/all']; "
+        "import pipelines.__main__ as program; sys.exit(program.main(['list']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("No folder for temporary files can be used (") and done.stderr.count("\n") == 1

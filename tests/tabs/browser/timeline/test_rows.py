@@ -47,7 +47,7 @@ def test_keys_over_a_clip_keep_its_camera_where_none_overrides_it(visit, gen3c_a
     go(page, 0)
     flown(page, "a")
     page.get_by_role("button", name="Add here").click()
-    said(page, "The first frame is to be the clip's own")
+    said(page, "The first frame is set to be the clip's own")
 
     path = downloaded(page, tmp_path)
     wanted = by_program(own).fitted(path.width, path.height)
