@@ -16,19 +16,19 @@ from pipelines.media.image_metrics import psnr
 @subject
 def pull_push(scale: Scale) -> list[Row]:
     size = (scale.height, scale.width)
-    seen = render(Scene((front(*size),)), orbit(*size))
+    rendered = render(Scene((front(*size),)), orbit(*size))
     truth = side(*size).colour
-    mask = seen.holes.astype(np.uint8)
+    mask = rendered.holes.astype(np.uint8)
 
     def ours() -> np.ndarray:
-        return from_background(seen.colour, seen.depth, seen.holes)
+        return from_background(rendered.colour, rendered.depth, rendered.holes)
 
     def telea() -> np.ndarray:
-        return cv2.inpaint(seen.colour, mask, 3, cv2.INPAINT_TELEA)
+        return cv2.inpaint(rendered.colour, mask, 3, cv2.INPAINT_TELEA)
 
     (threaded, slow), alone = versus(ours, telea, scale)
-    gain = psnr(ours(), truth, seen.holes) - psnr(telea(), truth, seen.holes)
-    words = f"{gain:+.1f} dB in {seen.holes.mean():.0%} holes"
+    gain = psnr(ours(), truth, rendered.holes) - psnr(telea(), truth, rendered.holes)
+    words = f"{gain:+.1f} dB in {rendered.holes.mean():.0%} holes"
     return [
         Row("pull-push fill, against Telea", threaded, slow, words, "10x, +1 dB", slow / threaded >= 10 and gain >= 1),
         Row("pull-push fill, one thread", *alone),

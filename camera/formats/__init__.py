@@ -276,7 +276,7 @@ def _read_json(data: bytes, name: str, like: CameraPath | None, account: Account
         if key in values:
             return reader(values, name, like, account)
     raise InputError(
-        f"{name} holds no camera path that is known; one of the fields {', '.join(_JSON_KEYS)} is expected, "
+        f"{name} holds no known camera path; expected one of the fields {', '.join(_JSON_KEYS)}, "
         f"got {', '.join(list(values)[:8]) or 'none'}."
     )
 
@@ -285,7 +285,7 @@ def _read_matrices(values: list, name: str, like: CameraPath | None, account: Ac
     """Read rows of 12 as MotionCtrl's, unless ``convention`` says otherwise."""
     if not isinstance(values[0], list):
         raise InputError(
-            f"{name} should hold a JSON object or a list of cameras, got a list of which the first is {json_kind(values[0])}."
+            f"{name} should hold a JSON object or a list of cameras, got a list that starts with {json_kind(values[0])}."
         )
     shape = (-1, len(values[0])) if len(values[0]) in (12, 16) else (-1, len(values[0]), 4)
     if len(values[0]) == 12 and not convention:

@@ -44,7 +44,7 @@ def note_gltf(file: Gltf) -> tuple[str, ...]:
     paths = {channel["target"].get("path") for each in about.get("animations", []) for channel in each["channels"]}
     if "pointer" in paths:
         account.say(
-            f"{file.name} animates more than places, turns, sizes and morph targets (KHR_animation_pointer); that stands still."
+            f"{file.name} animates other properties than translation, rotation, scale and morph targets (KHR_animation_pointer); these are not animated here."
         )
     return tuple(account.notes())
 

@@ -48,12 +48,12 @@ def test_inpainting_is_better_than_telea():
 @pytest.mark.parametrize(("renderer", "least"), [("mesh", 36), ("zbuffer", 30), ("splat", 34)])
 def test_renderers_approximate_the_truth(renderer, least):
     size = (176, 320)
-    seen = render(Scene((front(*size),)), orbit(*size), renderer=renderer)
+    rendered = render(Scene((front(*size),)), orbit(*size), renderer=renderer)
     truth = side(*size)
-    surface = ~seen.holes
-    error = (seen.colour[surface].astype(float) - truth.colour[surface]) ** 2
-    good = np.abs(seen.depth / truth.depth - 1) < 0.02
-    assert (good | seen.holes).mean() > 0.985
+    surface = ~rendered.holes
+    error = (rendered.colour[surface].astype(float) - truth.colour[surface]) ** 2
+    good = np.abs(rendered.depth / truth.depth - 1) < 0.02
+    assert (good | rendered.holes).mean() > 0.985
     assert 10 * np.log10(255**2 / np.median(error.mean(axis=1)).clip(1e-9)) > least
 
 

@@ -25,8 +25,8 @@ def path_of(seed: int = 0, frames: int = 5, *, width: int = 64, height: int = 48
 
 def pixels(path: CameraPath, point: np.ndarray = POINT) -> np.ndarray:
     """Pixels (F,2) of the projected point."""
-    seen = np.einsum("fij,fj->fi", path.intrinsics, (path.camera_from_world @ point)[:, :3])
-    return seen[:, :2] / seen[:, 2:]
+    projected = np.einsum("fij,fj->fi", path.intrinsics, (path.camera_from_world @ point)[:, :3])
+    return projected[:, :2] / projected[:, 2:]
 
 
 def test_images_and_cameras_are_resized_alike():

@@ -51,8 +51,8 @@ def test_rays_pass_through_the_unprojected_points(path):
             ..., :3
         ]
         assert np.allclose(local[..., 2:], depth[frame], rtol=1e-5)
-        seen = local @ path.intrinsics[frame].T
-        assert np.allclose(seen[5, 7, :2] / seen[5, 7, 2], [7, 5], atol=1e-4)
+        projected = local @ path.intrinsics[frame].T
+        assert np.allclose(projected[5, 7, :2] / projected[5, 7, 2], [7, 5], atol=1e-4)
 
 
 def test_moments_do_not_depend_on_the_point_on_the_ray(path):

@@ -56,9 +56,9 @@ def test_look_at_centres_the_target_and_stays_level():
     random = np.random.default_rng(0)
     centre, target = random.normal(size=(2, 50, 3))
     rotation = look_at(centre, target)
-    seen = (np.swapaxes(rotation, 1, 2) @ (target - centre)[..., None])[..., 0]
-    assert np.allclose(seen[:, :2], 0, atol=1e-12)
-    assert (seen[:, 2] > 0).all()
+    projected = (np.swapaxes(rotation, 1, 2) @ (target - centre)[..., None])[..., 0]
+    assert np.allclose(projected[:, :2], 0, atol=1e-12)
+    assert (projected[:, 2] > 0).all()
     assert np.allclose(rotation[:, 1, 0], 0)  # the camera's right axis is horizontal
     assert (rotation[:, 1, 1] > 0).all()  # the camera's down axis points down
     assert np.allclose(np.linalg.det(rotation), 1)

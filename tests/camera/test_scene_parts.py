@@ -115,11 +115,11 @@ def test_the_occluded_background_is_kept_as_a_hidden_layer(scene):
     pose = np.eye(4)
     pose[0, 3] = 0.7
     path = CameraPath(pose[None], LENS, WIDTH, HEIGHT)
-    kept, lost = render(made, path), render(replace(made, others=()), path)
-    behind = lost.holes & ~kept.holes
+    with_layer, without = render(made, path), render(replace(made, others=()), path)
+    behind = without.holes & ~with_layer.holes
     assert behind.sum() > 300
     truth = view_from(0.7, board=False)
-    assert np.abs(kept.depth / truth.depth - 1)[behind].mean() < 0.05
+    assert np.abs(with_layer.depth / truth.depth - 1)[behind].mean() < 0.05
 
 
 def test_a_duplicate_leaves_the_original_in_place(scene):

@@ -29,13 +29,13 @@ def view() -> View:
 def test_fitted_cameras_project_points_onto_their_pixels(view, width, height, fit):
     fitted = view.fitted(width, height, fit)
     assert fitted.colour.shape == (height, width, 3) and fitted.depth.shape == fitted.known.shape == (height, width)
-    seen = fitted.intrinsics @ SPOT
+    projected = fitted.intrinsics @ SPOT
     weight = fitted.colour[..., 0].astype(float)
     down, across = np.mgrid[:height, :width]
     middle = np.array([(across * weight).sum(), (down * weight).sum()]) / weight.sum()
-    np.testing.assert_allclose(middle, seen[:2] / seen[2], atol=0.35)
+    np.testing.assert_allclose(middle, projected[:2] / projected[2], atol=0.35)
     near = fitted.depth < 3
-    np.testing.assert_allclose([across[near].mean(), down[near].mean()], seen[:2] / seen[2], atol=0.6)
+    np.testing.assert_allclose([across[near].mean(), down[near].mean()], projected[:2] / projected[2], atol=0.6)
     np.testing.assert_allclose(fitted.intrinsics, view.camera.fitted(width, height, fit).intrinsics[0])
 
 

@@ -77,12 +77,12 @@ def test_the_three_views_agree(scenes):
     u, v, _ = np.round(middle.intrinsics @ there / there[2]).astype(int)
     inside = (there[2] > 0) & (u >= 0) & (v >= 0) & (u < middle.width) & (v < middle.height)
     u, v, z = u[inside], v[inside], there[2][inside]
-    seen = np.abs(middle.depth[v, u] / z - 1) < 0.02
+    visible = np.abs(middle.depth[v, u] / z - 1) < 0.02
     occluding = middle.depth[v, u] < 0.98 * z
     assert inside.sum() > 2000
-    assert seen.mean() > 0.6
-    assert (seen | occluding).mean() > 0.97
-    colour = np.abs(left.colour[rows, columns][inside][seen].astype(int) - middle.colour[v, u][seen]).mean(axis=1)
+    assert visible.mean() > 0.6
+    assert (visible | occluding).mean() > 0.97
+    colour = np.abs(left.colour[rows, columns][inside][visible].astype(int) - middle.colour[v, u][visible]).mean(axis=1)
     assert np.median(colour) < 8
 
 
@@ -126,5 +126,5 @@ def test_examples_are_small_in_total():
 
 def test_loaded_examples_share_their_arrays(scenes):
     assert load("fox") is scenes["fox"]
-    held = load("fox").fitted(96, 64)
-    assert load("fox").fitted(96, 64).first.depth is held.first.depth
+    fitted = load("fox").fitted(96, 64)
+    assert load("fox").fitted(96, 64).first.depth is fitted.first.depth

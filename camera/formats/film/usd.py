@@ -47,7 +47,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
     with tempfile.TemporaryDirectory(prefix="usd-") as folder:
         file = Path(folder, f"camera{kind_of_bytes(data) or '.usd'}")
         file.write_bytes(data)
-        with reading(f"{name} is no whole USD file; export it again."):
+        with reading(f"{name} is not a complete USD file; export it again."):
             return _camera_path(_stage(file, name), wanted, account)
 
 
@@ -92,7 +92,7 @@ def _stage(file: Path, name: str) -> Any:
     """Open the stage of a single file; refuses files that would load other files."""
     layer = _part("Sdf").Layer.FindOrOpen(str(file))
     if layer is None:
-        raise InputError(f"{name} is no whole USD file; export it again.")
+        raise InputError(f"{name} is not a complete USD file; export it again.")
     if others := [str(each) for each in layer.GetCompositionAssetDependencies() if str(each)]:
         raise refusal(
             f"The reference to {Path(others[0]).name}", name, "content in another file", "flatten it (usdcat --flatten)"

@@ -50,6 +50,6 @@ def test_sky_over_a_surface_is_a_leak_and_a_hole_is_not():
 def test_pixels_occluded_by_the_spheres_are_left_out():
     shown = pixels_seen_by(front(*SIZE), side(*SIZE))
     assert 0.7 < shown.mean() < 0.995
-    seen = render(Scene((front(*SIZE),)), orbit(*SIZE))
-    assert seen.holes[shown].mean() < 0.05
-    assert seen.holes[~shown].mean() > 0.5
+    rendered = render(Scene((front(*SIZE),)), orbit(*SIZE))
+    assert rendered.holes[shown].mean() < 0.05
+    assert rendered.holes[~shown].mean() > 0.5

@@ -50,8 +50,8 @@ def test_holes_show_the_background_and_not_the_foreground(scene, path, layer):
 
 def test_visible_pixels_are_unchanged(scene, path, layer):
     for without, with_layer in zip(render_all(scene, path, fill="holes"), render_all(scene, path, behind=layer)):
-        seen = ~without.holes
-        np.testing.assert_array_equal(with_layer.colour[seen], without.colour[seen])
+        visible = ~without.holes
+        np.testing.assert_array_equal(with_layer.colour[visible], without.colour[visible])
         np.testing.assert_array_equal(with_layer.holes, without.holes)
 
 

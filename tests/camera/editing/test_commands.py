@@ -32,16 +32,16 @@ def run_command(move: KeyedMove, **asked):
 
 
 def test_messages_edit_the_move_and_name_the_undo_step(move):
-    seen = {
+    message = {
         "pose": np.eye(4).ravel().tolist(),
         "lens": pinhole(640, 360, 60).ravel().tolist(),
         "width": 640,
         "height": 360,
     }
-    added = run_command(move, do="add", time=1.5, camera=seen)
+    added = run_command(move, do="add", time=1.5, camera=message)
     assert (added.name, added.chosen) == ("add key 3", (2,)) and len(added.move.keys) == 5
     np.testing.assert_allclose(added.move.keys[2].camera.intrinsics[0], pinhole(320, 180, 60), atol=1e-9)
-    there = run_command(move, do="add", time=2.0, camera=seen)
+    there = run_command(move, do="add", time=2.0, camera=message)
     assert there.name == "overwrite key 3" and len(there.move.keys) == 4
     between = run_command(move, do="add", time=0.5)  # on the existing path
     assert between.move.keys[1].camera.centres[0, 0] == pytest.approx(0.5)
@@ -63,9 +63,13 @@ def test_messages_edit_the_move_and_name_the_undo_step(move):
 
 def test_numbers_and_targets_change_only_the_given_values(move):
     lens = run_command(move, do="numbers", chosen=[2], focal_mm=50)
-    told = describe_move(lens.move, origin=ORIGIN)["keys"]
-    assert lens.name == "focal_mm of key 3" and told[2]["focal_mm"] == pytest.approx(50) and told[2]["right"] == 2
-    assert told[1]["focal_mm"] == pytest.approx(36 / 2 / np.tan(np.radians(30)))
+    description = describe_move(lens.move, origin=ORIGIN)["keys"]
+    assert (
+        lens.name == "focal_mm of key 3"
+        and description[2]["focal_mm"] == pytest.approx(50)
+        and description[2]["right"] == 2
+    )
+    assert description[1]["focal_mm"] == pytest.approx(36 / 2 / np.tan(np.radians(30)))
     aimed = run_command(move, do="look_at", point=[1.0, 0.0, 2.0], chosen=[0, 3])
     pans = [key["pan"] for key in describe_move(aimed.move, origin=ORIGIN)["keys"]]
     np.testing.assert_allclose(pans, [np.degrees(np.arctan2(1, 2)), 0, 0, -45], atol=1e-9)
@@ -98,18 +102,18 @@ def test_camera_message_must_hold_a_valid_pose():
 
 
 def test_appended_key_goes_to_the_end_and_the_others_are_respaced(move):
-    seen = {
+    message = {
         "pose": np.eye(4).ravel().tolist(),
         "lens": ORIGIN.intrinsics[0].ravel().tolist(),
         "width": 320,
         "height": 180,
     }
     alone = KeyedMove(move.keys[:1], 3.0)
-    two = run_command(alone, do="append", camera=seen)
+    two = run_command(alone, do="append", camera=message)
     assert [key.time for key in two.move.keys] == [0, 3] and (two.name, two.chosen) == ("add key 2", (1,))
-    three = run_command(two.move, do="append", camera=seen).move
+    three = run_command(two.move, do="append", camera=message).move
     assert [key.time for key in three.keys] == [0, 1.5, 3] and three.seconds == 3
-    round_again = run_command(run_command(move, do="loop", loop=True).move, do="append", camera=seen).move
+    round_again = run_command(run_command(move, do="loop", loop=True).move, do="append", camera=message).move
     np.testing.assert_allclose([key.time for key in round_again.keys], 4 * np.arange(5) / 5)
 
 

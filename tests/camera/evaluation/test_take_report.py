@@ -44,8 +44,8 @@ def test_a_gain_of_four_fifths_is_in_the_numbers_and_words():
 
 def test_unplaced_frames_are_counted():
     path = move()
-    kept = list(range(20))
-    made = make_report(measured(path.sliced(kept), frames=kept, count=25), path)  # type: ignore[arg-type]
+    placed = list(range(20))
+    made = make_report(measured(path.sliced(placed), frames=placed, count=25), path)  # type: ignore[arg-type]
     assert made.unplaced == (20, 21, 22, 23, 24) and made.verdict == "differs"
     assert "5 of 25 frames could not be placed" in made.words[0]
 

@@ -106,9 +106,10 @@ LOOKING[:3, :3], LOOKING[:3, 3] = look_at([2, -1, -3], [0, 0, 0]), [2, -1, -3]
 
 
 def origin_projects_to_the_centre(path: CameraPath) -> bool:
-    seen = path.intrinsics[0] @ path.camera_from_world[0][:3, 3]
+    projected = path.intrinsics[0] @ path.camera_from_world[0][:3, 3]
     return bool(
-        seen[2] > 0 and np.allclose(seen[:2] / seen[2], [(path.width - 1) / 2, (path.height - 1) / 2], atol=0.01)
+        projected[2] > 0
+        and np.allclose(projected[:2] / projected[2], [(path.width - 1) / 2, (path.height - 1) / 2], atol=0.01)
     )
 
 
@@ -290,10 +291,12 @@ def test_blender_script_runs_and_keys_every_frame(monkeypatch):
     point = np.array([0.3, -0.2, 0.5, 1])
     for frame, matrix in enumerate(recorded.matrices):
         local = inverse(matrix) @ z_up @ point
-        seen = path.intrinsics[frame] @ (path.camera_from_world[frame] @ point)[:3]
+        projected = path.intrinsics[frame] @ (path.camera_from_world[frame] @ point)[:3]
         focal_px = recorded.lens[frame] * path.width / 36
         middle = np.array([path.width - 1, path.height - 1]) / 2
-        np.testing.assert_allclose(middle + focal_px * local[:2] * [1, -1] / -local[2], seen[:2] / seen[2], atol=1e-4)
+        np.testing.assert_allclose(
+            middle + focal_px * local[:2] * [1, -1] / -local[2], projected[:2] / projected[2], atol=1e-4
+        )
     assert recorded.keys == {("camera", "location"): 5, ("camera", "rotation_quaternion"): 5, ("data", "lens"): 5,
                              ("data", "shift_x"): 5, ("data", "shift_y"): 5}  # fmt: skip
 

@@ -86,7 +86,7 @@ def test_every_camera_attribute_is_used_or_named(field):
         (usda(more=f'def "x" {CLIPS} {{}}'), "Value clips"),
         (usda(more=f'def "x"\n{{\nvariantSet "v" = {{\n"a" {CLIPS} {{\n}}\n}}\n}}'), "Value clips"),
         (b"#usda 1.0\n", "holds no camera"),
-        (b"#usda 1.0\ndef {", "no whole USD file"),
+        (b"#usda 1.0\ndef {", "not a complete USD file"),
         (usda(camera="float focalLength = 0").replace(b"float focalLength = 18\n", b""), "above 0"),
     ],
 )

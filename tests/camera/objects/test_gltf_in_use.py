@@ -187,8 +187,8 @@ def coloured(alpha: int) -> bytes:
 )
 def test_metallic_specular_glossiness_materials_are_reported(old, said):
     material = {"extensions": {"KHR_materials_pbrSpecularGlossiness": old}}
-    told = " ".join(read_model(triangle(material=material), "x.glb").notes)
-    assert ("drawn in their diffuse colour alone" in told) == said
+    notes = " ".join(read_model(triangle(material=material), "x.glb").notes)
+    assert ("drawn in their diffuse colour alone" in notes) == said
 
 
 def test_a_texture_without_coordinates_is_reported():

@@ -42,9 +42,9 @@ def test_a_defocused_point_is_a_disc_of_the_stated_size(depth, focus):
     stated = float(exposure.blur_px(path, depth)[0])
     focal = pinhole(*SIZE, 60)[0, 0]
     assert stated == pytest.approx(focal * (focal / 161 * 0.036 / 0.2) * abs(1 / depth - 1 / focus)) and stated > 9
-    seen = render(scene, path, exposure=exposure).colour
-    assert abs(width_of(seen) - (stated + 3)) <= 2.5
-    light = (seen / 255.0) ** 2.2
+    rendered = render(scene, path, exposure=exposure).colour
+    assert abs(width_of(rendered) - (stated + 3)) <= 2.5
+    light = (rendered / 255.0) ** 2.2
     assert light.sum() == pytest.approx(9 * 3, rel=0.25)  # spread, not lost; interpolated edges darken
 
 
@@ -52,10 +52,10 @@ def test_points_in_focus_are_as_sharp_as_with_a_pinhole():
     scene = dots(2.0)
     path = moving(scene, (0, 0, 0))
     inside = np.s_[20:-20, 20:-20]
-    seen = render(scene, path, exposure=Exposure(2.0, f_stop=0.5)).colour[inside].astype(int)
-    assert np.abs(seen - render(scene, path).colour[inside]).max() <= 12
+    rendered = render(scene, path, exposure=Exposure(2.0, f_stop=0.5)).colour[inside].astype(int)
+    assert np.abs(rendered - render(scene, path).colour[inside]).max() <= 12
     tracked = render(scene, path, exposure=Exposure(9.0, f_stop=0.5, point=(3.0, 1.0, 2.0))).colour[inside].astype(int)
-    np.testing.assert_array_equal(tracked, seen)
+    np.testing.assert_array_equal(tracked, rendered)
 
 
 def test_motion_blur_is_as_long_as_the_camera_travel():

@@ -9,12 +9,12 @@ FAR = 100.0
 
 
 def drawn(pictures: list[tuple[np.ndarray, np.ndarray]], height: int, width: int) -> np.ndarray:
-    held = framebuffer.empty_framebuffer(height, width)
+    keys = framebuffer.empty_framebuffer(height, width)
     for colour, depth in pictures:
         word = framebuffer.pack_pixels(colour, depth, FAR)
         unit = np.eye(3, dtype=np.float32)
-        zbuffer.draw(held, word, depth=depth, turn=unit, shift=np.zeros(3, np.float32), magnification=1.0)
-    return held
+        zbuffer.draw(keys, word, depth=depth, turn=unit, shift=np.zeros(3, np.float32), magnification=1.0)
+    return keys
 
 
 def random_picture(seed: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

@@ -93,13 +93,13 @@ def assert_alike(made: MeshFrame, plain: MeshFrame) -> None:
         for step in (-1, 1):
             edges |= np.roll(plain.surface, step, axis) != plain.surface
     assert same[~edges].all() and (~same).mean() < 1e-3
-    seen = same & (plain.surface >= 0)
-    error = np.abs(made.depth[seen] / plain.depth[seen] - 1)
+    drawn = same & (plain.surface >= 0)
+    error = np.abs(made.depth[drawn] / plain.depth[drawn] - 1)
     steep = error > 1e-3  # another layer of the same surface, at its silhouette
     assert steep.mean() < 1e-3 and np.median(error) < 1e-6
-    apart = np.abs(made.colour.astype(int) - plain.colour).max(axis=2)[seen]
+    apart = np.abs(made.colour.astype(int) - plain.colour).max(axis=2)[drawn]
     assert (apart > 2).mean() < 5e-3
-    assert np.quantile(np.abs(made.normal - plain.normal).max(axis=2)[seen], 0.995) < 1e-3
+    assert np.quantile(np.abs(made.normal - plain.normal).max(axis=2)[drawn], 0.995) < 1e-3
     empty = made.surface < 0
     assert not made.colour[empty].any() and not made.depth[empty].any() and not made.normal[empty].any()
 
@@ -202,10 +202,10 @@ def test_a_lost_context_is_reported_and_the_next_canvas_works(canvas):
             display, context = egl.eglGetCurrentDisplay(), egl.eglGetCurrentContext()
         egl.eglDestroyContext(ctypes.c_void_p(display), ctypes.c_void_p(context))
 
-    held, new = [square(2, 50)], [square(2, 60)]
-    for surfaces in (held, new):
+    old, new = [square(2, 50)], [square(2, 60)]
+    for surfaces in (old, new):
         lost = Canvas(WIDTH, HEIGHT)
-        lost.draw(held, still(), 0)
+        lost.draw(old, still(), 0)
         opengl._on_thread(destroy)
         with pytest.raises(InputError, match=r"OpenGL failed.* choose the plain renderer"):
             lost.draw(surfaces, still(), 0)

@@ -49,10 +49,10 @@ def sideways(*xs: float) -> CameraPath:
 @pytest.mark.parametrize("renderer", RENDERERS)
 def test_the_source_camera_reproduces_the_image(renderer):
     view = box()
-    seen = render(Scene((view,)), view.camera, renderer=renderer)
-    assert not seen.holes.any() and not seen.far.any()
-    np.testing.assert_allclose(seen.depth, view.depth, rtol=2e-3 if renderer != "splat" else 1)
-    wrong = np.abs(seen.colour.astype(int) - view.colour).max(axis=2) > 1
+    rendered = render(Scene((view,)), view.camera, renderer=renderer)
+    assert not rendered.holes.any() and not rendered.far.any()
+    np.testing.assert_allclose(rendered.depth, view.depth, rtol=2e-3 if renderer != "splat" else 1)
+    wrong = np.abs(rendered.colour.astype(int) - view.colour).max(axis=2) > 1
     assert wrong.mean() < (0.05 if renderer == "splat" else 1e-9)  # integer positions leak, see reference_warp
 
 
@@ -60,27 +60,27 @@ def test_the_source_camera_reproduces_the_image(renderer):
 def test_a_wall_shifts_by_whole_pixels(renderer):
     """Two pixels of parallax: x = 2 * depth / focal."""
     view = wall()
-    seen = render(Scene((view,)), sideways(2 * 4 / LENS[0, 0]), renderer=renderer)
-    wrong = np.abs(seen.colour[:, 1:-3].astype(int) - view.colour[:, 3:-1]).max(axis=2) > 2
+    rendered = render(Scene((view,)), sideways(2 * 4 / LENS[0, 0]), renderer=renderer)
+    wrong = np.abs(rendered.colour[:, 1:-3].astype(int) - view.colour[:, 3:-1]).max(axis=2) > 2
     assert wrong.mean() < 0.02
-    assert seen.holes[:, -1].all() and not seen.holes[1:-1, 1:-3].any()
+    assert rendered.holes[:, -1].all() and not rendered.holes[1:-1, 1:-3].any()
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
 def test_camera_motion_disoccludes_a_hole_and_near_surfaces_occlude(renderer):
     scene = Scene((box(),))
-    seen = render(scene, sideways(0.5), renderer=renderer)
-    red = seen.colour[..., 0] > 100
+    rendered = render(scene, sideways(0.5), renderer=renderer)
+    red = rendered.colour[..., 0] > 100
     assert red[16, 8:18].any() and not red[16, 22:].any()
-    assert seen.holes[14:18, 21:24].any()  # disocclusion on the side the box moved away from
-    np.testing.assert_allclose(seen.depth[red & (seen.depth < 3)], 2, rtol=0.05)
+    assert rendered.holes[14:18, 21:24].any()  # disocclusion on the side the box moved away from
+    np.testing.assert_allclose(rendered.depth[red & (rendered.depth < 3)], 2, rtol=0.05)
 
 
 def test_mesh_does_not_stretch_across_depth_edges():
-    seen = render(Scene((box(),)), sideways(0.4), renderer="mesh")
-    drawn = ~seen.holes
-    assert (np.minimum(np.abs(seen.depth - 2), np.abs(seen.depth - 4))[drawn] < 0.01).all()
-    mixed = (seen.colour[..., 0] > 20) & (seen.colour[..., 1] > 20)
+    rendered = render(Scene((box(),)), sideways(0.4), renderer="mesh")
+    drawn = ~rendered.holes
+    assert (np.minimum(np.abs(rendered.depth - 2), np.abs(rendered.depth - 4))[drawn] < 0.01).all()
+    mixed = (rendered.colour[..., 0] > 20) & (rendered.colour[..., 1] > 20)
     assert not mixed[drawn].any()
 
 
@@ -120,8 +120,8 @@ def floor() -> View:
 def test_mesh_back_faces_are_culled():
     behind = np.diag([-1.0, 1.0, -1.0, 1.0])
     behind[2, 3] = 8
-    seen = render(Scene((wall(),)), CameraPath(behind[None], LENS, W, H))
-    assert seen.holes.all()
+    rendered = render(Scene((wall(),)), CameraPath(behind[None], LENS, W, H))
+    assert rendered.holes.all()
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
@@ -130,20 +130,20 @@ def test_camera_inside_the_scene(renderer):
     poses[:, 2, 3] = 1.99, 4.0, 9.0
     path = CameraPath(poses, LENS, W, H)
     for frame in range(3):
-        seen = render(Scene((box(),)), path, frame=frame, renderer=renderer, fill="background")
-        assert np.isfinite(seen.depth).all()
-    assert seen.holes.all()
+        rendered = render(Scene((box(),)), path, frame=frame, renderer=renderer, fill="background")
+        assert np.isfinite(rendered.depth).all()
+    assert rendered.holes.all()
 
 
 @pytest.mark.parametrize("renderer", ("mesh", "zbuffer"))
 def test_target_size_and_lens_may_differ(renderer):
     view = wall(colour=np.full((H, W, 3), (10, 100, 200), np.uint8))
     for path in (view.camera.resized(97, 70), view.camera.resized(20, 11)):
-        seen = render(Scene((view,)), path, renderer=renderer)
-        assert seen.colour.shape == (path.height, path.width, 3)
-        inner = seen.holes[3:-3, 3:-3]
+        rendered = render(Scene((view,)), path, renderer=renderer)
+        assert rendered.colour.shape == (path.height, path.width, 3)
+        inner = rendered.holes[3:-3, 3:-3]
         assert inner.mean() < 0.01
-        assert (seen.colour[~seen.holes] == (10, 100, 200)).all()
+        assert (rendered.colour[~rendered.holes] == (10, 100, 200)).all()
     wide = CameraPath(view.world_from_camera[None], pinhole(W, H, 120), W, H)
     assert 0.2 < render(Scene((view,)), wide, renderer=renderer).holes.mean() < 0.95
 
@@ -167,8 +167,13 @@ def test_sky_stays_far_and_is_marked(renderer):
 def test_padding_becomes_a_hole(renderer):
     view = wall().fitted(W, 48, "pad")
     assert padding_mask(view).sum() == W * 16
-    seen = render(Scene((view,)), view.camera, renderer=renderer)
-    assert seen.holes[:7].all() and seen.holes[-7:].all() and not seen.holes[9:-9].any() and not seen.far.any()
+    rendered = render(Scene((view,)), view.camera, renderer=renderer)
+    assert (
+        rendered.holes[:7].all()
+        and rendered.holes[-7:].all()
+        and not rendered.holes[9:-9].any()
+        and not rendered.far.any()
+    )
 
 
 def test_black_sky_is_padding_only_in_fully_black_lines():
@@ -274,9 +279,9 @@ def test_sky_does_not_fill_holes_in_the_ground():
     lens = np.array([[120.0, 0, 79.5], [0, 120, 47.5], [0, 0, 1]])
     scene = Scene((View.of(colour, depth, lens),))
     path = scene.first.camera.cropped(-60, 0, width, height)  # extends beyond the image's left border
-    seen = render(scene, path, fill="background")
-    new = seen.colour[:, :50].astype(int)
-    assert seen.holes[:, :50].all()
+    rendered = render(scene, path, fill="background")
+    new = rendered.colour[:, :50].astype(int)
+    assert rendered.holes[:, :50].all()
     assert np.abs(new[56:] - (90, 70, 40)).max() < 12, "ground"
     assert np.abs(new[:40] - (150, 190, 230)).max() < 12, "sky"
 
@@ -295,16 +300,16 @@ def test_invalid_arguments_are_refused_with_a_reason():
 
 def test_large_depth_is_not_taken_for_sky():
     view = wall(FAR * 0.5)
-    seen = render(Scene((view,)), view.camera)
-    assert isinstance(seen, RenderedFrame) and not seen.far.any()
+    rendered = render(Scene((view,)), view.camera)
+    assert isinstance(rendered, RenderedFrame) and not rendered.far.any()
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
 def test_an_image_of_sky_only(renderer):
     """A crop of a landscape may contain only sky; black sky is indistinguishable from padding."""
     sky = replace(wall(), depth=np.full((H, W), FAR, np.float32), known=np.zeros((H, W), bool))
-    seen = render(Scene((sky,)), sky.camera, renderer=renderer, fill="background")
-    assert seen.far.all() and not seen.holes.any()
+    rendered = render(Scene((sky,)), sky.camera, renderer=renderer, fill="background")
+    assert rendered.far.all() and not rendered.holes.any()
     black = replace(sky, colour=np.zeros((H, W, 3), np.uint8))
     assert render(Scene((black,)), sky.camera, renderer=renderer).holes.all()
 

@@ -80,12 +80,12 @@ def test_shading_follows_the_light_direction(path):
     plain = draw([surface], path, 0)
     assert (plain.colour[plain.surface == 0] == 200).all()
     lit = draw([surface], path, 0, light=Light(0.2, (1.0, 0.0, 0.0)))
-    seen = lit.surface == 0
+    visible = lit.surface == 0
     expected = 200 * (0.2 + 0.8 * np.maximum(0, lit.normal[..., 0]))
-    assert np.abs(lit.colour[..., 0] - expected)[seen].max() <= 1
+    assert np.abs(lit.colour[..., 0] - expected)[visible].max() <= 1
     assert lit.colour[32, 60, 0] > 2 * lit.colour[32, 36, 0]
     headlight = draw([surface], path, 0, light=Light(0.0)).colour[..., 0]
-    assert headlight[32, 48] > 195 and headlight[seen].min() < 120
+    assert headlight[32, 48] > 195 and headlight[visible].min() < 120
     with pytest.raises(InputError, match="direction"):
         Light(0.5, (0.0, 0.0, 0.0))
 

@@ -72,8 +72,8 @@ def test_rolls_lower_the_stated_side(start, director, sign):
 def test_orbits_keep_the_subject_centred_at_constant_distance(start, director, axis, sign):
     path = nominal_path(start, [(director, 1.0)], distance=4.0)
     subject = start.world_from_camera[0] @ [0, 0, 4.0, 1]
-    seen = path.camera_from_world @ subject
-    np.testing.assert_allclose(seen[:, :3], np.tile([0, 0, 4.0], (len(path), 1)), atol=1e-9)
+    in_cameras = path.camera_from_world @ subject
+    np.testing.assert_allclose(in_cameras[:, :3], np.tile([0, 0, 4.0], (len(path), 1)), atol=1e-9)
     moved = path.relative_to_first()
     assert np.sign(moved.centres[-1][axis]) == sign
     assert Rotation.from_matrix(moved.world_from_camera[-1, :3, :3]).magnitude() == pytest.approx(np.radians(45))

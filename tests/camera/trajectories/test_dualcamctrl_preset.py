@@ -40,9 +40,9 @@ def test_push_in_moves_forward_and_upstream_moves_backward():
 def test_shapes_start_at_the_identity_and_keep_the_subject_centred(name):
     moved = dualcamctrl.poses(name, 13)
     np.testing.assert_allclose(moved[0], np.eye(4), atol=1e-12)
-    seen = (inverse(moved) @ SUBJECT)[:, :3]
-    np.testing.assert_allclose(seen[:, :2], 0, atol=1e-12)
-    assert (seen[:, 2] > 0).all()
+    subject = (inverse(moved) @ SUBJECT)[:, :3]
+    np.testing.assert_allclose(subject[:, :2], 0, atol=1e-12)
+    assert (subject[:, 2] > 0).all()
     np.testing.assert_allclose(np.linalg.det(moved[:, :3, :3]), 1)
 
 

@@ -34,8 +34,8 @@ def test_upstream_form_is_exact_for_every_trajectory(cameras):
 
 
 def test_every_trajectory_and_rotation_is_compared(cameras):
-    seen = {tuple(key.split("|")[:2]) for key in _golden_paths(cameras)}
-    assert seen >= {(t, r) for t in gen3c.TRAJECTORIES for r in gen3c.ROTATIONS}
+    compared = {tuple(key.split("|")[:2]) for key in _golden_paths(cameras)}
+    assert compared >= {(t, r) for t in gen3c.TRAJECTORIES for r in gen3c.ROTATIONS}
 
 
 @pytest.mark.parametrize("trajectory", gen3c.TRAJECTORIES)

@@ -19,8 +19,8 @@ def orbit() -> CameraPath:
 
 
 def test_a_path_is_scaled_by_factor_or_subject_distance():
-    kept, said = scale_path(orbit(), "keep", 2)
-    assert said == "" and np.linalg.norm(kept.centres[0]) == pytest.approx(200)
+    unscaled, said = scale_path(orbit(), "keep", 2)
+    assert said == "" and np.linalg.norm(unscaled.centres[0]) == pytest.approx(200)
     for scale in ("0.01", "subject"):
         path, said = scale_path(orbit(), scale, 2.0)
         np.testing.assert_allclose(np.linalg.norm(path.centres, axis=1), 2)
