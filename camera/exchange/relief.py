@@ -48,16 +48,14 @@ def relief_of(scene: Scene, *, most_side: int = MOST_SIDE) -> Relief:
 
 def relief_of_view(view: View) -> Relief:
     """One vertex per pixel with known depth, and two triangles per 2x2 block that no depth edge crosses."""
+    from camera.render.depth_mesh import joined_quads
     from camera.unproject import points_of
 
     number = np.full(view.known.shape, -1, np.int32)
     number[view.known] = np.arange(view.known.sum(), dtype=np.int32)
     corners = np.stack([number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]])
-    depths = np.stack([view.depth[:-1, :-1], view.depth[:-1, 1:], view.depth[1:, :-1], view.depth[1:, 1:]])
-    nearest, farthest = depths.min(axis=0), depths.max(axis=0)
     slack = STRETCH / (view.intrinsics[0, 0] * view.focus_depth)
-    similar = (farthest <= CUT_RATIO * nearest) | (farthest - nearest <= slack * farthest * nearest)
-    whole = (corners >= 0).all(axis=0) & similar
+    whole = (corners >= 0).all(axis=0) & joined_quads(view.depth, cut_ratio=CUT_RATIO, slack=slack, far=np.inf)
     a, b, c, d = corners[:, whole]
     triangles = np.concatenate([np.stack([a, b, c], axis=1), np.stack([b, d, c], axis=1)])
     used, triangles = np.unique(triangles, return_inverse=True)

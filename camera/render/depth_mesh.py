@@ -1,7 +1,8 @@
 """Renders a depth map as a mesh: joins neighbouring pixels unless their depth jumps. The cleanest renderer.
 
 Each 2x2 block of pixels is a quad of two triangles, drawn with interpolated colour and depth. Quads whose depths
-differ by more than a ratio are cut, back-facing quads are culled: both would be surfaces that the picture never showed.
+differ by more than a ratio are cut unless they continue a plane, back-facing quads are culled: both would be surfaces
+that the picture never showed.
 Draws into `camera.render.framebuffer`. Imports numba, so import this module only on first use.
 
 Most quads of a row cover the same small number of target pixels. These are drawn in straight-line code over the row; the
@@ -18,6 +19,10 @@ from camera.kernel import kernel
 NEAR = np.float32(1e-4)
 MARGIN = np.float32(1e-3)
 """How far a triangle extends over its edges, in pixels and in barycentric weight, so that rounding leaves no cracks."""
+PLANE_RUN = 6
+"""A plane is recognised by two runs of this many pixels before a step: inverse depth is linear in the picture of a plane."""
+PLANE_TOLERANCE = np.float32(0.3)
+"""The largest relative difference between the step and the mean steps of the two runs."""
 BATCH = 2048
 """Batch size of the remaining pixels of larger quads."""
 
@@ -38,7 +43,8 @@ def draw(
 
     A source pixel (x,y) of depth d projects to the homogeneous pixel ``d * turn @ (x,y,1) + shift``; depth 0 is not
     drawn. ``cut_ratio``: largest ratio of depths within a quad of one surface. ``slack``: largest difference of inverse
-    depths within one surface whatever the ratio, for a floor that runs to the horizon.
+    depths within one surface whatever the ratio, for a floor that runs to the horizon. A quad that continues the plane of
+    the `PLANE_RUN` x 2 pixels before it is one surface too: the far end of a lake.
     Source depths of ``far`` and more belong to the far layer.
     ``advantage``: a triangle replaces a pixel if its inverse depth is larger by this factor (1 or more).
     """
@@ -62,6 +68,76 @@ def _project_row(y, depth, turn, shift, us, vs, ws):
         ws[x] = inverse if (d > 0) & (z > NEAR) else np.float32(0)
 
 
+def joined_quads(depth: NDArray[np.float32], *, cut_ratio: float, slack: float, far: float) -> NDArray[np.bool_]:
+    """(H-1,W-1): True for 2x2 blocks of depth (H,W) that are one surface; limits as in `draw`."""
+    joined = np.empty((depth.shape[0] - 1, depth.shape[1] - 1), np.uint8)
+    _all_joined_quads(depth, (np.float32(cut_ratio), np.float32(slack), np.float32(far)), joined)
+    return joined > 0
+
+
+@kernel
+def _all_joined_quads(depth, limits, joined):
+    for y in range(len(joined)):
+        _joined_quads(depth, y, limits, joined[y])
+
+
+@kernel
+def _joined_quads(depth, y, limits, joined):
+    """Set ``joined`` to 1 for the quads of row y that are one surface, else 0."""
+    cut_ratio, slack, far = limits
+    for x in range(depth.shape[1] - 1):
+        d0, d1, d2, d3 = depth[y, x], depth[y, x + 1], depth[y + 1, x], depth[y + 1, x + 1]
+        nearest, farthest = min(min(d0, d1), min(d2, d3)), max(max(d0, d1), max(d2, d3))
+        similar = (farthest <= cut_ratio * nearest) | (farthest - nearest <= slack * farthest * nearest)
+        one_layer = ((farthest < far) | (nearest >= far)) & (nearest > 0)
+        joined[x] = np.uint8(1 if similar else 2) if one_layer else np.uint8(0)
+    for x in range(depth.shape[1] - 1):
+        if joined[x] == 2:
+            joined[x] = np.uint8(1) if _continues_plane(depth, y, x, cut_ratio) else np.uint8(0)
+
+
+@kernel
+def _continues_plane(depth, y, x, cut_ratio):
+    """Whether two opposite sides of a quad continue a plane and the other two are within the ratio."""
+    for upright in (True, False):
+        dy, dx = (1, 0) if upright else (0, 1)
+        y1, x1 = y + dx, x + dy  # the parallel side
+        if (
+            _is_within(depth, y, x, y1, x1, cut_ratio)
+            and _is_within(depth, y + dy, x + dx, y1 + dy, x1 + dx, cut_ratio)
+            and _step_of_plane(depth, y, x, dy, dx)
+            and _step_of_plane(depth, y1, x1, dy, dx)
+        ):
+            return True
+    return False
+
+
+@kernel
+def _is_within(depth, y0, x0, y1, x1, cut_ratio):
+    one, other = depth[y0, x0], depth[y1, x1]
+    return max(one, other) <= cut_ratio * min(one, other)
+
+
+@kernel
+def _step_of_plane(depth, y, x, dy, dx):
+    """Whether inverse depth steps from (y,x) to (y+dy,x+dx) as it does in the two runs of pixels on the nearer side."""
+    near, far = depth[y, x], depth[y + dy, x + dx]
+    if near > far:
+        near, far, y, x, dy, dx = far, near, y + dy, x + dx, -dy, -dx
+    length = 2 * PLANE_RUN
+    yn, xn = y - length * dy, x - length * dx
+    if yn < 0 or xn < 0 or yn >= depth.shape[0] or xn >= depth.shape[1]:
+        return False
+    middle, start = depth[y - PLANE_RUN * dy, x - PLANE_RUN * dx], depth[yn, xn]
+    if min(middle, start) <= 0:
+        return False
+    one = np.float32(1)
+    step = one / near - one / far
+    first = (one / start - one / middle) / np.float32(PLANE_RUN)
+    second = (one / middle - one / near) / np.float32(PLANE_RUN)
+    return max(abs(first - step), abs(second - step)) <= PLANE_TOLERANCE * step
+
+
 @kernel
 def _quad_boxes(a, us, vs, ws, depth, y, limits, target_height, target_width, boxes, joined):
     """Bounding boxes of the quads of row y in target pixels (first column, last column, first row, last row); empty where cut.
@@ -69,13 +145,10 @@ def _quad_boxes(a, us, vs, ws, depth, y, limits, target_height, target_width, bo
     Sets ``joined`` to 1 for quads of one surface.
     """
     b = 1 - a
-    cut_ratio, slack, far = limits
+    _joined_quads(depth, y, limits, joined)
     for x in range(depth.shape[1] - 1):
-        d0, d1, d2, d3 = depth[y, x], depth[y, x + 1], depth[y + 1, x], depth[y + 1, x + 1]
-        nearest, farthest = min(min(d0, d1), min(d2, d3)), max(max(d0, d1), max(d2, d3))
         in_front = min(min(ws[a, x], ws[a, x + 1]), min(ws[b, x], ws[b, x + 1])) > 0
-        similar = (farthest <= cut_ratio * nearest) | (farthest - nearest <= slack * farthest * nearest)
-        whole = similar & ((farthest < far) | (nearest >= far)) & in_front
+        whole = (joined[x] > 0) & in_front
         joined[x] = np.uint8(1) if whole else np.uint8(0)
         left = min(min(us[a, x], us[a, x + 1]), min(us[b, x], us[b, x + 1])) - MARGIN
         right = max(max(us[a, x], us[a, x + 1]), max(us[b, x], us[b, x + 1])) + MARGIN

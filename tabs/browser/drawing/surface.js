@@ -13,10 +13,40 @@ export function quadsOf(depth, width, height, { cutRatio, slack, far }) {
       const d = depth[at + width + 1];
       const nearest = Math.min(Math.min(a, b), Math.min(c, d));
       const farthest = Math.max(Math.max(a, b), Math.max(c, d));
+      if (!(nearest > 0 && (farthest < far || nearest >= far))) continue;
       const similar = farthest <= cutRatio * nearest || farthest - nearest <= slack * farthest * nearest;
-      whole[y * (width - 1) + x] = nearest > 0 && similar && (farthest < far || nearest >= far) ? 1 : 0;
+      whole[y * (width - 1) + x] = similar || continuesPlane(depth, width, height, x, y, cutRatio) ? 1 : 0;
     }
   return { whole, thin: thinOf(depth, width, height, whole, cutRatio) };
+}
+
+const PLANE_RUN = 6;
+const PLANE_TOLERANCE = 0.3;
+
+function continuesPlane(depth, width, height, x, y, cutRatio) {
+  const within = (i, j) => Math.max(depth[i], depth[j]) <= cutRatio * Math.min(depth[i], depth[j]);
+  const at = y * width + x;
+  const upright = () => stepOfPlane(depth, y, height, at, width) && stepOfPlane(depth, y, height, at + 1, width);
+  const level = () => stepOfPlane(depth, x, width, at, 1) && stepOfPlane(depth, x, width, at + width, 1);
+  return (
+    (within(at, at + 1) && within(at + width, at + width + 1) && upright()) ||
+    (within(at, at + width) && within(at + 1, at + width + 1) && level())
+  );
+}
+
+// Whether inverse depth steps from pixel `at`, in row or column `line` of `count`, to `at + stride` as in the two runs of
+// pixels on its nearer side.
+function stepOfPlane(depth, line, count, at, stride) {
+  const forwards = depth[at] <= depth[at + stride];
+  const [near, far, back] = forwards ? [at, at + stride, -stride] : [at + stride, at, stride];
+  const end = forwards ? line - 2 * PLANE_RUN : line + 1 + 2 * PLANE_RUN;
+  if (end < 0 || end >= count) return false;
+  const [middle, start] = [near + PLANE_RUN * back, near + 2 * PLANE_RUN * back];
+  if (!(depth[middle] > 0 && depth[start] > 0)) return false;
+  const step = 1 / depth[near] - 1 / depth[far];
+  const first = (1 / depth[start] - 1 / depth[middle]) / PLANE_RUN;
+  const second = (1 / depth[middle] - 1 / depth[near]) / PLANE_RUN;
+  return Math.max(Math.abs(first - step), Math.abs(second - step)) <= PLANE_TOLERANCE * step;
 }
 
 function thinOf(depth, width, height, whole, cutRatio) {

@@ -28,7 +28,7 @@ def drawn(chromium):
     context.close()
 
 
-@pytest.mark.parametrize("name", ["street_at_dusk", "toy_train", "courtyard"])
+@pytest.mark.parametrize("name", ["mountain_lake", "street_at_dusk", "toy_train", "courtyard"])
 def test_the_page_draws_what_the_renderer_draws(drawn, name):
     """A picture with sky and wires, a clip, several views."""
     scene = load(name).fitted(*SIZE, "stretch")
