@@ -60,12 +60,29 @@ class RenderedFrame:
     completed: NDArray[np.bool_] | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class PartMotion:
+    """Rigid motion of a part of a scene: ``rotation`` (3,3) about its centroid, then ``translation`` (3,) in the world."""
+
+    rotation: NDArray[np.float64]
+    translation: NDArray[np.float64]
+
+
 class SelfRenderedScene(Scene):
     """A scene that renders itself, for example from splats, instead of from its views."""
 
     def paint(self, path: CameraPath, frame: int) -> RenderedFrame:
         """Frame ``frame`` of ``path``, holes black; must be thread-safe."""
         raise NotImplementedError
+
+    def sharp_view(self, index: int) -> View:
+        """View ``index`` with sharp depth edges, for selecting parts: each pixel has the depth of one surface, not a blend of several."""
+        return self.views[index]
+
+    def with_part_changed(self, masks: NDArray[np.bool_], change: str, motion: PartMotion) -> tuple[Scene, str]:
+        """The scene with the part in ``masks`` (F,H,W) changed, and a description of the edit; see
+        `camera.scene_parts.edit.change_part`. Raises `InputError` if this kind of scene cannot be edited."""
+        raise InputError(f"Parts are chosen in pictures, and {self.name} is {self.source}; edit it where it was made.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.render.painters import CUT_RATIO
+from camera.render.painters import CUT_RATIO, SelfRenderedScene
 from camera.scene_parts.planes import find_planes
 from camera.view import Scene, View
 
@@ -25,6 +25,11 @@ FLAT_LEVELS, MOST_FLAT = 24, 0.25
 """A click on a flat surface selects its colour within this many levels, and at most this share of the picture."""
 SAME_PLACE = 0.04
 """Relative depth tolerance within which another picture shows the part."""
+
+
+def view_to_choose_in(scene: Scene, index: int = 0) -> View:
+    """View ``index`` of a scene for selecting parts: with sharp depth edges if the view was rendered, for example from splats."""
+    return scene.sharp_view(index) if isinstance(scene, SelfRenderedScene) else scene.views[index]
 
 
 def part_at(view: View, column: float, row: float) -> NDArray[np.bool_]:

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from camera.completion.complete import complete_frame
 from camera.errors import InputError
 from camera.path import CameraPath, spread_indices
-from camera.render.painters import HiddenPart, RenderedFrame, SelfRenderedScene, with_hidden
-from camera.rotation import UP
+from camera.render.painters import HiddenPart, PartMotion, RenderedFrame, SelfRenderedScene, with_hidden
+from camera.rotation import UP, about_axis
 from camera.scene_parts.planes import find_planes
 from camera.view import Scene, View
 
 Change = Literal["remove", "move", "duplicate"]
+DONE: dict[str, str] = {"remove": "removed", "move": "moved", "duplicate": "duplicated"}
 MARGIN_PX = 2
 """Dilation of a part in pixels at 480 rows, because its edge is mixed with the background."""
 BESIDE = 8
@@ -34,15 +35,19 @@ KEPT_BEHIND = 4
 @dataclass(frozen=True)
 class Shift:
     """Translation of a part, in units of its own distance from the camera (`distance_of`): ``right`` and ``ahead`` along the ground
-    below it, ``up`` along its normal. With ``ahead`` 1 it is twice as far away."""
+    below it, ``up`` along its normal. With ``ahead`` 1 it is twice as far away. ``turn_degrees``: rotation about the vertical axis
+    through its centre, counter-clockwise seen from above; only for scenes that contain all sides of a part, such as splats."""
 
     right: float = 0.0
     up: float = 0.0
     ahead: float = 0.0
+    turn_degrees: float = 0.0
 
     def __post_init__(self) -> None:
         if not all(np.isfinite(value) and abs(value) <= 100 for value in (self.right, self.up, self.ahead)):
             raise InputError("A part can move right, up and ahead by at most 100 times its distance from the camera.")
+        if not (np.isfinite(self.turn_degrees) and abs(self.turn_degrees) <= 360):
+            raise InputError(f"A part turns by at most 360 degrees; got {self.turn_degrees}.")
 
 
 STAY = Shift()
@@ -67,12 +72,16 @@ def change_part(
     """The scene with a part removed, moved or duplicated.
 
     ``masks`` (F,H,W): the part in every view, see `camera.scene_parts.choose.spread`. ``reference``: the view that defines the ground
-    and the part's distance.
-    Raises `InputError` for masks of another shape, a part that is invisible before or after, and scenes rendered from splats.
+    and the part's distance. In a scene rendered from splats, the Gaussians of the part are changed.
+    Raises `InputError` for masks of another shape, a part that is invisible before or after, and a rotation of a part of pictures.
     """
     if change not in get_args(Change):
         raise InputError(f"The change of a part must be one of {', '.join(get_args(Change))}; got {change!r}.")
     _check(scene, masks)
+    if isinstance(scene, SelfRenderedScene):
+        return _change_drawn(scene, masks, change, shift, reference)
+    if shift.turn_degrees:
+        raise InputError("A picture shows a part from one side, so it cannot be turned; only parts of splats can.")
     base = scene.views if change == "duplicate" else _without(scene, masks)
     words, views, others = "", base, scene.others
     if change != "remove":
@@ -82,23 +91,40 @@ def change_part(
             reference if (masks[reference] & scene.views[reference].known).any() else _first_showing(scene, masks)
         )
         distance = distance_of(scene.views[shown_in], masks[shown_in])
-        turn[:3, 3] = axes @ [shift.right, shift.up, shift.ahead] * distance
+        turn[:3, 3] = _translation(axes, shift) * distance
         views = tuple(_with_part(base[i], view, masks[i], turn) for i, view in enumerate(scene.views))
         if all(view is before for view, before in zip(views, base)):
             raise InputError(
                 f"The part would not be visible at its new position; move it less far. It is {in_words(distance, scene.unit)} away."
             )
         others = (*others, *(base[i] for i in spread_indices(len(base), KEPT_BEHIND)))
-    verb = {"remove": "removed", "move": "moved", "duplicate": "duplicated"}[change]
-    source = scene.source if scene.source.endswith("edited by parts") else f"{scene.source}, edited by parts"
-    return EditedScene(replace(scene, views=views, others=others, source=source), _note(masks, verb, words))
+    made = replace(scene, views=views, others=others, source=_edited(scene.source))
+    return EditedScene(made, _note(masks, DONE[change], words))
+
+
+def _change_drawn(
+    scene: SelfRenderedScene, masks: NDArray[np.bool_], change: Change, shift: Shift, reference: int
+) -> EditedScene:
+    view = scene.sharp_view(reference)
+    words, motion = "", PartMotion(np.eye(3), np.zeros(3))
+    if change != "remove":
+        axes, words = ground_axes(view, masks[reference])
+        turn = about_axis(axes[:, 1], shift.turn_degrees)
+        motion = PartMotion(turn, _translation(axes, shift) * distance_of(view, masks[reference]))
+    made, note = scene.with_part_changed(masks, change, motion)
+    return EditedScene(replace(made, source=_edited(scene.source)), f"{note}{words}")
+
+
+def _translation(axes: NDArray[np.float64], shift: Shift) -> NDArray[np.float64]:
+    """(3,): the translation in the world, in units of the part's distance; ``axes`` from `ground_axes`."""
+    return axes @ [shift.right, shift.up, shift.ahead]
+
+
+def _edited(source: str) -> str:
+    return source if source.endswith("edited by parts") else f"{source}, edited by parts"
 
 
 def _check(scene: Scene, masks: NDArray[np.bool_]) -> None:
-    if isinstance(scene, SelfRenderedScene):
-        raise InputError(
-            f"Parts are chosen in pictures, and {scene.name} is {scene.source}; edit it where it was made."
-        )
     shape = (len(scene.views), scene.first.height, scene.first.width)
     if masks.shape != shape or masks.dtype != bool:
         raise InputError(

@@ -1,4 +1,4 @@
-"""``python -m pipelines convert``: a file of splats in another format, or as one HTML page that plays a path."""
+"""``python -m pipelines convert``: a file of splats, or those of a saved project, in another format or as one HTML page."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from pathlib import Path
 from camera.errors import InputError
 from camera.path import CameraPath
 from pipelines.splats.formats import NAMES, encode, read
-from pipelines.splats.formats.axes import UPS
+from pipelines.splats.formats.axes import UPS, Up
+from pipelines.splats.splats import Splats
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("splats", type=Path, help="a file of Gaussian splats: .ply, .splat, SPZ, SOG or glTF")
+    command.add_argument(
+        "splats",
+        type=Path,
+        help="a file of Gaussian splats: .ply, .splat, SPZ, SOG or glTF; or a project that the page saved, with its edits",
+    )
     command.add_argument("out", type=Path, help=f"the file to write: .html, or .{', .'.join(NAMES)}")
     command.add_argument("--up", choices=UPS, default="auto", help="the file's axis that points up")
     command.add_argument(
@@ -27,12 +32,12 @@ def convert(given: argparse.Namespace) -> Path:
 
     if not given.splats.is_file():
         raise InputError(f"There is no file of splats {given.splats}.")
-    splats, words = read(given.splats.read_bytes(), given.splats.name, up=given.up)
+    splats, words, camera = _read(given.splats, given.up)
     print(f"{len(splats):,} Gaussians. {words}", file=sys.stderr)
     if given.out.suffix.lower() == ".html":
         from pipelines.viewer.page import page_of_splats
 
-        content = page_of_splats(splats, _path(given), title=given.splats.stem)
+        content = page_of_splats(splats, _path(given, camera), title=given.splats.stem)
     else:
         kinds = [kind for kind in NAMES if given.out.name.lower().endswith(f".{kind}")]
         if not kinds:
@@ -44,13 +49,28 @@ def convert(given: argparse.Namespace) -> Path:
     return given.out
 
 
-def _path(given: argparse.Namespace) -> CameraPath:
-    """The path to play, in the world of the splats."""
+def _read(file: Path, up: Up) -> tuple[Splats, str, CameraPath | None]:
+    """The splats, a sentence on their axes, and the camera of a project's scene."""
+    if file.suffix.lower() != ".zip":
+        return *read(file.read_bytes(), file.name, up=up), None
+    from pipelines.project.file import read_project
+    from pipelines.splats.scene import SplatScene
+
+    scene = read_project(file).scene
+    if not isinstance(scene, SplatScene):
+        raise InputError(f"The scene of {file.name} is not made of splats; export it with its camera instead.")
+    if up != "auto":
+        raise InputError("A project says where up is; leave --up away.")
+    return scene.splats, f"The scene is {scene.source}.", scene.first.camera
+
+
+def _path(given: argparse.Namespace, camera: CameraPath | None) -> CameraPath:
+    """The path to play, in the world of the splats; ``camera``: where they are seen from, if that is known."""
     from camera import formats
     from camera.formats.account import Account
     from pipelines.splats.scene import open_splats
 
-    camera = open_splats(given.splats, up=given.up)[0].first.camera
+    camera = camera or open_splats(given.splats, up=given.up)[0].first.camera
     if given.path is None:
         return camera
     if not given.path.is_file():

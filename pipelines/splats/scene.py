@@ -6,7 +6,7 @@ draws show the splats. Splats have no picture and no camera of their own, so a v
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
-from camera.render.painters import RenderedFrame, SelfRenderedScene
+from camera.render.painters import PartMotion, RenderedFrame, SelfRenderedScene
 from camera.rotation import look_at
-from camera.view import View
+from camera.view import Scene, View
 from pipelines.splats.formats import read
 from pipelines.splats.formats.axes import Up
 from pipelines.splats.splats import Splats
@@ -42,6 +42,39 @@ class SplatScene(SelfRenderedScene):
 
     def paint(self, path: CameraPath, frame: int) -> RenderedFrame:
         return paint_frame(self._ready, path, frame)
+
+    def sharp_view(self, index: int) -> View:
+        return self._sharp[0]
+
+    def with_part_changed(self, masks: NDArray[np.bool_], change: str, motion: PartMotion) -> tuple[Scene, str]:
+        """Remove, move or duplicate the Gaussians of the part, and render the scene's picture again."""
+        from pipelines.splats import parts
+
+        chosen = parts.choose_gaussians(self._ready, *self._sharp, masks[0])
+        part = parts.moved(self.splats.chosen(chosen), motion.rotation, motion.translation)
+        if change == "move":
+            splats, new = parts.put_in_place(self.splats, chosen, part), chosen
+        elif change == "duplicate":
+            splats, new = self.splats.joined(part), np.arange(len(self.splats) + len(part)) >= len(self.splats)
+        else:
+            splats, new = self.splats.chosen(~chosen), np.zeros(0, bool)
+        if not len(splats):
+            raise InputError("Nothing would remain of the scene; choose a smaller part.")
+        ready, camera = prepare(splats), self.first.camera
+        if new.any() and not parts.is_shown(ready, camera, new):
+            raise InputError("The part would not be visible at its new position; move it less far.")
+        seen = paint_frame(ready, camera, 0)
+        if seen.holes.all():
+            raise InputError("The picture would show nothing without that part; choose a smaller one.")
+        view = View.of(seen.colour, seen.depth, self.first.intrinsics, self.first.world_from_camera)
+        note = parts.describe(chosen, change, seen.holes[masks[0]].mean())
+        return replace(self, views=(view,), splats=splats), note
+
+    @cached_property
+    def _sharp(self) -> tuple[View, NDArray[np.bool_]]:
+        from pipelines.splats.parts import sharpen
+
+        return sharpen(self._ready, self.first)
 
     @cached_property
     def _ready(self) -> Any:

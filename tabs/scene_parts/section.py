@@ -68,10 +68,11 @@ class SceneParts:
         self.take = gr.Button("Use the painted area", size="sm", visible=False, elem_id="part-take")
         self.words = gr.Markdown(NOTHING, padding=True, elem_id="part-words")
         with gr.Row():
-            self.right, self.ahead, self.up = (
-                gr.Number(0.0, label=label, step=0.05, min_width=90, info=info)
-                for label, info in (
-                    ("Right", "In units of its distance"), ("Ahead", "1: twice as far away"), ("Up", "From the ground"),
+            self.right, self.ahead, self.up, self.turn = (
+                gr.Number(0.0, label=label, step=step, min_width=90, info=info)
+                for label, info, step in (
+                    ("Right", "In units of its distance", 0.05), ("Ahead", "1: twice as far away", 0.05),
+                    ("Up", "From the ground", 0.05), ("Turn", "Degrees, only in splats", 5),
                 )
             )  # fmt: skip
         with gr.Row():
@@ -118,7 +119,7 @@ class SceneParts:
         self.studio.endpoint(choose_part, [project, *numbers, self.index], self._outputs, name="choose_part")
         for change, button in self.buttons.items():
             button.click(
-                wrap_handler(_changing(change)), [project, self.chosen, self.right, self.ahead, self.up],
+                wrap_handler(_changing(change)), [project, self.chosen, self.right, self.ahead, self.up, self.turn],
                 [project, self.words, self.status, self.studio.opened], api_name=f"{change}_part", show_progress_on=self.words,
                 concurrency_id="scene-parts", concurrency_limit=min(VISITORS, 2),
             )  # fmt: skip
@@ -149,7 +150,7 @@ def clicked(project: Project, chosen: Selection, by: str, picture: int, event: g
 def choose_part(project: Project, left: float, top: float, right: float = -1, bottom: float = -1, picture: int = 0):
     """Choose the thing at a pixel (left, top) of a picture of the scene, or those in a box, where right and bottom are given; by the
     server's own SAM where it has one, else by depth."""
-    from camera.scene_parts.choose import part_at, part_in_box
+    from camera.scene_parts.choose import part_at, part_in_box, view_to_choose_in
     from pipelines.estimation.segmenting import own_sam
 
     if left is None or top is None:
@@ -158,6 +159,8 @@ def choose_part(project: Project, left: float, top: float, right: float = -1, bo
     view, sam = _view(project, picture), own_sam()
     if sam is not None:
         return _shown(project, int(picture or 0), sam(view.colour, left, top, right, bottom), " by SAM")
+    assert project.scene is not None
+    view = view_to_choose_in(project.scene, int(picture or 0))
     mask = part_at(view, left, top) if right < 0 else part_in_box(view, (left, top, right, bottom))
     return _shown(project, int(picture or 0), mask)
 
@@ -187,23 +190,30 @@ def painted(project: Project, canvas: dict[str, Any], picture: int = 0):
 
 
 def _changing(change: Change):
-    def edit_part(project: Project, chosen: Selection, right: float = 0.0, ahead: float = 0.0, up: float = 0.0):
+    def edit_part(
+        project: Project, chosen: Selection, right: float = 0.0, ahead: float = 0.0, up: float = 0.0, turn: float = 0.0
+    ):
         from camera.scene_parts.choose import spread
         from camera.scene_parts.edit import Shift, change_part
 
         scene = project.scene
         if scene is None or chosen.mask is None or chosen.index >= len(scene.views):
             raise InputError("Choose a part of the picture first: click on it.")
-        if change != "remove" and not any((right, ahead, up)):
-            raise InputError("Set how far it moves: right, ahead or up, in units of its distance from the camera.")
+        if change != "remove" and not any((right, ahead, up, turn)):
+            raise InputError(
+                "Set how far it moves: right, ahead or up, in units of its distance from the camera, or how far it turns."
+            )
         masks = spread(scene, chosen.index, chosen.mask)
-        made = change_part(scene, masks, change, Shift(right or 0, up or 0, ahead or 0), reference=chosen.index)
+        made = change_part(
+            scene, masks, change, Shift(right or 0, up or 0, ahead or 0, turn or 0), reference=chosen.index
+        )
         project = project.changed(f"{change} a part", scene=made.scene, example="")
         return project, f"{made.note} Undo takes it back.", describe_scene(made.scene), signal()
 
     doings = {"remove": "Remove", "move": "Move", "duplicate": "Duplicate"}
     edit_part.__doc__ = (
-        f"{doings[change]} the chosen part; the picture and its depth are made anew, and every method is given these."
+        f"{doings[change]} the chosen part; the picture and its depth are made anew, and every method is given these. "
+        "In a scene of splats, the Gaussians of the part are changed."
     )
     return edit_part
 
