@@ -30,6 +30,7 @@ _X264 = {
 }
 _BT709, _LIMITED = 1, 1
 """Codes of ITU-T H.273: untagged colours are guessed by every player in its own way."""
+BREAKS_OFF = "The video breaks off or is damaged; export it again as an H.264 mp4."
 MAX_SIDE = 4096
 MAX_PIXELS = BUDGET.clip_megapixels * 1_000_000
 """Frames x width x height that `read_video` decodes at most: 3 GiB of RGB."""
@@ -170,7 +171,7 @@ def read_video(
         if expected > limit:
             raise InputError(_too_long(expected, stream.width, stream.height, limit))
         shown = FrameConverter(stream.sample_aspect_ratio, own)
-        with reading("The video breaks off or is damaged; export it again as an H.264 mp4."):
+        with reading(BREAKS_OFF):
             images = (shown(_check_size(frame)) for frame in container.decode(stream))
             frames = _gather(islice(timing.held(images), min(max_frames, limit)), expected)
     if frames is None:
@@ -253,7 +254,7 @@ def frames_of(
         shown = FrameConverter(stream.sample_aspect_ratio, Account(Path(path).name))
 
         def images() -> Iterator[NDArray[np.uint8]]:
-            with reading("The video breaks off or is damaged; export it again as an H.264 mp4."):
+            with reading(BREAKS_OFF):
                 for frame in islice(container.decode(stream), max_frames):
                     yield shown(_check_size(frame))
 
@@ -261,8 +262,8 @@ def frames_of(
 
 
 def count_frames(path: str | os.PathLike) -> int:
-    """The number of frames in a video, counted from its packets without decoding."""
-    with _open_video(path) as (container, stream):
+    """The number of frames in a video, counted from its packets without decoding. Raises `InputError` for a damaged file."""
+    with _open_video(path) as (container, stream), reading(BREAKS_OFF):
         return sum(1 for packet in container.demux(stream) if packet.size)
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from camera.errors import InputError
+from camera.errors import NO_TEMPORARY_FOLDER, reading
 
 try:
     import fcntl
@@ -74,12 +74,9 @@ def temporary_files() -> Iterator[Path]:
     What killed processes left behind is removed first. Raises `InputError` where nothing can be written.
     """
     before, folder_before = {name: os.environ.get(name) for name in _VARIABLES.values()}, tempfile.tempdir
-    try:
+    with reading(NO_TEMPORARY_FOLDER):
         remove_abandoned()
         folder = make_folder()
-    except OSError as error:
-        why = error.strerror or error
-        raise InputError(f"No folder for temporary files can be used ({why}); set TMPDIR to one that can.") from None
     use_for_temporary_files(folder)
     try:
         yield folder

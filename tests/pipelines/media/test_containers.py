@@ -1,7 +1,9 @@
 """FFmpeg and Pillow open what is meant to be opened, by content and not by name."""
 
 import ast
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -10,7 +12,7 @@ from PIL import Image
 
 from camera.errors import InputError
 from camera.objects.glb import check_picture
-from pipelines.media import containers
+from pipelines.media import containers, video
 from pipelines.media.image import read_depth, read_picture
 from pipelines.media.video import count_frames, probe, read_video, write_mp4
 
@@ -102,3 +104,20 @@ def _unguarded(call: ast.Call) -> str:
     if name == "Image.open":
         return "" if any(word.arg == "formats" for word in call.keywords) else name
     return name if name in ("cv2.VideoCapture", "imageio.imread", "imageio.v3.imread", "load_video") else ""
+
+
+def test_a_file_that_ffmpeg_gives_up_on_while_it_counts_is_refused_in_words(tmp_path, monkeypatch):
+    """Damage can make FFmpeg ask for more memory than there is; such a file is not kept here."""
+
+    def demux(stream):
+        raise av.error.MemoryError(12, "Cannot allocate memory")
+
+    @contextmanager
+    def giving_up(path):
+        with containers.open_container(path) as container:
+            yield SimpleNamespace(demux=demux), container.streams.video[0]
+
+    clip = write_mp4(tmp_path / "clip.mp4", frames(), 8)
+    monkeypatch.setattr(video, "_open_video", giving_up)
+    with pytest.raises(InputError, match="breaks off or is damaged"):
+        count_frames(clip)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from camera.errors import NO_TEMPORARY_FOLDER
 from pipelines.results import process_folder
 
 ROOT = Path(__file__).parents[3]
@@ -65,5 +66,4 @@ def test_the_command_line_says_that_it_has_no_temporary_folder():
         "import pipelines.__main__ as program; sys.exit(program.main(['list']))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr.startswith("No folder for temporary files can be used (") and done.stderr.count("\n") == 1
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (1, "", NO_TEMPORARY_FOLDER)
