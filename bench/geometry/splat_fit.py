@@ -119,7 +119,7 @@ def _as_before() -> ExitStack:
     stack.enter_context(
         patch.object(
             cameras.Cameras,
-            "developed",
+            "corrected",
             lambda self, colour, view: cameras.correct_colour_reference(colour, self.colour[view]),
         )
     )
