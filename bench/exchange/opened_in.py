@@ -1,7 +1,7 @@
 """Opens exports in other programs and compares numbers: the pixels of the file's points in the file's camera, and their colours.
 
 ``RESHOOT_TOOLS`` is a Python with bpy, open3d and plyfile (a separate environment, because they need other versions than
-Reshoot), ``RESHOOT_NODE`` a folder with node_modules of three and @playcanvas/splat-transform. Missing programs are reported and skipped.
+Reshoot), ``RESHOOT_NODE`` a folder with node_modules of three, playcanvas, @babylonjs/loaders and @playcanvas/splat-transform. Missing programs are reported and skipped.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def opened_in(scale: Scale) -> list[Row]:
     """Each export in each available program: differences in pixels and colour levels."""
     with TemporaryDirectory() as folder:
         export = _exports(Path(folder))
-        return [row for ask in (_here, _python_tools, _three, _splat_transform) for row in ask(export)]
+        return [row for ask in (_here, _python_tools, _three, _splat_transform, _splat_engines) for row in ask(export)]
 
 
 def _exports(folder: Path) -> Export:
@@ -236,6 +236,30 @@ def _splat_transform(export: Export) -> Iterator[Row]:
             continue
         back, _ = read(out.read_bytes(), "back.ply", up="y-down")
         yield _splat_row(f"{file.name} in splat-transform {version}", ours, back)
+
+
+def _splat_engines(export: Export) -> Iterator[Row]:
+    """Our glTF splats in the PlayCanvas engine and in Babylon.js, where they are installed."""
+    from bench.exchange.splat_engines import ENGINES, open_in_engine
+    from pipelines.splats.formats import encode
+
+    ours = _splats()
+    for engine, package in ENGINES.items():
+        modules = Path(os.environ.get("RESHOOT_NODE") or "") / "node_modules"
+        if not os.environ.get("RESHOOT_NODE") or not (modules / package).is_dir():
+            continue
+        theirs = open_in_engine(engine, encode(ours, "glb"), modules).sorted_like(ours.means)
+        shift = max(np.abs(theirs.means - ours.means).max(), np.abs(theirs.world - np.diag([1, -1, -1, 1])).max())
+        scales = np.abs(theirs.scales / ours.scales - 1).max()
+        levels = 255 * np.abs(theirs.colours - ours.colours).max()
+        unit = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in (theirs.quaternions, ours.quaternions)]
+        degrees = np.degrees(2 * np.arccos(np.clip(np.abs((unit[0] * unit[1]).sum(axis=1)), 0, 1))).max()
+        harmonics = np.abs(theirs.harmonics[:, : ours.sh.shape[1] - 1] - ours.sh[:, 1:]).max()
+        yield Row(
+            f"splats.glb in {theirs.tool}", 0.0,
+            agreement=f"positions {shift:.1e}, scales {scales:.1e}, {degrees:.1f} degrees, {levels:.2f} levels, harmonics {harmonics:.1e}",
+            target="1e-6, 1 degree, 2 levels", met=bool(shift < 1e-6 and scales < 1e-6 and degrees < 1 and levels <= 2),
+        )  # fmt: skip
 
 
 def _splat_row(what: str, ours, back) -> Row:
