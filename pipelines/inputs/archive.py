@@ -15,7 +15,7 @@ from pipelines.media.budget import BUDGET
 MAX_FILES, MAX_BYTES = BUDGET.files, BUDGET.unpacked_gigabytes << 30
 
 Place = Callable[[str], PurePosixPath | None]
-"""The path below the folder for an entry of that name; None skips it."""
+"""Function from an entry's name to its path below the folder; None skips the entry."""
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def open_folder(path: str | Path, *, place: Place | None = None) -> Iterator[Pat
         yield path
         return
     if not zipfile.is_zipfile(path):
-        raise InputError(f"{path.name} is neither a folder nor a zip file; give one of them.")
+        raise InputError(f"{path.name} is neither a folder nor a zip file; use one of them.")
     with tempfile.TemporaryDirectory(prefix="reshoot-zip-") as temporary:
         unpack(path, Path(temporary), place=place)
         yield Path(temporary)
@@ -40,10 +40,10 @@ def unpack(
     most_files: int = MAX_FILES,
     most_bytes: int = MAX_BYTES,
 ) -> None:
-    """Unpack a zip file into ``folder``: everything at its path in the zip, or only what ``place`` selects, at the path it returns.
+    """Unpack a zip file into ``folder``: everything at its path in the zip, or only the entries that ``place`` selects, at the path it returns.
 
-    Raises `InputError` for paths that leave the folder, for more files or bytes than allowed, and for damage; the sizes are
-    those that the zip announces, beyond which nothing is read.
+    Raises `InputError` for paths that leave the folder, for more files or bytes than allowed, and for damage. Checks the sizes
+    stated in the zip and never reads beyond them.
     """
     with (
         reading(f"{path.name} is a damaged or encrypted zip file; pack it again."),
@@ -53,11 +53,13 @@ def unpack(
         chosen = [(entry, at) for entry in entries if (at := (place or _own_place)(entry.filename)) is not None]
         if len(chosen) > most_files or sum(entry.file_size for entry, _ in chosen) > most_bytes:
             raise InputError(
-                f"{path.name} unpacks to more than {most_files} files or {most_bytes >> 30} GiB; give fewer or smaller files."
+                f"{path.name} unpacks to more than {most_files} files or {most_bytes >> 30} GiB; use fewer or smaller files."
             )
         for entry, at in chosen:
             if at.is_absolute() or ".." in at.parts or "\\" in str(at):
-                raise InputError(f"{path.name} holds a file with the path {entry.filename!r}, which leaves its folder.")
+                raise InputError(
+                    f"{path.name} contains a file with the path {entry.filename!r}, which leaves its folder."
+                )
             target = folder.joinpath(*at.parts)
             target.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(entry) as source, target.open("wb") as sink:

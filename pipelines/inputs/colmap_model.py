@@ -22,13 +22,13 @@ from camera.path import inverse, resizing
 from camera.rotation import from_quaternion
 
 MODELS = {0: ("f", 0), 1: ("fxfy", 0), 2: ("f", 1), 3: ("f", 2), 4: ("fxfy", 4), 6: ("fxfy", 8)}
-"""COLMAP's numbers of SIMPLE_PINHOLE, PINHOLE, SIMPLE_RADIAL, RADIAL, OPENCV and FULL_OPENCV: focal lengths, then distortion terms."""
+"""COLMAP's model ids of SIMPLE_PINHOLE, PINHOLE, SIMPLE_RADIAL, RADIAL, OPENCV and FULL_OPENCV: focal lengths, and number of distortion terms."""
 FILES = ("cameras", "images", "points3D")
 
 
 @dataclass(frozen=True, eq=False)
 class Lens:
-    """``matrix`` (3,3) in pixels of ``width`` x ``height``; ``distortion`` (4, 5 or 8,) as OpenCV has it: k1 k2 p1 p2 k3 k4 k5 k6."""
+    """``matrix`` (3,3) in pixels of ``width`` x ``height``; ``distortion`` (4, 5 or 8,) in OpenCV's order: k1 k2 p1 p2 k3 k4 k5 k6."""
 
     width: int
     height: int
@@ -46,7 +46,7 @@ class Lens:
         height, width = picture.shape[:2]
         if abs(self.width / self.height - width / height) > 0.02 * width / height:
             raise InputError(
-                f"{name} is {width} x {height}, its camera is for {self.width} x {self.height}; give the picture uncropped."
+                f"{name} is {width} x {height}, its camera is for {self.width} x {self.height}; use the uncropped picture."
             )
         matrix = resizing(self.width, self.height, width, height) @ self.matrix
         if self.distortion.any():
@@ -56,7 +56,7 @@ class Lens:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Names, poses (N,4,4) world_from_camera and lenses of the pictures, by name; points (P,3) and colours (P,3)."""
+    """Names of the pictures, with their poses world_from_camera (N,4,4) and lenses; points (P,3) and colours (P,3)."""
 
     names: tuple[str, ...]
     poses: NDArray[np.float64]
@@ -74,12 +74,12 @@ def read_model(folder: str | Path) -> Model:
         try:
             files[name] = (folder / name).read_bytes()
         except OSError as error:
-            raise InputError(f"The model has no {name}; give an entry with {', '.join(FILES)}.") from error
+            raise InputError(f"The model has no {name}; use an entry with {', '.join(FILES)}.") from error
     return model_of(files)
 
 
 def model_of(files: Mapping[str, bytes]) -> Model:
-    """The model from the contents of cameras, images and, if present, points3D: .bin or .txt, by name."""
+    """The model from the contents of cameras, images and optionally points3D: .bin or .txt, by name."""
     if "images.bin" in files and "cameras.bin" in files:
         lenses = dict(_cameras(_Bytes("cameras.bin", files["cameras.bin"])))
         images = images_bin(files["images.bin"], "images.bin")
@@ -104,7 +104,7 @@ def model_of(files: Mapping[str, bytes]) -> Model:
 
 
 class _Bytes:
-    """A binary file read from front to back; running out of it is an `InputError`."""
+    """Sequential reader of a binary file; raises `InputError` at its end."""
 
     def __init__(self, name: str, data: bytes) -> None:
         self.name, self.data, self.at = name, data, 0
@@ -115,7 +115,7 @@ class _Bytes:
         return struct.unpack_from(form, self.data, self.at - size)
 
     def count(self) -> int:
-        """A count of following records, checked against the bytes left."""
+        """Read a number of records, and check it against the remaining bytes."""
         (count,) = self.take("<Q")
         if count > len(self.data):
             raise self.damaged()
@@ -159,7 +159,7 @@ def _text_cameras(text: str) -> list[tuple[int, Lens]]:
         where = f"Line {line} of cameras.txt"
         if len(words) < 5 or words[1] not in numbers:
             raise InputError(
-                f"{where} is no pinhole, radial or OPENCV camera; undistort the pictures to PINHOLE first."
+                f"{where} is not a pinhole, radial or OPENCV camera; undistort the pictures to PINHOLE first."
             )
         model = numbers[words[1]]
         identity, width, height, *values = line_numbers(" ".join([words[0], *words[2:]]), (3 + NAMES[model][1],), where)

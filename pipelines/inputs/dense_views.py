@@ -12,14 +12,14 @@ from pipelines.inputs.posed_images import FEWEST_POINTS, PosedPictures
 from pipelines.inputs.video_scene import Estimate, posed_scene
 
 MOST_VIEWS = 24
-"""Of more pictures, these many are taken, evenly: each costs a depth estimate and a share of every rendered frame."""
+"""Maximum number of pictures, evenly spaced: each costs a depth estimate and a share of every rendered frame."""
 
 
 def dense_views(posed: PosedPictures, estimate: Estimate) -> Scene:
     """The pictures as views with depth, at most `MOST_VIEWS`.
 
-    Depth is fitted to the points that came with the cameras; where none came, to points followed from picture to picture
-    in the order given. Raises `InputError` where there are too few of either, or no depth model.
+    Depth is fitted to the points that belong to the cameras; without points, to points tracked from picture to picture in the
+    given order. Raises `InputError` if there are too few of either, or no depth model.
     """
     sparse = _choose_given_points(posed) if len(posed.points) >= FEWEST_POINTS else _follow_points(posed)
     count = len(posed.pictures)
@@ -36,7 +36,7 @@ def _follow_points(posed: PosedPictures) -> list[SparseDepth]:
     tracks = track_points(posed.pictures, posed.path)
     if tracks.agreeing < FEWEST_POINTS:
         raise InputError(
-            f"The cameras came without points, and following corners found too few ({tracks.words}); give a COLMAP model with "
+            f"The cameras came without points, and tracking corners found too few ({tracks.words}); use a COLMAP model with "
             "its points, or pictures in the order they were taken."
         )
     return [SparseDepth(*tracks.found.depths(index)) for index in range(len(posed.pictures))]

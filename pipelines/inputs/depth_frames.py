@@ -17,24 +17,24 @@ from pipelines.media.depth_map.raster import read_raster
 from pipelines.media.depth_map.read import read_depth_map
 
 DISPARITIES, DISTANCES = (".png",), (".exr", ".npy", ".npz", ".pfm", ".tif", ".tiff")
-"""Files of a zip: PNGs as DualCamCtrl's results have them, near is bright, else distances."""
+"""Files in a zip: PNGs as in DualCamCtrl's results (near is bright), otherwise distances."""
 
 
 def depth_of_file(file: Path, frames: NDArray[np.uint8], *, account: Account | None = None) -> NDArray[np.float32]:
-    """(F,H,W) depth in the size of ``frames`` (F,H,W,3), NaN where there is none.
+    """(F,H,W) depth in the size of ``frames`` (F,H,W,3), NaN where unknown.
 
-    npy or npz (F,H,W), or a zip with a file per frame in the natural order of their names. What was not used goes to
+    npy or npz (F,H,W), or a zip with a file per frame in the natural order of their names. Unused contents are noted in
     ``account``. Raises `InputError`.
     """
     account = account or Account(file.name)
     if not file.is_file():
         raise InputError(f"There is no depth file {file}.")
-    with reading(f"{file.name} cannot be read as depth; give npy, npz or a zip of depth maps."):
+    with reading(f"{file.name} cannot be read as depth; use npy, npz or a zip of depth maps."):
         kind = kind_of(file)
         maps = _read_zip(file, account) if kind == ".zip" else _read_array(file, kind, account)
     if maps.ndim != 3 or len(maps) != len(frames):
         raise InputError(
-            f"{file.name} should hold {len(frames)} depth maps, one per frame, got the shape {maps.shape}."
+            f"{file.name} should contain {len(frames)} depth maps, one per frame, got the shape {maps.shape}."
         )
     height, width = frames.shape[1:3]
     return np.stack([cv2.resize(each, (width, height), interpolation=cv2.INTER_NEAREST_EXACT) for each in maps])
@@ -54,8 +54,8 @@ def _read_zip(file: Path, account: Account) -> NDArray[np.float32]:
             maps = [_read_distances(found[name], account) for name in names]
     if not maps or len({each.shape for each in maps}) > 1:
         raise InputError(
-            f"{file.name} should hold depth maps of one size, one per frame: grey PNGs in which near is bright, or "
-            f"{', '.join(DISTANCES)} of distances; it holds {', '.join(shown[:8]) or 'nothing'}."
+            f"{file.name} should contain depth maps of one size, one per frame: grey PNGs in which near is bright, or "
+            f"{', '.join(DISTANCES)} of distances; it contains {', '.join(shown[:8]) or 'nothing'}."
         )
     account.fields(dict.fromkeys(name for name in shown if name not in names), "files")
     return _invert_nearness(np.stack(maps)) if names == kinds[DISPARITIES] else np.stack(maps)
@@ -81,7 +81,7 @@ def _read_array(file: Path, kind: str, account: Account) -> NDArray[np.float32]:
     stacks = [key for key, shape in shapes.items() if len(shape) == 3]
     key = known[0] if known else stacks[0] if len(stacks) == 1 else ""
     if not key:
-        raise InputError(f"{file.name} holds no array called depth; it holds {', '.join(shapes) or 'nothing'}.")
+        raise InputError(f"{file.name} contains no array called depth; it contains {', '.join(shapes) or 'nothing'}.")
     arrays.use(key)
     with np.load(file, allow_pickle=False) as archive:
         values = np.asarray(archive[key], np.float32)

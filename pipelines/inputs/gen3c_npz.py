@@ -19,7 +19,7 @@ from pipelines.inputs.reconstructions.vipe import is_vipe, read_vipe, say_cut
 from pipelines.media.video import read_video
 
 LONGEST_CLIP = 481
-"""Frames read of a clip at most: four chunks of GEN3C, which is what the longest move takes."""
+"""Maximum number of frames read of a clip: four chunks of GEN3C, the length of its longest move."""
 CLIP_FILES = ("rgb.mp4", "depth.npz", "mask.npz", "camera.npz")
 
 
@@ -28,8 +28,8 @@ def read_scene(
 ) -> tuple[Scene, CameraPath | None]:
     """The scene in a folder, zip or npz file, and the camera path if the file has one (npz).
 
-    A folder or zip holds either `CLIP_FILES` or a ViPE result, taken from ``first_frame`` on; see `read_clip`, `read_views`
-    and `vipe.read_vipe`. ``account`` notes what is left out.
+    A folder or zip contains either `CLIP_FILES` or a ViPE result, read from ``first_frame`` on; see `read_clip`, `read_views`
+    and `vipe.read_vipe`. Unused contents are noted in ``account``.
     """
     path = Path(path)
     account = account or Account(path.name)
@@ -47,7 +47,7 @@ def read_clip(
 ) -> Scene:
     """A posed clip from ``first_frame`` on: rgb.mp4, depth.npz (T,H,W), mask.npz (T,H,W), camera.npz w2c (T,4,4) and intrinsics (T,3,3) in pixels.
 
-    Sizes may be any (fit the scene afterwards); all files must agree. Pixels outside the mask are not known.
+    Any size is allowed (fit the scene afterwards); all files must agree. Pixels outside the mask are unknown.
     """
     for name in CLIP_FILES:
         if not (folder / name).is_file():
@@ -64,11 +64,13 @@ def read_clip(
     for name, shape in given.items():
         if shape[0] < count or shape[1:] != frames.shape[1:3]:
             raise InputError(
-                f"{name} holds {shape[0]} pictures of {shape[2]} x {shape[1]}, rgb.mp4 {count} of {frames.shape[2]} x "
+                f"{name} contains {shape[0]} pictures of {shape[2]} x {shape[1]}, rgb.mp4 {count} of {frames.shape[2]} x "
                 f"{frames.shape[1]}; all files of a clip must belong to the same frames."
             )
     if len(cameras["w2c"]) < count:
-        raise InputError(f"camera.npz holds {len(cameras['w2c'])} cameras for {count} frames; give one for each frame.")
+        raise InputError(
+            f"camera.npz contains {len(cameras['w2c'])} cameras for {count} frames; it needs one per frame."
+        )
     poses = _world_from_camera(cameras["w2c"][:count], "camera.npz")
     if first_frame >= count:
         raise InputError(f"The clip has {count} frames, so it cannot begin at frame {first_frame}; begin earlier.")
@@ -83,7 +85,7 @@ def read_views(path: str | Path, *, account: Account | None = None) -> tuple[Sce
     """Posed key frames and the path to shoot, from upstream's multi-view npz.
 
     images_key_frames (N,3,H,W) in [-1,1], depth_key_frames and mask_key_frames (N,1,H,W), K_key_frames (N,3,3),
-    w2cs_key_frames (N,4,4), w2cs_all (T,4,4), optional Ks_all (T,3,3), else the last key frame's lens. Other arrays go to ``account``.
+    w2cs_key_frames (N,4,4), w2cs_all (T,4,4), optional Ks_all (T,3,3), else the last key frame's lens. Other arrays are noted in ``account``.
     """
     shapes = {
         "images_key_frames": "N 3 H W", "depth_key_frames": "N 1 H W", "mask_key_frames": "N 1 H W",
@@ -105,7 +107,7 @@ def read_views(path: str | Path, *, account: Account | None = None) -> tuple[Sce
 
 
 def _names(folder: Path) -> dict[str, None]:
-    """Every file below a folder, by its path there."""
+    """All files below a folder, by relative path."""
     return dict.fromkeys(sorted(each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()))
 
 
@@ -115,22 +117,22 @@ def _view(colour: NDArray, depth: NDArray, mask: NDArray, lens: NDArray, pose: N
 
 
 def _world_from_camera(camera_from_world: NDArray, name: str) -> NDArray[np.float64]:
-    """Poses of matrices (T,4,4) that must be rigid; single precision is made exact by the nearest rotation."""
+    """Invert matrices (T,4,4), which must be rigid; rotations in single precision are replaced by the nearest exact ones."""
     matrices = np.array(camera_from_world, dtype=np.float64)
     if not np.isfinite(matrices).all():
-        raise InputError(f"{name} holds camera poses that are not finite numbers.")
+        raise InputError(f"{name} contains camera poses that are not finite numbers.")
     u, _, v = np.linalg.svd(matrices[:, :3, :3])
     nearest = u @ v
     if np.abs(nearest - matrices[:, :3, :3]).max() > 1e-3 or (np.linalg.det(nearest) < 0).any():
         raise InputError(
-            f"{name} holds camera poses that are no rotations; world-to-camera matrices (T,4,4) are expected."
+            f"{name} contains camera poses that are not rotations; world-to-camera matrices (T,4,4) are expected."
         )
     matrices[:, :3, :3] = nearest
     return inverse(matrices)
 
 
 def clip_folder(folder: Path) -> Path:
-    """``folder`` or the only folder inside it that holds a clip; the folder itself when there is none."""
+    """``folder``, or the only folder inside it that contains a clip; ``folder`` itself if there is none."""
     for candidate in [folder, *sorted(inner for inner in folder.iterdir() if inner.is_dir())]:
         if is_vipe(candidate) or (candidate / CLIP_FILES[0]).is_file():
             return candidate

@@ -1,4 +1,4 @@
-"""Matches pictures with cameras by the longest common end of their paths, never by a base name that several share."""
+"""Matches pictures with cameras by the longest common end of their paths, never by a base name that is not unique."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from camera.errors import InputError
 
 
 def match_names(pictures: Sequence[str], cameras: Sequence[str]) -> dict[str, int]:
-    """The index in ``cameras`` (names as their file gives them, "" for none) of each of ``pictures`` (paths).
+    """The index into ``cameras`` (names from their file, "" for none) for each of ``pictures`` (paths).
 
-    Pictures that no camera is called after are missing. Where no base name fits at all, names are compared without their
-    suffix, and then all pictures must find one. Raises `InputError` where a picture fits several cameras, or a camera several pictures, equally well.
+    Pictures that match no camera are missing from the result. If no base name matches at all, names are compared without
+    suffix, and then every picture must match. Raises `InputError` if a picture matches several cameras, or a camera several
+    pictures, equally well.
     """
     parts = [_parts(name) for name in cameras]
     shown = {picture: _parts(picture) for picture in pictures}
@@ -50,7 +51,7 @@ def _best(scores: dict[int, int], picture: str, cameras: Sequence[str]) -> int:
     best = [index for index, score in scores.items() if score == most]
     if len(best) > 1:
         raise InputError(
-            f"The picture {picture} could belong to several cameras, {cameras[best[0]]} and {cameras[best[1]]}; give the "
+            f"The picture {picture} could belong to several cameras, {cameras[best[0]]} and {cameras[best[1]]}; open the "
             "pictures in their folders, in one zip."
         )
     return best[0]
@@ -59,7 +60,7 @@ def _best(scores: dict[int, int], picture: str, cameras: Sequence[str]) -> int:
 def _one_each(
     chosen: dict[str, int], shown: dict[str, tuple[str, ...]], parts: Sequence[tuple[str, ...]], cameras: Sequence[str]
 ) -> dict[str, int]:
-    """The choice where each camera has one picture: of several that of the longest common end."""
+    """One picture per camera: of several, the one with the longest common end."""
     rivals: dict[int, list[str]] = defaultdict(list)
     for picture, index in chosen.items():
         rivals[index].append(picture)
@@ -69,7 +70,7 @@ def _one_each(
         best = [picture for picture, score in scores.items() if score == max(scores.values())]
         if len(best) > 1:
             raise InputError(
-                f"The camera {cameras[index]} fits several pictures, {best[0]} and {best[1]}; give one folder of pictures, "
+                f"The camera {cameras[index]} matches several pictures, {best[0]} and {best[1]}; open one folder of pictures, "
                 "or all of them in their folders, in one zip."
             )
         kept[best[0]] = index

@@ -15,7 +15,7 @@ from camera.formats.account import Account
 from camera.formats.content import npy_header
 
 MAX_BYTES = 4 << 30
-"""Largest array that is unpacked."""
+"""Largest array that is unpacked, in bytes."""
 
 
 def read_npz(
@@ -28,18 +28,18 @@ def read_npz(
     account: Account | None = None,
     idle: Collection[str] = (),
 ) -> dict[str, NDArray[Any]]:
-    """Named arrays whose shapes are written as words: ``{"depth": "T H W", "w2c": "T 4 4"}``.
+    """Read named arrays whose shapes are written as words: ``{"depth": "T H W", "w2c": "T 4 4"}``.
 
-    Letters must mean the same number everywhere in the file. Arrays of ``optional`` may be missing. Raises `InputError` for
-    missing arrays, other shapes, objects or text, damaged files and arrays beyond ``most_bytes``; they call the file ``name``.
-    Other arrays go to ``account``; those called ``idle`` are known to be without effect.
+    A letter means the same number everywhere in the file. Arrays in ``optional`` may be missing. Raises `InputError` for
+    missing arrays, other shapes, objects or text, damaged files and arrays beyond ``most_bytes``; the errors call the file ``name``.
+    Other arrays are noted in ``account``; those in ``idle`` are known to have no effect.
     """
     name = name or (Path(file).name if isinstance(file, str | Path) else "The file")
     optional = optional or {}
     found: dict[str, NDArray[Any]] = {}
     sizes: dict[str, int] = {}
     with (
-        reading(f"{name} is no readable npz file; write it again with numpy.savez."),
+        reading(f"{name} is not a readable npz file; write it again with numpy.savez."),
         zipfile.ZipFile(file) as archive,
     ):
         entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
@@ -50,14 +50,14 @@ def read_npz(
                 with archive.open(entries[key]) as stream:
                     found[key] = _read(stream, f"{name}: {key}", shape, sizes, most_bytes)
             elif key not in optional:
-                raise InputError(f"{name} has no array {key}; it holds {', '.join(sorted(entries)) or 'nothing'}.")
+                raise InputError(f"{name} has no array {key}; it contains {', '.join(sorted(entries)) or 'nothing'}.")
     return found
 
 
 def _read(stream: IO[bytes], label: str, words: str, sizes: dict[str, int], most_bytes: int) -> NDArray[Any]:
     shape, kind, itemsize = _header(stream)
     if kind not in "fiub":
-        raise InputError(f"{label} holds no numbers; store it as float32.")
+        raise InputError(f"{label} contains no numbers; store it as float32.")
     expected = words.split()
     fits = len(shape) == len(expected)
     for word, size in zip(expected, shape):
@@ -67,7 +67,7 @@ def _read(stream: IO[bytes], label: str, words: str, sizes: dict[str, int], most
         where = f" with {known}" if known else ""
         raise InputError(f"{label} should have shape ({', '.join(expected)}){where}, got {shape}.")
     if int(np.prod(shape, dtype=np.float64)) * itemsize > most_bytes:
-        raise InputError(f"{label} would take more than {most_bytes / 2**30:.3g} GiB; give fewer or smaller pictures.")
+        raise InputError(f"{label} would take more than {most_bytes / 2**30:.3g} GiB; use fewer or smaller pictures.")
     stream.seek(0)
     return np.lib.format.read_array(stream, allow_pickle=False)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi")
 LONGEST_CLIP = 121
-"""Frames of a plain video of which depth and cameras are estimated."""
+"""Maximum number of frames of a plain video, whose depth and cameras are estimated."""
 
 ACCEPTED = (
     "A video; several pictures, alone or with their cameras (COLMAP, nerfstudio, RealEstate10K, Reshoot JSON; as files or all "
@@ -43,8 +43,8 @@ SPLATS = "A file of Gaussian splats: the .ply of 3DGS, compressed .ply, .splat, 
 class Material:
     """A scene, its own path if it has one, and one sentence on how its cameras were found.
 
-    ``path_as_given``: its cameras stand in the scene's world and are wanted one by one. ``points``: sparse points that came
-    with the cameras. ``steady``: what was done to the depth of a clip, where that was asked for.
+    ``path_as_given``: its cameras are in the scene's world and wanted one by one. ``points``: sparse points that belong to
+    the cameras. ``steady``: what was done to the depth of a clip, if requested.
     """
 
     scene: Scene
@@ -64,13 +64,13 @@ def read_material(
     up: Up = "auto",
     steady: bool = False,
 ) -> Material:
-    """The scene in ``files``; raises `InputError` for what is not in `ACCEPTED`.
+    """Read the scene in ``files``; raises `InputError` for anything not in `ACCEPTED`.
 
     ``given_views`` > 0: only this many posed pictures are used as input, and the cameras of the others become the path. ``dense``:
-    a depth model is asked for the depth of posed pictures in every pixel; where that fails, the note says so. A clip
-    always asks it; without ``dense``, a labelled guess replaces it if it is not available. ``begin_at``: the frame with
-    which a clip begins, counted from 0. ``up``: which axis of a file of splats points up, see `pipelines.splats.formats.axes`.
-    ``steady``: the depth of a clip is brought to one scale and smoothed over time, and the note reports the residual; see
+    a depth model estimates the depth of posed pictures in every pixel; if that fails, the note says so. Depth of a clip is
+    always estimated; without ``dense``, a labelled guess replaces it if no model is available. ``begin_at``: the first frame of a
+    clip, counted from 0. ``up``: the up axis of a file of splats, see `pipelines.splats.formats.axes`. ``steady``: the depth of a
+    clip is brought to one scale and smoothed over time, and the note reports the residual; see
     `pipelines.estimation.depth_over_time`.
     """
     material = _read_splats(files[0], up) if is_splat_file(files) else _read(files, given_views, dense, begin_at)
@@ -112,7 +112,7 @@ def _read_splats(file: str | Path, up: Up) -> Material:
 def _read(files: Sequence[str | Path], given_views: int, dense: bool, begin_at: int) -> Material:
     paths = [Path(file) for file in files]
     if not paths:
-        raise InputError(f"Give files first. {ACCEPTED}")
+        raise InputError(f"Open files first. {ACCEPTED}")
     if len(paths) > 1:
         return _read_posed(paths, given_views, dense)
     path, kind = paths[0], kind_of(paths[0])
@@ -132,14 +132,14 @@ def _read(files: Sequence[str | Path], given_views: int, dense: bool, begin_at: 
         return Material(*read_scene(path, account=account), note=account.text(), path_as_given=True)
     if kind in (".torch", ".pt"):
         return _read_reconfusion(path, given_views, dense)
-    raise InputError(f"{path.name} alone is not enough, or of no kind that is read. {ACCEPTED}")
+    raise InputError(f"{path.name} alone is not enough, or of an unsupported kind. {ACCEPTED}")
 
 
 def _read_posed(paths: Sequence[Path], given_views: int, dense: bool) -> Material:
     from pipelines.inputs.posed_files import gather, is_picture
 
     if not any(is_picture(path) for path in paths):
-        raise InputError(f"Give one video, zip or scene file at a time, got {len(paths)} files. {ACCEPTED}")
+        raise InputError(f"Open one video, zip or scene file at a time, got {len(paths)} files. {ACCEPTED}")
     return _make_material(gather(paths), given_views, dense)
 
 
@@ -157,7 +157,7 @@ def _read_reconfusion(path: Path, given_views: int, dense: bool) -> Material:
 
 
 def _read_archive(path: Path, given_views: int, dense: bool, begin_at: int) -> Material:
-    """A folder or zip of GEN3C's or ViPE's layout, of CamVid-30K's, a ReconFusion data set, or pictures with cameras."""
+    """Read a folder or zip: GEN3C's, ViPE's or CamVid-30K's layout, a ReconFusion data set, or pictures with cameras."""
     from pipelines.inputs.archive import open_folder
     from pipelines.inputs.datasets.genxd import read_camvid, reconfusion_scenes
     from pipelines.inputs.datasets.gso import is_gso, read_gso
@@ -183,7 +183,7 @@ def _read_archive(path: Path, given_views: int, dense: bool, begin_at: int) -> M
             if (candidate / "index.json").is_file():
                 scenes = reconfusion_scenes(candidate)
                 if len(scenes) > 1:
-                    raise InputError(f"{path.name} holds {len(scenes)} scenes; give the .torch file of one of them.")
+                    raise InputError(f"{path.name} contains {len(scenes)} scenes; open the .torch file of one of them.")
                 return _read_reconfusion(next(iter(scenes.values())), given_views, dense)
         return _make_material(gather_folder(place, name=path.stem), given_views, dense)
 
@@ -202,7 +202,7 @@ def _make_material(given: PosedInput, given_views: int, dense: bool) -> Material
 
 
 def _add_depth(views: PosedPictures) -> tuple[Scene, str]:
-    """Depth in every pixel, or the rough one and why."""
+    """Depth in every pixel, or rough depth and the reason."""
     from pipelines.inputs.dense_views import dense_views
 
     try:
@@ -220,7 +220,7 @@ def _estimate_depth(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _read_video(path: Path, dense: bool, begin_at: int) -> Material:
-    """A clip; if it need not be exact and no depth model is available, its depth is a labelled guess."""
+    """A clip; if depth need not be exact and no depth model is available, it is a labelled guess."""
     from pipelines.inputs.picture import guess_layout
     from pipelines.inputs.reconstructions.vipe import say_cut
     from pipelines.inputs.video_scene import scene_of_video

@@ -30,7 +30,7 @@ def scene_from(picture: Picture, depth: Depth, *, fov_degrees: float | None = No
 def guess_layout(colour: NDArray[np.uint8], *, horizon: float = 0.45, farthest: float = 12.0) -> Depth:
     """A guessed layout, not a measurement: a floor that recedes to a horizon (share of the height), with a backdrop at its end.
 
-    Lets a picture be rehearsed if no depth model is available; ``source`` labels it as a guess.
+    For rehearsing a picture without a depth model; ``source`` labels it as a guess.
     """
     height, width = colour.shape[:2]
     below = (np.arange(height, dtype=np.float32) / height - horizon) / (1 - horizon)
@@ -50,5 +50,5 @@ def _check_same_shape(depth: tuple[int, ...], picture: tuple[int, int]) -> None:
     if abs(depth[1] / depth[0] - picture[1] / picture[0]) > 0.02 * picture[1] / picture[0]:
         raise InputError(
             f"The depth map has the shape {depth[1]} x {depth[0]} and the picture {picture[1]} x {picture[0]}; "
-            "give a depth map of the same picture."
+            "use a depth map of the same picture."
         )

@@ -1,6 +1,6 @@
 """Reads pictures of one place, with or without cameras from COLMAP, nerfstudio, RealEstate10K and others.
 
-Cameras find their pictures by name. Cameras that no picture was given for are known targets: views that can be asked for.
+Cameras are matched to pictures by name. Cameras without a picture are known targets: views that can be generated.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ Picture = NDArray[np.uint8]
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".heic", ".heif", ".bmp", ".tif", ".tiff", ".gif")
 MOST_PICTURES = 500
 LARGEST_TOTAL = 100e6
-"""Pixels of all pictures together; more are scaled down. The model sees 0.07 million of each."""
+"""Maximum number of pixels of all pictures together; larger sets are scaled down. The model gets 0.07 million of each."""
 
 
 @dataclass(frozen=True, eq=False)
 class PosedInput:
     """``views`` and, in the same world, the cameras of the views to generate, if any; ``note``: what was done, for the user.
 
-    ``truth``: pictures that are known and not given, to compare with.
+    ``truth``: known pictures that are not given, for comparison.
     """
 
     views: PosedPictures
@@ -57,9 +57,9 @@ def gather(files: Sequence[Path], *, name: str = "views") -> PosedInput:
     pictures = sorted((file for file in files if is_picture(file)), key=lambda file: natural_key(called[file]))
     others = [file for file in files if not is_picture(file)]
     if not pictures:
-        raise InputError("There is a camera file but no picture; give both together.")
+        raise InputError("There is a camera file but no picture; open both together.")
     if len(pictures) > MOST_PICTURES:
-        raise InputError(f"{len(pictures)} pictures are more than the {MOST_PICTURES} that are taken; choose some.")
+        raise InputError(f"{len(pictures)} pictures are more than the maximum of {MOST_PICTURES}; select some.")
     account = Account(name)
     stack, turns = _read(pictures, account)
     read = dict(zip([called[file] for file in pictures], stack))
@@ -89,8 +89,8 @@ def name_files(files: Sequence[Path]) -> dict[Path, str]:
 def gather_folder(folder: Path, *, name: str) -> PosedInput:
     """Pictures and camera files anywhere below ``folder``.
 
-    Where pictures of several folders share a name, those below a folder called images are taken, if there is one; which of
-    them is which camera their paths tell.
+    If pictures in several folders share a name, those below a folder called images are used, if there is one; they are matched
+    to cameras by their paths.
     """
     files = sorted(file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("."))
     pictures = [file for file in files if is_picture(file)]
@@ -114,14 +114,14 @@ def _camera_files(files: Sequence[Path], name: str) -> list[Path]:
 
 
 def is_picture(file: Path) -> bool:
-    """Whether ``file`` is a picture, by its suffix, or by its content where the suffix is unknown."""
+    """Whether ``file`` is a picture, by its suffix, or by its content if the suffix is unknown."""
     return kind_of(file) in PICTURES
 
 
 def limit_given(given: PosedInput, count: int, *, everything: bool = False) -> PosedInput:
     """Keep ``count`` pictures as input and use the cameras of the others as targets: by the data set's split, else evenly spaced.
 
-    ``everything``: all cameras are targets, those of the given pictures too.
+    ``everything``: all cameras are targets, including those of the given pictures.
     """
     views = given.views
     if count == 0 or count >= len(views.path):
@@ -142,15 +142,15 @@ def limit_given(given: PosedInput, count: int, *, everything: bool = False) -> P
 def model_of(files: Mapping[str, bytes], width: int, height: int, account: Account, *, one_size: bool = True) -> Model:
     """The cameras in camera files, by path: a COLMAP model (the largest of several), or one file of another format.
 
-    ``width`` and ``height`` of the pictures serve formats that do not say them. Names are "" where a file gives none.
-    ``one_size``: whether the pictures have that size, all of them.
+    ``width`` and ``height`` of the pictures are for formats that do not contain them. Names are "" if a file has none.
+    ``one_size``: whether all pictures have this size.
     """
     if len(files) == 1 and (only := next(iter(files))).lower().endswith(".zip"):
         files = unzip_members(files[only], only)
     if found := colmap.models(files):
         return _colmap(files, found, account)
     if len(files) != 1:
-        raise InputError(f"Give one camera file or COLMAP model for the pictures, got {', '.join(sorted(files))}.")
+        raise InputError(f"Use one camera file or COLMAP model for the pictures, got {', '.join(sorted(files))}.")
     path, data = next(iter(files.items()))
     name = PurePosixPath(path).name
     if name.lower().endswith(".json") and "frames" in (values := json_object(data, name)):
@@ -174,18 +174,18 @@ def _colmap(files: Mapping[str, bytes], found: Sequence[colmap.ModelFiles], acco
 
 
 def _nerfstudio(values: dict[str, Any], name: str, width: int, height: int, account: Account, one_size: bool) -> Model:
-    """transforms.json; its lens distortion is kept, to straighten the pictures."""
+    """Read transforms.json, including its lens distortion, which is needed to undistort the pictures."""
     own = Account(name)
     like = CameraPath(np.eye(4)[None], pinhole(width, height, 55), width, height)
     frames = nerfstudio.frames_of(values, name, like, own)
     listed = [values, *(frame for frame in values["frames"])]
     if not one_size and not any("w" in each and "h" in each for each in listed):
         raise InputError(
-            f"{name} does not say the picture sizes of its lenses (w, h), and the pictures have several; add w and h to its frames."
+            f"{name} does not contain the picture sizes of its lenses (w, h), and the pictures have several; add w and h to its frames."
         )
     if any(frame.distortion[5] for frame in frames):
         raise refusal(
-            "'k4'", name, "a lens of more terms than can be straightened", "undistort the pictures and cameras first"
+            "'k4'", name, "a lens of more terms than can be undistorted", "undistort the pictures and cameras first"
         )
     account.add(own)
     names = tuple(frame.file_path for frame in frames)
@@ -195,12 +195,12 @@ def _nerfstudio(values: dict[str, Any], name: str, width: int, height: int, acco
 
 
 def _text(data: bytes, name: str, width: int, height: int, account: Account) -> Model:
-    """RealEstate10K, whose pictures are often called by their time stamps."""
+    """Read RealEstate10K, whose pictures are often named by their time stamps."""
     like = CameraPath(np.eye(4)[None], pinhole(width, height, 55), width, height)
     text = text_of(data, name)
     if len(rows(text)[-1][1].split()) != 19:
         raise InputError(
-            f"{name} does not say the lens of its cameras; give COLMAP's cameras.txt too, or a file of another format."
+            f"{name} does not contain the lens of its cameras; add COLMAP's cameras.txt, or a file of another format."
         )
     own = Account(name)
     stamps, path = realestate10k.read_rows(text, name, like, own)
@@ -242,19 +242,19 @@ def _places(names: list[str], model: Model) -> dict[str, int]:
         return {name: i for i, name in enumerate(names)}
     called = f", and its pictures are called {model.names[0]} and so on" if model.names[0] else ""
     raise InputError(
-        f"The camera file has {len(model.poses)} cameras for {len(names)} pictures{called}; give one picture for each, or "
-        "pictures of these names."
+        f"The camera file has {len(model.poses)} cameras for {len(names)} pictures{called}; open one picture for each, or "
+        "pictures with these names."
     )
 
 
 def _frame(picture: Picture, lens: Lens, width: int, height: int) -> tuple[Picture, NDArray[np.float64]]:
-    """Fitted to ``width`` x ``height`` by a centred crop, with the intrinsics that follow."""
+    """Fit to ``width`` x ``height`` by a centred crop, and adapt the intrinsics."""
     path = CameraPath(np.eye(4)[None], lens.matrix, lens.width, lens.height).fitted(width, height)
     return fit_picture(picture, width, height), path.intrinsics[0]
 
 
 def fit_picture(picture: Picture, width: int, height: int) -> Picture:
-    """Resized and cropped in the middle, exactly as `CameraPath.fitted`."""
+    """Resize and crop to the centre, exactly as `CameraPath.fitted`."""
     if picture.shape[:2] == (height, width):
         return picture
     inner = scaled_size(picture.shape[1], picture.shape[0], width, height, "crop")
@@ -285,7 +285,7 @@ def _note(
     if missing := [name for name in pictures if name not in place]:
         lines.append(f"{len(missing)} without a camera are left out ({missing[0]}).")
     if bent:
-        lines.append(f"{bent} of a distorted lens were straightened; what lies beyond their edges is black.")
+        lines.append(f"{bent} with lens distortion were undistorted; areas outside the original pictures are black.")
     if len({picture.shape for picture, _ in straight}) > 1:
         lines.append(_sizes(straight[0][0]))
     if left:
@@ -307,7 +307,7 @@ def _estimate(pictures: Mapping[str, Picture], name: str) -> PosedInput:
 
 
 def _read(files: Sequence[Path], account: Account) -> tuple[list[Picture], list[int]]:
-    """All pictures, scaled alike where together they have more than `LARGEST_TOTAL` pixels, and how EXIF turned each."""
+    """Read all pictures, scaled alike if together they have more than `LARGEST_TOTAL` pixels, and the EXIF orientation of each."""
     pictures, turns, scale = [], [], 1.0
     for file in files:
         read = read_picture(file)
@@ -323,9 +323,9 @@ def _read(files: Sequence[Path], account: Account) -> tuple[list[Picture], list[
 def _undo_exif_turns(
     pictures: Mapping[str, Picture], turns: Mapping[str, int], model: Model, account: Account
 ) -> dict[str, Picture]:
-    """Pictures that EXIF turned, back as they are stored where their cameras were made so: COLMAP and most others do not look at EXIF.
+    """Undo the EXIF rotation of pictures whose cameras were made for the stored orientation: COLMAP and most tools ignore EXIF.
 
-    The size of the lens tells; where both would fit, the stored picture is taken.
+    Decides by the size of the lens; if both orientations fit, the stored one is used.
     """
     turned_ones = {name: turn for name, turn in turns.items() if turn not in (0, 1)}
     if not turned_ones:
@@ -335,13 +335,13 @@ def _undo_exif_turns(
         if name in place and _is_stored_shape(model.lenses[place[name]], pictures[name], turn):
             seen[name] = apply_orientation(pictures[name], {6: 8, 8: 6}.get(turn, turn))
             account.say(
-                f"{account.name}: pictures are shown as they are stored, not as EXIF turns them, as their cameras were made."
+                f"{account.name}: pictures are shown as stored, not as EXIF rotates them, because their cameras were made so."
             )
     return seen
 
 
 def _is_stored_shape(lens: Lens, picture: Picture, turn: int) -> bool:
-    """Whether the stored picture, not the upright one, has the shape of the lens."""
+    """Whether the stored picture, not the upright one, has the aspect ratio of the lens."""
     height, width = picture.shape[:2]
     upright = abs(np.log(lens.width / lens.height * height / width))
     stored = upright if turn < 5 else abs(np.log(lens.width / lens.height * width / height))

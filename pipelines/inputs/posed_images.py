@@ -14,17 +14,17 @@ from camera.trajectories.genxd_fits import common_point
 from camera.view import Scene, View
 
 FEWEST_POINTS = 20
-"""In view of every picture, for depth to be spread from them."""
+"""Minimum number of points visible in every picture for spreading depth from them."""
 LONGEST_SIDE = 1280
-"""Pictures are not looked at in more detail when their cameras are estimated."""
+"""Maximum side of pictures used for estimating cameras."""
 
 
 @dataclass(frozen=True, eq=False)
 class PosedPictures:
     """``pictures`` (N,H,W,3) uint8 and ``path``, one frame of W x H for each.
 
-    ``points`` (P,3) and ``colours`` (P,3) uint8: sparse points in the same world, may be none. ``splits``: for 3, 6 or
-    9 given views, the pictures to give and the pictures to make. ``near_far``: depths (N,2) that bound each view.
+    ``points`` (P,3) and ``colours`` (P,3) uint8: sparse points in the same world, possibly none. ``splits``: for 3, 6 or
+    9 given views, the pictures to give and the pictures to generate. ``near_far``: depth bounds (N,2) of each view.
     """
 
     pictures: NDArray[np.uint8]
@@ -61,7 +61,7 @@ class PosedPictures:
             depths, source = spread, f"depth spread from {len(self.points)} sparse points"
         else:
             depths = [np.full(self.pictures.shape[1:3], distance) for distance in self._distances()]
-            source = "a backdrop amid what the views look at, not measured depth"
+            source = "a backdrop where the views look, not measured depth"
         views = tuple(
             View.of(picture, depth, lens, pose)
             for picture, depth, lens, pose in zip(
@@ -90,7 +90,7 @@ class PosedPictures:
         return pixels[visible][order], inside[visible, 2][order]
 
     def _distances(self) -> NDArray[np.float64]:
-        """(N,): between the bounds, else of the point that all views look at, else twice their greatest distance."""
+        """(N,): distances between the depth bounds, else of the point that all views look at, else twice their greatest distance."""
         if self.near_far is not None:
             return 1 / (1 / self.near_far).mean(axis=1)
         apart = np.linalg.norm(self.path.centres[:, None] - self.path.centres[None], axis=2).max()
@@ -126,7 +126,7 @@ def pair_with_cameras(pictures: Sequence[NDArray[np.uint8]], path: CameraPath, *
     if abs(path.width / path.height - width / height) > 0.02 * width / height:
         raise InputError(
             f"The cameras were given for pictures of {path.width} x {path.height}, the pictures are {width} x {height}; "
-            "give the pictures uncropped."
+            "use the uncropped pictures."
         )
     return PosedPictures(stack, path.resized(width, height), name)
 
@@ -152,7 +152,7 @@ def estimate_cameras(
 
 
 def stack_pictures(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """(N,H,W,3); raises `InputError` where the sizes differ."""
+    """(N,H,W,3); raises `InputError` if the sizes differ."""
     sizes = {picture.shape[1::-1] for picture in pictures}
     if len(sizes) != 1:
         raise InputError(f"The pictures must all have one size, got {sorted(sizes)}; resize or crop them first.")

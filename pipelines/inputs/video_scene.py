@@ -1,7 +1,7 @@
 """Scenes from clips and views without depth: depth from a model, brought to one scale; cameras from structure from motion.
 
 A depth model's output for one picture has its own scale and offset in inverse depth, which flicker from frame to frame.
-Both are fitted per picture: to the sparse points of structure from motion where there are cameras, else to the frames before.
+Both are fitted per picture: to the sparse points of structure from motion if there are cameras, otherwise to the previous frames.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pipelines.estimation.depth import DEFAULT_FOV_DEGREES
 from pipelines.estimation.depth_fit import LEAST_POINTS, SparseDepth, apply_fit, fit_to, fit_to_depth
 
 Estimate = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""RGB (H,W,3) to depth (H,W) of any scale, NaN or infinite where there is none."""
+"""RGB (H,W,3) to depth (H,W) of any scale, NaN or infinite where unknown."""
 
 LEAST_REGISTERED = 0.8
-"""Share of the frames that structure from motion must place; the others are put between their neighbours."""
+"""Minimum share of the frames that structure from motion must place; the others are interpolated."""
 UNCHANGED = 8
 """Maximum difference of a static pixel between two frames, in levels of 255."""
 
@@ -38,8 +38,8 @@ def scene_of_video(
 ) -> tuple[Scene, str]:
     """A scene from a clip (F,H,W,3), and one sentence on how its cameras were found.
 
-    ``reconstruct``: as `pipelines.estimation.sfm.reconstruct`, which is the default. Where it finds no cameras (no parallax, too few
-    frames placed, its package missing) the camera is taken to stand still with a field of view of ``fov_degrees``.
+    ``reconstruct``: by default `pipelines.estimation.sfm.reconstruct`. If it finds no cameras (no parallax, too few frames
+    placed, package missing), the camera is assumed to be static with a field of view of ``fov_degrees``.
     """
     if reconstruct is None:
         from pipelines.estimation.sfm import reconstruct
@@ -48,9 +48,9 @@ def scene_of_video(
     except InputError as error:
         return _scene_of_still_camera(
             frames, fps, estimate, fov_degrees
-        ), f"The camera is taken to stand still: {error}"
+        ), f"The camera is assumed to be static: {error}"
     if len(found.frames) < LEAST_REGISTERED * len(frames):
-        words = f"The camera is taken to stand still: structure from motion placed only {len(found.frames)} of {len(frames)} frames."
+        words = f"The camera is assumed to be static: structure from motion placed only {len(found.frames)} of {len(frames)} frames."
         return _scene_of_still_camera(frames, fps, estimate, fov_degrees), words
     path = _complete_path(found.path, found.frames, len(frames))
     sparse: list[SparseDepth | None] = [None] * len(frames)
@@ -71,14 +71,14 @@ def posed_scene(
 ) -> Scene:
     """A scene from pictures (F,H,W,3) with known cameras: estimated depth, fitted to sparse points of the same world.
 
-    A picture without points of its own is fitted to the depth of the nearest one that has some. Raises `InputError` when none has.
+    A picture without its own points is fitted to the depth of the nearest one with points. Raises `InputError` if there is none.
     """
     depths = [estimate(frame) for frame in frames]
     fits = [None if known is None else fit_to(depth, known) for depth, known in zip(depths, sparse)]
     having = np.array([index for index, fit in enumerate(fits) if fit is not None])
     if not len(having):
         raise InputError(
-            f"No picture has {LEAST_POINTS} sparse points to fit depth to; give cameras with their points, or depth maps."
+            f"No picture has {LEAST_POINTS} sparse points for fitting depth; add cameras with their points, or depth maps."
         )
     views = []
     for index, depth in enumerate(depths):
@@ -94,7 +94,7 @@ def posed_scene(
 def _scene_of_still_camera(
     frames: NDArray[np.uint8], fps: float, estimate: Estimate, fov_degrees: float | None
 ) -> Scene:
-    """All frames from one camera; each depth fitted to the frame before where the picture did not change."""
+    """A clip from one static camera; each depth is fitted to the previous frame where the picture did not change."""
     lens = pinhole(frames.shape[2], frames.shape[1], fov_degrees or DEFAULT_FOV_DEGREES)
     views: list[View] = []
     for index, frame in enumerate(frames):
@@ -114,7 +114,7 @@ def _fit_to_frame(
 
 
 def _complete_path(path: CameraPath, frames: Sequence[int], count: int) -> CameraPath:
-    """A path of ``count`` frames through the cameras of ``frames``; before the first and after the last it stands."""
+    """A path of ``count`` frames through the cameras of ``frames``; static before the first and after the last of them."""
     cameras = zip(path.world_from_camera, path.intrinsics, frames)
     keys = [Keyframe(pose, lens, float(frame)) for pose, lens, frame in cameras]
     if frames[0] > 0:

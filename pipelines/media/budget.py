@@ -8,13 +8,13 @@ from dataclasses import dataclass, fields
 from camera.errors import InputError
 
 PREFIX = "RESHOOT_MOST_"
-"""Environment variables: this, and the name of the limit in capitals: ``RESHOOT_MOST_MEGAPIXELS=24``."""
+"""Prefix of environment variables, followed by the limit's name in capitals: ``RESHOOT_MOST_MEGAPIXELS=24``."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """``megapixels`` of a picture, which take 4 bytes each and some 50 MB besides while it is read; ``clip_megapixels`` of all
-    frames of a clip together (3 bytes each); ``files`` of an archive and the gigabytes that it unpacks to."""
+    """``megapixels`` of a picture, which need 4 bytes per pixel plus some 50 MB while it is read; ``clip_megapixels`` of all
+    frames of a clip together (3 bytes per pixel); ``files`` in an archive and its unpacked gigabytes."""
 
     megapixels: int = 64
     clip_megapixels: int = 1074
@@ -38,9 +38,9 @@ class Budget:
 
 def _whole(name: str, text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 10**9:
-        raise InputError(f"{PREFIX}{name.upper()} should be a whole number from 1 on, got {text!r}.")
+        raise InputError(f"{PREFIX}{name.upper()} must be a whole number above 0; got {text!r}.")
     return int(text)
 
 
 BUDGET = Budget.of_environment()
-"""Of this process."""
+"""The limits of this process."""

@@ -1,7 +1,7 @@
 """Converts other colour spaces to sRGB, as players and browsers do: ICC profiles, wide gamuts, HLG and PQ.
 
-Codes are those of ITU-T H.273. HLG and PQ are shown with their reference white (203 cd/m2, ITU-R BT.2408) as white; what is
-brighter is white too.
+Codes are those of ITU-T H.273. HLG and PQ are shown with their reference white (203 cd/m2, ITU-R BT.2408) as white;
+highlights above it are clipped to white.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from camera.formats.account import Account
 
 REFERENCE_WHITE = 203.0
 HLG_GAMMA = 1.2
-"""The system's gamma of a screen of 1000 cd/m2, on each channel as FFmpeg's zscale has it; BT.2100 puts it on the luminance, which
-leaves strong colours a little paler."""
+"""System gamma of a screen of 1000 cd/m2, applied per channel as in FFmpeg's zscale; BT.2100 applies it to the luminance, which
+makes strong colours slightly paler."""
 BT709, BT2020, P3_DCI, P3_D65 = 1, 9, 11, 12
 PQ, HLG = 16, 18
 D65 = (0.3127, 0.3290)
@@ -31,12 +31,12 @@ _PRIMARIES = {
     P3_D65: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
 }
 GAMMA = 2.2
-"""Of an SDR screen, taken for both ways where only the primaries differ."""
+"""Gamma of an SDR screen, used in both directions if only the primaries differ."""
 
 
 @dataclass(frozen=True)
 class ColourTags:
-    """``primaries`` and ``transfer`` of H.273; what is not known counts as BT.709."""
+    """``primaries`` and ``transfer`` of H.273; unknown codes are treated as BT.709."""
 
     primaries: int
     transfer: int
@@ -52,11 +52,11 @@ class ColourTags:
     @property
     def words(self) -> str:
         name = {PQ: "PQ (HDR)", HLG: "HLG (HDR)"}.get(self.transfer, "wide-gamut")
-        return f"{name} colours are brought to sRGB" + (", highlights beyond white are cut off" if self.hdr else "")
+        return f"{name} colours are converted to sRGB" + (", highlights beyond white are cut off" if self.hdr else "")
 
 
 def to_srgb(values: NDArray[np.uint16], tags: ColourTags) -> NDArray[np.uint8]:
-    """RGB (H,W,3) of 16 bits, as coded, to sRGB of 8 bits. Sources: ITU-R BT.2100 (HLG, PQ), BT.2408 (white), IEC 61966-2-1."""
+    """Encoded RGB (H,W,3) of 16 bits to sRGB of 8 bits. Sources: ITU-R BT.2100 (HLG, PQ), BT.2408 (white), IEC 61966-2-1."""
     linear = _linear_table(tags.transfer)[values]
     if tags.wide:
         linear = linear @ _to_bt709(tags.primaries).T
@@ -66,7 +66,7 @@ def to_srgb(values: NDArray[np.uint16], tags: ColourTags) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=4)
 def _linear_table(transfer: int) -> NDArray[np.float32]:
-    """(65536,): light of each code; 1 is white."""
+    """(65536,): linear light of each code; 1 is white."""
     code = np.linspace(0, 1, 65536)
     if transfer == PQ:
         m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 4096 * 128, 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
@@ -81,7 +81,7 @@ def _linear_table(transfer: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=2)
 def _encoding_table(hdr: bool) -> NDArray[np.uint8]:
-    """(65536,): the 8-bit code of linear light; sRGB's curve for HDR, a plain screen's where that was undone."""
+    """(65536,): the 8-bit code of linear light; sRGB's curve for HDR, otherwise a plain gamma of `GAMMA`."""
     light = np.linspace(0, 1, 65536)
     srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.rint(255 * (srgb if hdr else light ** (1 / GAMMA))).astype(np.uint8)
@@ -89,25 +89,25 @@ def _encoding_table(hdr: bool) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=4)
 def _to_bt709(primaries: int) -> NDArray[np.float32]:
-    """(3,3): linear RGB of ``primaries`` to that of sRGB; white stays white."""
+    """(3,3): linear RGB of ``primaries`` to linear sRGB; preserves white."""
     return (np.linalg.inv(_xyz(BT709)) @ _xyz(primaries)).astype(np.float32)
 
 
 def _xyz(primaries: int) -> NDArray[np.float64]:
-    """(3,3): linear RGB to XYZ. Whites other than D65 are taken as D65."""
+    """(3,3): linear RGB to XYZ. Other whites are treated as D65."""
     return _xyz_of(np.array(_PRIMARIES[primaries]))
 
 
 def _xyz_of(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same of the places (3,2) of red, green and blue."""
+    """(3,3): linear RGB to XYZ for the chromaticities (3,2) of red, green and blue."""
     columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in corners]).T
     light = np.array([D65[0] / D65[1], 1, (1 - sum(D65)) / D65[1]])
     return columns * np.linalg.solve(columns, light)
 
 
 def convert_to_srgb(image: Image.Image, account: Account, tags: ColourTags | None = None) -> Image.Image:
-    """A decoded picture (RGB, RGBA, L, LA or CMYK) in sRGB: by its ICC profile, by the ``tags`` of its file, or by the gamma and
-    primaries that a PNG says. As in PNG's rule, tags of HDR go before a profile."""
+    """Convert a decoded picture (RGB, RGBA, L, LA or CMYK) to sRGB: by its ICC profile, by the ``tags`` of its file, or by the gamma
+    and primaries of a PNG. As in PNG's specification, HDR tags take precedence over a profile."""
     icc = image.info.get("icc_profile")
     if tags is not None and (tags.hdr or (tags.wide and not icc)) and image.mode in ("RGB", "RGBA"):
         account.say(f"{tags.words} in {account.name}.")
@@ -121,7 +121,7 @@ def convert_to_srgb(image: Image.Image, account: Account, tags: ColourTags | Non
     gamma = float(image.info.get("gamma") or 1 / GAMMA)
     points = image.info.get("chromaticity")
     if points and len(points) == 8 and image.mode in ("RGB", "RGBA") and _differ(points):
-        account.say(f"{account.name} says primaries of its own (cHRM); its colours are brought to sRGB.")
+        account.say(f"{account.name} has its own primaries (cHRM); its colours are converted to sRGB.")
         return _by_primaries(image, points, gamma)
     return _by_gamma(image, gamma) if abs(gamma * GAMMA - 1) > 0.02 else image
 
@@ -133,14 +133,14 @@ def _by_tags(image: Image.Image, tags: ColourTags) -> Image.Image:
 
 
 def _differ(points: Any) -> bool:
-    """Whether a PNG's white, red, green and blue (8 numbers) are others than sRGB's, and can be a triangle."""
+    """Whether a PNG's white, red, green and blue (8 numbers) differ from sRGB's, and form a triangle."""
     ours = np.array([D65, *_PRIMARIES[BT709]]).ravel()
     given = np.array(points, float)
     return bool(np.abs(given - ours).max() > 0.005 and (given[1::2] > 0.01).all() and np.abs(given).max() <= 1)
 
 
 def _by_primaries(image: Image.Image, points: Any, gamma: float) -> Image.Image:
-    """Through linear light: ``gamma`` as the file has it (the exponent of encoding). Another white is taken as D65."""
+    """Convert through linear light; ``gamma`` as in the file (the exponent of encoding). Other whites are treated as D65."""
     values, corners = np.array(image), np.array(points, float).reshape(4, 2)[1:]
     light = (values[..., :3] / 255.0) ** (1 / gamma)
     matrix = np.linalg.inv(_xyz(BT709)) @ _xyz_of(corners)

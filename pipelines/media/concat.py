@@ -16,7 +16,7 @@ from pipelines.media.containers import open_container
 from pipelines.media.video import write_mp4
 
 _AS_WRITTEN = {"movflags": "+faststart+use_metadata_tags"}
-"""Plays before it is loaded whole; metadata under any name."""
+"""Mp4 options: playable before it is completely loaded; metadata under any name."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class VideoPrefix:
 def write_continuation(
     path: Path, frames: NDArray[np.uint8], fps: float, *, metadata: dict[str, str], begun: VideoPrefix | None = None
 ) -> Path:
-    """Like `write_mp4` of ``frames`` (F,H,W,3), but the pictures that ``begun`` holds are copied from there.
+    """Like `write_mp4` of ``frames`` (F,H,W,3), but the pictures in ``begun`` are copied from there.
 
-    Where they cannot be (another size, rate or encoder, pictures out of order, a file that is gone) all are encoded.
+    If they cannot be copied (another size, rate or encoder, pictures out of order, a missing file), all are encoded.
     """
     if begun is None or not begun.video.is_file():
         return write_mp4(path, frames, fps, metadata=metadata)
@@ -48,7 +48,7 @@ def write_continuation(
 
 
 def _join(path: Path, parts: list[VideoPrefix], size: tuple[int, ...], metadata: dict[str, str]) -> bool:
-    """Write the packets of ``parts`` one after another; False, with nothing written, where they do not fit together."""
+    """Write the packets of ``parts`` one after another; returns False and writes nothing if they do not fit together."""
     import av
     from av.error import FFmpegError
 
@@ -75,7 +75,7 @@ def _join(path: Path, parts: list[VideoPrefix], size: tuple[int, ...], metadata:
 
 
 def _packets(stream: Any, count: int) -> list[Any]:
-    """The first ``count`` packets; none where the stream has fewer, or shows them in another order than it stores them."""
+    """The first ``count`` packets; none if the stream has fewer, or stores them in another order than it shows them."""
     packets = list(islice((packet for packet in stream.container.demux(stream) if packet.size), count))
     in_order = all(packet.pts == packet.dts for packet in packets)
     return packets if len(packets) == count and in_order and packets[0].is_keyframe else []

@@ -1,7 +1,7 @@
 """The only module in which FFmpeg opens files: a few container formats, and no file but the given one.
 
-FFmpeg can open playlists, lists of files and network addresses that a file names, and judges a file by its content whatever
-its name says. So the first bytes choose the demuxer here, no other is allowed, and no protocol is: the bytes come from a
+FFmpeg can open playlists, lists of files and network addresses named in a file, and detects formats by content regardless of
+the file name. Here the first bytes choose the only allowed demuxer, and no protocol is allowed: the bytes are read from a
 file that is already open.
 """
 
@@ -19,12 +19,12 @@ from pipelines.media.mp4_boxes import check_metadata_keys
 
 FIRST_BYTES = 16
 MOST_PIXELS = 64_000_000
-"""The pixel limit of one frame, which is passed to the decoder: a stream and its container may state different sizes."""
+"""Pixel limit of one frame, passed to the decoder: a stream and its container may state different sizes."""
 
 
 @dataclass(frozen=True)
 class _Container:
-    """FFmpeg's ``demuxer`` of that name reads the formats of the names ``allowed``."""
+    """FFmpeg's ``demuxer``, and the format names ``allowed`` for it."""
 
     demuxer: str
     allowed: str
@@ -34,7 +34,7 @@ _ISO = _Container("mov", "mov,mp4,m4a,3gp,3g2,mj2")
 _MATROSKA = _Container("matroska", "matroska,webm")
 _AVI = _Container("avi", "avi")
 _ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
-"""With which an mp4 or QuickTime file may begin (ISO/IEC 14496-12; Apple's QuickTime File Format)."""
+"""Boxes with which an mp4 or QuickTime file may begin (ISO/IEC 14496-12; Apple's QuickTime File Format)."""
 KINDS = "an mp4, mov, webm, mkv or avi file"
 
 
@@ -42,14 +42,14 @@ KINDS = "an mp4, mov, webm, mkv or avi file"
 def open_container(path: str | os.PathLike) -> Iterator[Any]:
     """PyAV's container of a video, chosen by the file's first bytes.
 
-    Raises `InputError` for any other content under whatever name, and PyAV's errors for damage.
+    Raises `InputError` for any other content regardless of the name, and PyAV's errors for damage.
     """
     import av
 
     with Path(path).open("rb") as source:
         kind = _kind(source.read(FIRST_BYTES))
         if kind is None:
-            raise InputError(f"{Path(path).name} is not {KINDS}: its first bytes are those of something else.")
+            raise InputError(f"{Path(path).name} is not {KINDS}: its first bytes belong to another format.")
         if kind is _ISO:
             check_metadata_keys(source)
         source.seek(0)

@@ -38,9 +38,9 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def _whole_png(data: bytes) -> bool:
-    """Whether every chunk of a PNG lies within it: OpenCV 5 makes room for what a chunk promises, up to 4 GB, before it reads.
+    """Whether every chunk of a PNG is completely inside the file: OpenCV 5 allocates the stated size of a chunk, up to 4 GB, before reading.
 
-    True for other kinds. Source: PNG specification (ISO/IEC 15948), section 5.3: length, type, data and checksum.
+    True for other formats. Source: PNG specification (ISO/IEC 15948), section 5.3: length, type, data and checksum.
     """
     if not data.startswith(_SIGNATURE):
         return True

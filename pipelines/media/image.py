@@ -22,17 +22,17 @@ from pipelines.media.picture_tags import colour_tags, png_chunks
 __all__ = ["Picture", "from_disparity", "png", "read_depth", "read_picture"]
 
 MOST_ASPECT = 4.0
-"""Pixels more oblong than this are a wrong tag."""
+"""Larger pixel aspect ratios are assumed to be a wrong tag."""
 WORKING_SIDE = 1920
-"""Longest side a picture keeps: more than any of the methods sees."""
+"""Longest side of a loaded picture: more than any of the methods uses."""
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
     """``colour`` (H,W,3) uint8 sRGB, upright; ``fov_degrees`` horizontal from EXIF, or None.
 
-    ``orientation``: EXIF's number of how the stored picture was turned to be upright, 1 for not at all. ``notes``: what of the file
-    was followed or not used, a sentence each.
+    ``orientation``: EXIF's code for how the stored picture was rotated, 1 for not at all. ``notes``: which contents of the file
+    were used or ignored, one sentence each.
     """
 
     colour: NDArray[np.uint8]
@@ -44,13 +44,13 @@ class Picture:
 def read_picture(path: str | os.PathLike) -> Picture:
     """Read any picture file as upright sRGB with square pixels; composites transparency over white and scales long sides to `WORKING_SIDE`.
 
-    Colour profiles are followed. The size is checked before anything is decoded. Raises `InputError` for what cannot be used.
+    Applies colour profiles. The size is checked before decoding. Raises `InputError` for unusable files.
     """
     account = Account(Path(path).name)
     with open_picture_file(path) as image:
         image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
         load(image, path)
-        with reading(f"{account.name} breaks off or is damaged; export it again."):
+        with reading(f"{account.name} is truncated or damaged; export it again."):
             fov, orientation = _exif_fov(image), int(image.getexif().get(ExifTags.Base.Orientation, 1))
             _say_others(image, account)
             across, down = _density(image)[:: -1 if orientation >= 5 else 1]
@@ -81,9 +81,9 @@ def png(picture: NDArray[np.uint8]) -> bytes:
 
 
 def read_depth(path: str | os.PathLike, meaning: DepthMeaning, *, scale: float = 1.0) -> NDArray[np.float32]:
-    """The values alone of `pipelines.media.depth_map.read.read_depth_map`: (H,W) float32 along z, NaN where there is none.
+    """Only the values of `pipelines.media.depth_map.read.read_depth_map`: (H,W) float32 along z, NaN where unknown.
 
-    What is assumed and not used of the file are warnings `FileNote`.
+    Assumptions and unused contents are issued as warnings `FileNote`.
     """
     from pipelines.media.depth_map.read import read_depth_map
 
@@ -118,7 +118,7 @@ _FOLLOWED_CHUNKS = (
     "bKGD",
     "hIST",
 )
-"""Chunks of PNG that are followed, or that are about other things than what is shown."""
+"""PNG chunks that are supported, or that do not affect the displayed picture."""
 
 
 def _say_chunks(path: Path, account: Account) -> None:
@@ -128,22 +128,20 @@ def _say_chunks(path: Path, account: Account) -> None:
 
 
 def _square(image: Image.Image, across: float, down: float, account: Account) -> Image.Image:
-    """A picture of ``across`` pixels to a length and ``down`` to the same one, with square pixels."""
+    """Resample a picture with ``across`` pixels and ``down`` pixels per unit of length to square pixels."""
     if not (across > 0 and down > 0) or abs(across / down - 1) < 0.01:
         return image
     if not 1 / MOST_ASPECT <= across / down <= MOST_ASPECT:
-        account.say(f"{account.name} says {across:g} by {down:g} pixels to an inch, which is not followed.")
+        account.say(f"{account.name} has a density of {across:g} by {down:g} pixels per inch, which is ignored.")
         return image
     width, height = image.size
     size = (round(width * down / across), height) if down > across else (width, round(height * across / down))
-    account.say(
-        f"{account.name} has pixels that are not square ({across:g} by {down:g}); it is shown as {size[0]} x {size[1]}."
-    )
+    account.say(f"{account.name} has non-square pixels ({across:g} by {down:g}); it is shown as {size[0]} x {size[1]}.")
     return image.resize(size, Image.Resampling.BICUBIC)
 
 
 def _density(image: Image.Image) -> tuple[float, float]:
-    """Pixels to a length across and down; (1, 1) where the file does not say."""
+    """Pixels per unit of length, horizontally and vertically; (1, 1) if the file has no density."""
     found = image.info.get("aspect") or image.info.get("dpi")
     if image.info.get("jfif_unit") == 0 and "jfif_density" in image.info:
         found = image.info["jfif_density"]
@@ -161,7 +159,7 @@ def _scale_to_bytes(image: Image.Image) -> Image.Image:
 
 
 def _exif_fov(image: Image.Image) -> float | None:
-    """Horizontal field of view from the 35 mm equivalent focal length; the equivalence is of the diagonal."""
+    """Horizontal field of view from the 35 mm equivalent focal length, which refers to the diagonal."""
     focal_35mm = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm)
     if not focal_35mm or not 5 <= float(focal_35mm) <= 1000:
         return None

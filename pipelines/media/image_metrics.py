@@ -10,11 +10,11 @@ from torch import Tensor
 WINDOW, SIGMA = 11, 1.5
 
 SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
-"""Of pictures in 0..1."""
+"""Constants of SSIM for pictures in 0..1."""
 
 
 def ssim(render: Tensor, frame: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Mean structural similarity (Wang et al. 2004) in a Gaussian window, zeros beyond the border."""
+    """Mean structural similarity (Wang et al. 2004) with a Gaussian window and zero padding."""
     w = render.new_ones(render.shape[1:]) if weight is None else weight
     moments = torch.stack([render * w, frame * w, render * render * w, frame * frame * w, render * frame * w])
     mean_r, mean_f, rr, ff, rf = _blur(moments)
@@ -32,13 +32,13 @@ def psnr(picture: Tensor | NDArray, truth: Tensor | NDArray, where: NDArray[np.b
 
 
 def _blur(pictures: Tensor) -> Tensor:
-    """(...,H,W), each picture in the window: a product with a band matrix from either side, quick on any device."""
+    """(...,H,W), blurred with the window: a product with a band matrix on either side, fast on any device."""
     down, across = (_band(side, pictures) for side in pictures.shape[-2:])
     return down @ pictures @ across.T
 
 
 def _band(side: int, like: Tensor) -> Tensor:
-    """(side,side): row i holds the window about i; what lies beyond the border counts as zero."""
+    """(side,side): row i contains the window centred at i; zero padding."""
     place = torch.arange(side, dtype=like.dtype, device=like.device)
     apart = place[:, None] - place
     whole = _bell(like.dtype).sum().to(like.device)

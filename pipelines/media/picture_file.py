@@ -16,7 +16,7 @@ from pipelines.media.budget import BUDGET
 MAX_MEGAPIXELS = BUDGET.megapixels
 LEAST_SIDE = 16
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "HEIF")
-"""What Pillow may read, by content and whatever the name: some of its other formats start programs."""
+"""Formats that Pillow may open, by content regardless of the name: some of its other formats start programs."""
 
 
 def open_picture_file(path: str | os.PathLike, *, least: int = LEAST_SIDE) -> Image.Image:
@@ -28,18 +28,18 @@ def open_picture_file(path: str | os.PathLike, *, least: int = LEAST_SIDE) -> Im
         image = Image.open(path, formats=PICTURE_FORMATS)
     except damage_errors() as error:
         raise InputError(
-            f"{Path(path).name} cannot be read as a picture{_describe_content(Path(path))}; give a PNG, JPEG, WebP, AVIF or HEIC file."
+            f"{Path(path).name} cannot be read as a picture{_describe_content(Path(path))}; use a PNG, JPEG, WebP, AVIF or HEIC file."
         ) from error
     check_size(*image.size, Path(path), least=least)
     return image
 
 
 _OTHERS = {
-    ".npz": "an npz of arrays, which goes to the depth map or to the views", ".npy": "an npy array, which goes to the depth map",
-    ".exr": "an EXR file, which goes to the depth map", ".pfm": "a float map, which goes to the depth map",
-    ".mp4": "a video, which goes to the clip", ".mov": "a video, which goes to the clip", ".webm": "a video, which goes to the clip",
-    ".avi": "a video, which goes to the clip", ".zip": "a zip, which goes to the views", ".json": "text", ".txt": "text", ".xml": "XML or SVG",
-    ".glb": "a mesh", ".obj": "a mesh", ".ply": "a mesh", ".tif": "a raw or damaged TIFF file", "": "of no kind that is known",
+    ".npz": "an npz of arrays; open it as depth map or views", ".npy": "an npy array; open it as depth map",
+    ".exr": "an EXR file; open it as depth map", ".pfm": "a float map; open it as depth map",
+    ".mp4": "a video; open it as clip", ".mov": "a video; open it as clip", ".webm": "a video; open it as clip",
+    ".avi": "a video; open it as clip", ".zip": "a zip; open it as views", ".json": "text", ".txt": "text", ".xml": "XML or SVG",
+    ".glb": "a mesh", ".obj": "a mesh", ".ply": "a mesh", ".tif": "a raw or damaged TIFF file", "": "of an unknown kind",
 }  # fmt: skip
 """Descriptions of files that are not pictures, and where they belong."""
 
@@ -56,7 +56,7 @@ def _describe_content(path: Path) -> str:
 
 @lru_cache(maxsize=1)
 def _register_heif() -> None:
-    """HEIC, by libheif. What else such a file holds (thumbnails, depth, gain maps) stays closed."""
+    """Register libheif for HEIC. Other contents of such a file (thumbnails, depth, gain maps) are ignored."""
     import pi_heif
 
     pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
@@ -64,14 +64,14 @@ def _register_heif() -> None:
 
 def load(image: Image.Image, path: str | os.PathLike) -> None:
     """Decode; raises `InputError` for a damaged file."""
-    with reading(f"{Path(path).name} breaks off or is damaged; export it again."):
+    with reading(f"{Path(path).name} is truncated or damaged; export it again."):
         image.load()
 
 
 def scale_towards(image: Image.Image, side: int) -> Image.Image:
     """A decoded picture, shrunk by a whole factor if its longest side is at least twice ``side``, but never below ``side``.
 
-    Done in stripes, so that nothing as large as the picture is made beside it; averages weigh colours by their opacity.
+    Works in stripes, so that no second copy of the picture's size is needed; averages weight colours by their opacity.
     """
     factor = max(image.size) // side
     if factor < 2:
@@ -93,11 +93,11 @@ def scale_towards(image: Image.Image, side: int) -> Image.Image:
 
 
 _STRIPE_PIXELS = 1 << 18
-"""Of a picture that are scaled at once."""
+"""Number of pixels that are scaled at once."""
 
 
 def _averageable(image: Image.Image) -> Image.Image:
-    """The same in a mode whose values may be averaged: no palette, no transparent colour, no 16-bit integers."""
+    """Convert to a mode whose values may be averaged: no palette, no transparent colour, no 16-bit integers."""
     if image.mode.startswith("I;"):
         return image.convert("I")
     if "transparency" in image.info:
@@ -112,4 +112,4 @@ def check_size(width: int, height: int, path: Path, *, least: int = LEAST_SIDE) 
             f"{path.name} has {width} x {height} pixels; scale it down to at most {MAX_MEGAPIXELS} megapixels."
         )
     if min(width, height) < least:
-        raise InputError(f"{path.name} is only {width} x {height} pixels; at least {least} a side are needed.")
+        raise InputError(f"{path.name} is only {width} x {height} pixels; both sides need at least {least}.")

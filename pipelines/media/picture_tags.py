@@ -12,7 +12,7 @@ from pathlib import Path
 from pipelines.media.colour import ColourTags
 
 LOOKED_AT = 1 << 20
-"""Bytes from the beginning in which tags stand."""
+"""Number of bytes from the beginning that are searched for tags."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PARENTS = (b"meta", b"iprp", b"ipco")
 

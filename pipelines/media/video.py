@@ -24,21 +24,21 @@ from pipelines.media.budget import BUDGET
 
 Speed = Literal["preview", "result"]
 _X264 = {
-    "preview": {"preset": "ultrafast", "qp": "20"},  # one quantiser for all: nothing to look ahead for
-    # Without B frames a tenth larger and a fifth quicker; motion to half a pixel without a second look, once more the same.
+    "preview": {"preset": "ultrafast", "qp": "20"},  # constant quantiser, so no lookahead
+    # Without B frames: a tenth larger and a fifth faster; half-pixel motion without a second pass: the same again.
     "result": {"preset": "veryfast", "crf": "18", "bf": "0", "subq": "1"},
 }
 _BT709, _LIMITED = 1, 1
-"""Codes of ITU-T H.273: untagged colours are guessed by every player in its own way."""
-BREAKS_OFF = "The video breaks off or is damaged; export it again as an H.264 mp4."
+"""Codes of ITU-T H.273: without these tags every player guesses the colours differently."""
+BREAKS_OFF = "The video is truncated or damaged; export it again as an H.264 mp4."
 MAX_SIDE = 4096
 MAX_PIXELS = BUDGET.clip_megapixels * 1_000_000
-"""Frames x width x height that `read_video` decodes at most: 3 GiB of RGB."""
+"""Maximum frames x width x height that `read_video` decodes: 3 GiB of RGB."""
 
 
 @contextmanager
 def complete(path: str | os.PathLike) -> Iterator[Path]:
-    """A temporary sibling of ``path`` that takes its name only when the block ends without an error."""
+    """A temporary sibling of ``path`` that gets its final name only if the block ends without an error."""
     path = Path(path)
     handle, name = tempfile.mkstemp(prefix=".part-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -62,7 +62,7 @@ def write_mp4(
 ) -> Path:
     """Write RGB frames (H,W,3) as an H.264 mp4 that every browser plays; returns ``path``.
 
-    Frames may come from a generator; nothing is kept. See `mp4_writer`.
+    Frames may come from a generator and are not kept in memory. See `mp4_writer`.
     """
     with mp4_writer(path, fps, metadata=metadata, speed=speed) as write:
         for frame in frames:
@@ -74,10 +74,10 @@ def write_mp4(
 def mp4_writer(
     path: str | os.PathLike, fps: float, *, metadata: dict[str, str] | None = None, speed: Speed = "result"
 ) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
-    """A context that gives a function to append one RGB frame (H,W,3) uint8; the first frame sets the size.
+    """A context that returns a function for appending one RGB frame (H,W,3) uint8; the first frame sets the size.
 
-    An odd width or height loses its last column or row, as 4:2:0 video has even sizes. The file appears under its name
-    when the block ends without an error, and only then; a block that wrote no frame raises `InputError`.
+    An odd width or height loses its last column or row, as 4:2:0 video has even sizes. The file gets its final name only
+    when the block ends without an error; a block that wrote no frame raises `InputError`.
     """
     import av
 
@@ -101,7 +101,7 @@ def mp4_writer(
             if pixels.shape != (*size, 3) or pixels.dtype != np.uint8:
                 raise InputError(
                     f"A frame of {pixels.shape} and {pixels.dtype} does not fit a video of {size[1]} x {size[0]}; "
-                    "give RGB frames of 8 bits, all of one size."
+                    "use RGB frames of 8 bits, all of one size."
                 )
             picture = av.VideoFrame(size[1], size[0], "yuv420p")
             fill_planes(
@@ -131,7 +131,7 @@ class VideoFacts:
 
 
 def probe(path: str | os.PathLike) -> VideoFacts:
-    """Size, rate, length and metadata without decoding; raises `InputError` for what is not a video."""
+    """Size, rate, length and metadata without decoding; raises `InputError` for files that are not videos."""
     with _open_video(path) as (container, stream):
         fps = float(stream.average_rate or stream.guessed_rate or 24)
         seconds = float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) / 1e6
@@ -144,10 +144,10 @@ def read_video(
 ) -> tuple[NDArray[np.uint8], float]:
     """Decode up to ``max_frames`` frames as players show them: ((F,H,W,3) uint8 sRGB, frames per second).
 
-    Upright, mirrored and of square pixels as the file says; HDR and wide colours are brought to sRGB; of uneven rate, frames are
-    held so that the clip lasts as long, unless ``every`` stored frame is wanted once, as where depth or cameras are counted by them.
-    What was done goes to ``account``, else to warnings `FileNote`. Raises `InputError` for a file that
-    is no video, holds no frame, or is larger than `MAX_SIDE` or `MAX_PIXELS`.
+    Upright, mirrored and with square pixels as the file states; HDR and wide colours are converted to sRGB. With a variable frame
+    rate, frames are repeated so that the duration stays the same, unless ``every`` stored frame is wanted once, for example if depth
+    or cameras refer to them. Conversions are noted in ``account``, or issued as warnings `FileNote`. Raises `InputError` for a
+    file that is not a video, contains no frame, or is larger than `MAX_SIDE` or `MAX_PIXELS`.
     """
     from pipelines.media.playback.frame_time import read_timing
     from pipelines.media.playback.shown_frame import FrameConverter
@@ -157,7 +157,7 @@ def read_video(
         tracks = len(container.streams.video)
         own.left_out(tracks - 1, tracks, "picture tracks", "the first one is shown")
         if _is_transparent(stream):
-            own.say(f"{own.name} is transparent in parts; they are shown in the colours stored behind.")
+            own.say(f"{own.name} is partly transparent; these parts are shown in the colours stored behind.")
         timing = read_timing(container, stream)
         timing = timing.of_every_frame() if every else timing
     with _open_video(path) as (container, stream):
@@ -175,14 +175,14 @@ def read_video(
             images = (shown(_check_size(frame)) for frame in container.decode(stream))
             frames = _gather(islice(timing.held(images), min(max_frames, limit)), expected)
     if frames is None:
-        raise InputError("The video holds no frame; export it again as an H.264 mp4.")
+        raise InputError("The video contains no frame; export it again as an H.264 mp4.")
     timing.say(len(frames), own)
     _pass_notes(own, account)
     return frames, timing.fps
 
 
 def _is_transparent(stream: Any) -> bool:
-    """Whether a stream has opacity: in its pixels, or beside them as WebM keeps it, which players put over what is behind."""
+    """Whether a stream has opacity: in its pixels, or stored separately as in WebM, where players show it over a background."""
     beside = stream.metadata.get("alpha_mode") or stream.metadata.get("ALPHA_MODE")
     pixels = stream.codec_context.format
     return beside == "1" or bool(
@@ -191,19 +191,19 @@ def _is_transparent(stream: Any) -> bool:
 
 
 def _too_long(frames: int, width: int, height: int, limit: int) -> str:
-    """Raise `InputError` that says what would fit instead."""
+    """Raise `InputError` that says which length or size would fit."""
     scale = (limit / frames) ** 0.5
     smaller = f"{int(width * scale) // 2 * 2} x {int(height * scale) // 2 * 2}"
     return (
-        f"The video's {frames} frames of {width} x {height} are more than the {BUDGET.clip_megapixels:,} megapixels that are "
-        f"taken; cut it to {limit} frames or scale it down to {smaller}."
+        f"The video's {frames} frames of {width} x {height} exceed the maximum of {BUDGET.clip_megapixels:,} megapixels; "
+        f"cut it to {limit} frames or scale it down to {smaller}."
     )
 
 
 def _gather(images: Iterable[NDArray[np.uint8]], expected: int) -> NDArray[np.uint8] | None:
-    """The frames in one array, filled as they come, so that each is in memory once; None for no frame.
+    """The frames in one array, filled as they arrive, so that each is in memory once; None if there is no frame.
 
-    ``expected``: how many the file says; where it says too few, the array grows.
+    ``expected``: number of frames stated in the file; if it is too small, the array grows.
     """
     frames: NDArray[np.uint8] | None = None
     count = 0
@@ -226,7 +226,7 @@ def _pass_notes(own: Account, account: Account | None) -> None:
 
 
 def _check_size(frame: Any) -> Any:
-    """The frame, unless it is larger than the container said."""
+    """The frame; raises `InputError` if it is larger than the container stated."""
     if max(frame.width, frame.height) > MAX_SIDE:
         raise InputError(f"The video has frames larger than {MAX_SIDE} pixels a side; export it again as an H.264 mp4.")
     return frame
@@ -238,7 +238,7 @@ def frames_of(
 ) -> Iterator[tuple[Iterator[NDArray[np.uint8]], float]]:
     """Up to ``max_frames`` stored frames (H,W,3) as players show them, decoded lazily one by one, and their mean rate.
 
-    Raises `InputError` for a file that is no video, has a side above `MAX_SIDE`, or breaks off.
+    Raises `InputError` for a file that is not a video, has a side above `MAX_SIDE`, or is truncated.
     """
     from pipelines.media.playback.frame_time import read_timing
     from pipelines.media.playback.shown_frame import FrameConverter
@@ -271,8 +271,8 @@ def count_frames(path: str | os.PathLike) -> int:
 def _open_video(path: str | os.PathLike) -> Iterator[tuple]:
 
     with ExitStack() as open_files:
-        with reading(f"{Path(path).name} cannot be read as a video; give an mp4, mov or webm file."):
+        with reading(f"{Path(path).name} cannot be read as a video; use an mp4, mov or webm file."):
             container = open_files.enter_context(containers.open_container(path))
         if not container.streams.video or container.streams.video[0].codec_context is None:
-            raise InputError(f"{Path(path).name} holds no picture track; give an mp4, mov or webm file.")
+            raise InputError(f"{Path(path).name} contains no picture track; use an mp4, mov or webm file.")
         yield container, container.streams.video[0]

@@ -1,4 +1,4 @@
-"""Converts RGB pictures to the planes that H.264 stores: BT.709, limited range, colour at half size.
+"""Converts RGB pictures to the planes that H.264 stores: BT.709, limited range, chroma at half size.
 
 Imports the compiler, so import this module only on first use.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from camera.kernel import kernel
 
 BITS = np.int32(16)
-"""Of the fractions below; four pixels are summed before they are rounded, which takes two more."""
+"""Bits of the fixed-point fractions below; sums of four pixels before rounding need two more."""
 INT = np.int32
 
 
@@ -24,14 +24,14 @@ U_RED, U_GREEN, U_BLUE = _fixed_point(-RED, -GREEN, 1 - BLUE, 112 / 255 / (1 - B
 V_RED, V_GREEN, V_BLUE = _fixed_point(1 - RED, -GREEN, -BLUE, 112 / 255 / (1 - RED))
 DARK = np.int32((16 << 16) + (1 << 15))
 GREY = np.int32((128 << 18) + (1 << 17))
-"""Zero of a plane, with half a step for rounding."""
+"""Zero of a chroma plane, with half a step for rounding."""
 
 
 @kernel
 def fill_planes(rgb, luma, blueness, redness):
     """Write ``rgb`` (H,W,3) uint8, contiguous, H and W even, into uint8 planes (H,>=W), (H/2,>=W/2), (H/2,>=W/2).
 
-    Colour is the mean of four pixels.
+    Chroma is the mean of four pixels.
     """
     height, width = rgb.shape[:2]
     reds, greens, blues = np.empty((2, width), INT), np.empty((2, width), INT), np.empty((2, width), INT)

@@ -1,4 +1,4 @@
-"""An entry of CamVid-30K as a folder, from a folder or from the expected files of a zip."""
+"""An entry of CamVid-30K as a folder, from a folder or from the relevant files of a zip."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ PICTURES = (".jpg", ".jpeg", ".png")
 
 @contextmanager
 def entry_folder(path: str | Path, *, account: Account | None = None) -> Iterator[Path]:
-    """The folder that holds `images/` and `0/`: ``path``, a folder directly inside it, or a temporarily unpacked zip.
+    """The folder that contains `images/` and `0/`: ``path``, a folder directly inside it, or a temporarily unpacked zip.
 
-    Files of neither go to ``account``.
+    Other files are noted in ``account``.
     """
     entries, left = set(), []
 
@@ -31,7 +31,7 @@ def entry_folder(path: str | Path, *, account: Account | None = None) -> Iterato
 
     with open_folder(path, place=place) as folder:
         if len(entries) > 1:
-            raise InputError(f"{Path(path).name} holds {len(entries)} entries; unpack it and give one of them.")
+            raise InputError(f"{Path(path).name} contains {len(entries)} entries; unpack it and use one of them.")
         place_of_entry = _place(folder)
         if folder == Path(path):
             named = (each.relative_to(place_of_entry) for each in sorted(place_of_entry.rglob("*")) if each.is_file())
@@ -44,11 +44,11 @@ def _place(folder: Path) -> Path:
     for candidate in (folder, *sorted(inner for inner in folder.iterdir() if inner.is_dir())):
         if (candidate / "images").is_dir() and (candidate / "0").is_dir():
             return candidate
-    raise InputError(f"{folder.name} holds no images/ and 0/; give one entry of CamVid-30K, not a whole batch.")
+    raise InputError(f"{folder.name} contains no images/ and 0/; use one entry of CamVid-30K, not a whole batch.")
 
 
 def _choose_place(name: str) -> PurePosixPath | None:
-    """Pictures under images/ and the model under 0/; names are rebuilt from their last two parts, so none can escape."""
+    """Select pictures in images/ and the model in 0/; paths are rebuilt from their last two parts, so none can leave the folder."""
     parts = PurePosixPath(name).parts
     if len(parts) < 2 or "\\" in name or parts[-1] in (".", ".."):
         return None

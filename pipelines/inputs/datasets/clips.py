@@ -28,7 +28,7 @@ from pipelines.media.video import read_video
 
 PICTURES = (".png", ".jpg", ".jpeg")
 SIZES = ("images_8", "images_4", "images_2", "images")
-"""Folders of DL3DV's pictures, the smallest first."""
+"""Folders of DL3DV's pictures, smallest first."""
 Frames = NDArray[np.uint8]
 
 
@@ -69,7 +69,7 @@ def find_clips(folder: Path) -> dict[str, Callable[[], DatasetClip]]:
             found[file.stem] = partial(_read_realestate, file, pictures[file.stem])
     if not found:
         raise InputError(
-            f"{folder.name} holds no clip of RealEstate10K, DL3DV or CamVid-30K; docs/evaluation.md has their layouts."
+            f"{folder.name} contains no clip of RealEstate10K, DL3DV or CamVid-30K; docs/evaluation.md has their layouts."
         )
     return found
 
@@ -102,7 +102,7 @@ def _read_realestate(file: Path, pictures: Path) -> DatasetClip:
     stamps, path = read_rows(text, file.name, like, Account(file.name))
     if len(path) != len(frames):
         raise InputError(
-            f"{file.name} has {len(path)} cameras, {pictures.name} has {len(frames)} frames; both must be as many."
+            f"{file.name} has {len(path)} cameras, {pictures.name} has {len(frames)} frames; the numbers must be equal."
         )
     seconds = (float(stamps[-1]) - float(stamps[0])) / 1e6
     return DatasetClip(

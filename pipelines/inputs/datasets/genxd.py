@@ -37,7 +37,7 @@ _NUMPY: tuple[Any, ...] = (
         for function in (_CORE._reconstruct, _CORE.scalar)
     ),
 )
-"""Globals that array files refer to besides tensors; none of them can run code."""
+"""Globals in array files besides tensors; none of them can run code."""
 
 
 # --- ReconFusion --------------------------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ _NUMPY: tuple[Any, ...] = (
 def reconfusion_scenes(folder: str | Path) -> dict[str, Path]:
     """The files of the scenes in a data set's folder, by scene."""
     folder = Path(folder)
-    with reading(f"{folder.name} has no readable index.json; give the folder of one data set."):
+    with reading(f"{folder.name} has no readable index.json; use the folder of one data set."):
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     if not isinstance(index, dict) or not index:
         raise InputError("index.json must name a file for every scene; it names none.")
@@ -62,7 +62,7 @@ def reconfusion_scenes(folder: str | Path) -> dict[str, Path]:
 def read_reconfusion(file: str | Path, *, name: str = "", account: Account | None = None) -> PosedPictures:
     """One scene: pictures, cameras, the views to give and to generate, and depth bounds if there are any.
 
-    What else it holds goes to ``account``.
+    Unused contents are noted in ``account``.
     """
     file = Path(file)
     scene = (account or Account(file.name)).fields(
@@ -73,7 +73,7 @@ def read_reconfusion(file: str | Path, *, name: str = "", account: Account | Non
         path = reconfusion_path(np.asarray(scene["cameras"], dtype=np.float64), pictures.shape[2], pictures.shape[1])
         if len(path) != len(pictures):
             raise InputError(
-                f"{file.name} holds {len(pictures)} pictures and {len(path)} cameras; they must be as many."
+                f"{file.name} contains {len(pictures)} pictures and {len(path)} cameras; the numbers must be equal."
             )
         bounds = scene.get("poses_bounds")
         near_far = None if bounds is None else np.asarray(bounds, dtype=np.float64)[:, -2:]
@@ -84,7 +84,7 @@ def read_reconfusion(file: str | Path, *, name: str = "", account: Account | Non
 
 
 def reconfusion_path(cameras: NDArray[np.float64], width: int, height: int) -> CameraPath:
-    """Rows of 18: fx fy cx cy in shares of the picture, 0 0, and camera_from_world (3,4) row by row, OpenCV axes."""
+    """Rows of 18: fx fy cx cy as shares of the picture, 0 0, and camera_from_world (3,4) row by row, OpenCV axes."""
     if cameras.ndim != 2 or cameras.shape[1] != 18:
         raise InputError(f"Cameras of the ReconFusion format are rows of 18 numbers, got {cameras.shape}.")
     lenses = np.repeat(np.eye(3)[None], len(cameras), axis=0)
@@ -97,14 +97,14 @@ def reconfusion_path(cameras: NDArray[np.float64], width: int, height: int) -> C
 
 def _torch_scene(file: Path) -> dict[str, Any]:
     if not file.is_file():
-        raise InputError(f"The scene file {file.name} is not there; download the data set again.")
+        raise InputError(f"The scene file {file.name} does not exist; download the data set again.")
     with reading(_DAMAGED_SCENE.format(file.name)):
         try:
             with torch.serialization.safe_globals(list(_NUMPY)):
                 loaded = torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             raise InputError(
-                f"{file.name} holds more than arrays and is not opened, because it could run code."
+                f"{file.name} contains more than arrays and is not opened, because it could run code."
             ) from error
     scene = loaded[0] if isinstance(loaded, Sequence) and loaded else loaded
     if not isinstance(scene, dict) or not {"images", "cameras"} <= scene.keys():
@@ -134,9 +134,9 @@ def _split(split: Any, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def read_camvid(path: str | Path, *, account: Account | None = None) -> PosedPictures:
-    """One entry, folder or zip: its frames, cameras and static points; distorted pictures are straightened.
+    """One entry, folder or zip: its frames, cameras and static points; distorted pictures are undistorted.
 
-    Files that are not used go to ``account``.
+    Unused files are noted in ``account``.
     """
     account = account or Account(Path(path).name)
     with entry_folder(path, account=account) as folder:
@@ -150,8 +150,8 @@ def read_camvid(path: str | Path, *, account: Account | None = None) -> PosedPic
 
 
 def _straighten(pictures: Path, name: str, lens: Lens) -> tuple[NDArray[np.uint8], Lens]:
-    """The picture ``name`` without its distortion; names that lead out of the folder ``pictures`` are refused."""
+    """Undistort the picture ``name``; raises `InputError` for names that leave the folder ``pictures``."""
     file = pictures / name
     if Path(name).name != name or not file.is_file():
-        raise InputError(f"The model has a camera for {name}, which is not in images/; give the whole entry.")
+        raise InputError(f"The model has a camera for {name}, which is not in images/; use the whole entry.")
     return lens.straightened(read_picture(file).colour, name)

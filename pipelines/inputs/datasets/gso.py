@@ -1,8 +1,8 @@
 """Google Scanned Objects as in GenXD's evaluation: one input render and 11 known target cameras.
 
 A scene is a folder: ``render_mvs_25/model/000.png`` and so on with a ``.npy`` each (camera_from_world, OpenGL axes), and
-``render_sync_36_single/model`` likewise (OpenCV axes). Source: the original code's data set, read and not run; its files
-name no lens, which is therefore that of the data's renders.
+``render_sync_36_single/model`` in the same way (OpenCV axes). Source: the original code's data set, read but not executed; its
+files contain no lens, so that of the renders is used.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from pipelines.inputs.posed_images import PosedPictures, stack_pictures
 from pipelines.media.image import read_picture
 
 Subset = Literal["nvs", "recon"]
-"""Which known cameras are made: around the object from many heights, or on one ring."""
+"""Which known cameras are generated: around the object at many heights, or on one ring."""
 GIVEN_FOLDER, RING_FOLDER = "render_mvs_25", "render_sync_36_single"
 FOCAL = 1.0938
-"""In picture widths: the 49.1 degrees of the renders that the original commands name."""
+"""Focal length in picture widths: the renders' field of view of 49.1 degrees, from the original commands."""
 _PLACES: dict[Subset, tuple[str, int, int]] = {"nvs": (GIVEN_FOLDER, 1, 25), "recon": (RING_FOLDER, 0, 36)}
 _OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 _LEVEL = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
-"""From the data's world, whose z axis points up, to one whose y axis points down, as everything here is shown."""
+"""From the data's world, whose z axis points up, to one whose y axis points down, the convention of this project."""
 
 
 def is_gso(folder: Path) -> bool:
@@ -53,7 +53,7 @@ def read_gso(folder: str | Path, subset: Subset = "nvs", *, views: int = 1) -> P
     middle = np.append(common_point(truth.path.world_from_camera), 1)
     away = (given.path.camera_from_world @ middle)[:, 2]
     given = replace(given, near_far=np.stack([away, away], axis=1))
-    note = f"{len(shown)} render{'s' * (len(shown) > 1)} given, {len(wanted)} known cameras to make ({subset})."
+    note = f"{len(shown)} render{'s' * (len(shown) > 1)} given, {len(wanted)} known cameras to generate ({subset})."
     return PosedInput(given, truth.path, note, truth)
 
 
@@ -73,16 +73,16 @@ def _pictures(folder: Path, place: str, numbers: list[int]) -> PosedPictures:
 def _check_exists(file: Path) -> Path:
     if not file.is_file():
         raise InputError(
-            f"The scene lacks {file.parents[1].name}/model/{file.name}; give the whole folder of the scene."
+            f"The scene lacks {file.parents[1].name}/model/{file.name}; use the whole folder of the scene."
         )
     return file
 
 
 def _camera_from_world(file: Path) -> NDArray[np.float64]:
-    with reading(f"{file.name} is damaged or no array; render the scene again."):
+    with reading(f"{file.name} is damaged or not an array; render the scene again."):
         values = np.load(file, allow_pickle=False).astype(np.float64)
     if values.shape not in ((3, 4), (4, 4)) or not np.isfinite(values).all():
-        raise InputError(f"{file.name} must hold a camera of 3 x 4 or 4 x 4 numbers, got {values.shape}.")
+        raise InputError(f"{file.name} must contain a camera of 3 x 4 or 4 x 4 numbers, got {values.shape}.")
     pose = np.eye(4)
     pose[:3] = values[:3]
     return pose

@@ -1,1 +1,1 @@
-"""Clips with depth and cameras as other programs reconstruct them."""
+"""Clips with depth and cameras from other reconstruction programs."""

@@ -28,7 +28,7 @@ FPS = 24.0
 
 
 def is_posed_clip(path: Path) -> bool:
-    """Whether an npz holds pictures, depth and poses of a clip together."""
+    """Whether an npz contains pictures, depth and poses of a clip."""
     keys = npz_shapes(path.read_bytes(), path.name)
     return bool(
         _first(keys, PICTURES) and _first(keys, DEPTHS) and ({"cam_c2w", "extrinsics"} & set(keys) or "inds" in keys)
@@ -56,7 +56,7 @@ def read_posed_clip(path: Path, account: Account, *, first_frame: int = 0, max_f
     if first_frame >= count:
         raise InputError(f"The clip has {count} frames, so it cannot begin at frame {first_frame}; begin earlier.")
     end = min(count, first_frame + max_frames)
-    account.left_out(count - end, count, "frames", f"the first {end} are taken, which is the longest clip")
+    account.left_out(count - end, count, "frames", f"the first {end} are used, the length of the longest clip")
     views = tuple(View.of(frames[i], depth[i].astype(np.float32), lenses[i], poses[i]) for i in range(first_frame, end))
     source = "depth and poses estimated by ViPE" if metric else "depth and poses of the file"
     return Scene(views, "clip", "metres" if metric else "relative", fps, source, path.stem)
@@ -67,7 +67,7 @@ def _first(fields: Any, names: tuple[str, ...]) -> str:
 
 
 def _pictures(path: Path, key: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """(T,H,W,3) of bytes, or of floats up to 1 or up to 255; channels may come first."""
+    """(T,H,W,3) from bytes, or from floats up to 1 or up to 255; channels may come first."""
     channels_first = len(shape) == 4 and shape[1] == 3 and shape[3] != 3
     values = read_npz(path, {key: "T 3 H W" if channels_first else "T H W 3"})[key]
     values = values.transpose(0, 2, 3, 1) if channels_first else values
@@ -76,7 +76,7 @@ def _pictures(path: Path, key: str, shape: tuple[int, ...]) -> NDArray[np.uint8]
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 255):
         raise InputError(
-            f"{key} of {path.name} holds {low:.4g} to {high:.4g}; pictures of 0 to 1 or 0 to 255 are expected."
+            f"{key} of {path.name} contains {low:.4g} to {high:.4g}; pictures of 0 to 1 or 0 to 255 are expected."
         )
     return np.rint(values * (255 if high <= 1 else 1)).astype(np.uint8)
 
@@ -96,7 +96,9 @@ def _poses(path: Path, fields: Fields, count: int) -> NDArray[np.float64]:
                 f"inds of {path.name} leave frames of the clip without a pose, and a clip has no gaps; cut it."
             )
     if len(square) != count:
-        raise InputError(f"{key} of {path.name} holds {len(square)} poses for {count} frames; give one for each.")
+        raise InputError(
+            f"{key} of {path.name} contains {len(square)} poses for {count} frames; it needs one per frame."
+        )
     return rigid(inverse(square) if key == "extrinsics" else square, path.name)
 
 
@@ -110,7 +112,7 @@ def _lenses(path: Path, key: str, shape: tuple[int, ...], count: int) -> NDArray
     values = values.reshape(-1, 3, 3)
     if len(values) not in (1, count):
         raise InputError(
-            f"{key} of {path.name} holds {len(values)} lenses for {count} frames; give one, or one for each."
+            f"{key} of {path.name} contains {len(values)} lenses for {count} frames; it needs one, or one per frame."
         )
     return integer_pixel_lens(np.broadcast_to(values, (count, 3, 3)).copy())
 
@@ -120,5 +122,5 @@ def _rate(path: Path, fields: Fields, account: Account) -> float:
         rate = float(read_npz(path, {"fps": ""})["fps"])
         if 1e-3 <= rate <= 1000:
             return rate
-    account.say(f"{path.name} does not say its frame rate; {FPS:g} frames per second are taken.")
+    account.say(f"{path.name} does not contain its frame rate; {FPS:g} frames per second are assumed.")
     return FPS

@@ -27,7 +27,7 @@ def is_vipe(folder: Path) -> bool:
 def read_vipe(folder: Path, *, first_frame: int = 0, max_frames: int = 481, account: Account | None = None) -> Scene:
     """The clip from ``first_frame`` on, at its own size, with the estimated poses, lenses and depth (metres).
 
-    Frames without a pose of their own end the clip, which ``account`` says. Raises `InputError` for missing or disagreeing parts.
+    The clip ends at the first frame without a pose, which is noted in ``account``. Raises `InputError` for missing or disagreeing parts.
     """
     name, video = _clip(folder)
     account = account or Account(name)
@@ -38,7 +38,7 @@ def read_vipe(folder: Path, *, first_frame: int = 0, max_frames: int = 481, acco
     else:
         frames, fps, total = _loose_frames(video, first_frame + max_frames, manifest, account)
     account.left_out(
-        total - len(frames), total, "frames", f"the first {len(frames)} are taken, which is the longest clip"
+        total - len(frames), total, "frames", f"the first {len(frames)} are used, the length of the longest clip"
     )
     poses = values_by_frame(folder / "pose", name, "poses", "4 4", account)
     lenses = values_by_frame(folder / "intrinsics", name, "intrinsics", "4|3 3", account)
@@ -59,16 +59,16 @@ def read_vipe(folder: Path, *, first_frame: int = 0, max_frames: int = 481, acco
 
 
 def _clip(folder: Path) -> tuple[str, Path]:
-    """The name of the one clip of a result, and its video, or the folder of its pictures."""
+    """The name of the only clip of a result, and its video, or the folder of its pictures."""
     videos = sorted((folder / "rgb").glob("*.mp4"))
     found = videos or sorted(each for each in (folder / "rgb").iterdir() if each.is_dir())
     if len(found) != 1:
-        raise InputError(f"The ViPE result holds {len(found)} videos in rgb; give the result of one clip.")
+        raise InputError(f"The ViPE result contains {len(found)} videos in rgb; use the result of one clip.")
     return found[0].stem if videos else found[0].name, found[0]
 
 
 def _manifest(folder: Path, account: Account) -> Fields:
-    """The clip's fields in ``manifest.json``, if it exists. Ignores its list of files, because the folder shows them."""
+    """The clip's fields in ``manifest.json``, if it exists. Ignores its list of files, which is found in the folder itself."""
     path = folder / "manifest.json"
     values = json_object(path.read_bytes(), path.name) if path.is_file() else {}
     about = values.get("metadata", {})
@@ -77,37 +77,41 @@ def _manifest(folder: Path, account: Account) -> Fields:
 
 
 def _loose_frames(folder: Path, most: int, manifest: Fields, account: Account) -> tuple[NDArray[np.uint8], float, int]:
-    """Pictures called by their frame, (F,H,W,3), the rate that the manifest says, and how many there are."""
+    """Pictures named by frame number, (F,H,W,3), the frame rate from the manifest, and the total number of pictures."""
     files = sorted(
         (f for f in folder.iterdir() if f.suffix.lower() in (".webp", ".png", ".jpg")),
         key=lambda f: natural_key(f.name),
     )
     if [file.stem for file in files] != [f"{frame:05d}" for frame in range(len(files))] or not files:
         raise InputError(
-            f"rgb/{folder.name} should hold pictures 00000, 00001 and on, without a gap; give the whole result."
+            f"rgb/{folder.name} should contain pictures 00000, 00001 and on, without a gap; use the whole result."
         )
     if "base_fps" in manifest:
         fps = number(manifest["base_fps"], "'base_fps' of manifest.json", minimum=1e-3, maximum=1e3)
     else:
         fps = FPS
-        account.say(f"The result does not say the rate of its pictures; {FPS:g} frames per second are taken.")
+        account.say(
+            f"The result does not contain the frame rate of its pictures; {FPS:g} frames per second are assumed."
+        )
     return stack_pictures([read_picture(file).colour for file in files[:most]]), fps, len(files)
 
 
 def say_cut(video: Path, kept: int, account: Account) -> None:
     """Add a note on how many frames of a video were not read."""
-    total = max(count_frames(video), kept)  # a clip of uneven rate is longer than its file, and says so itself
-    account.left_out(total - kept, total, "frames", f"the first {kept} are taken, which is the longest clip")
+    total = max(
+        count_frames(video), kept
+    )  # a clip of variable frame rate has more frames than its file, and notes so itself
+    account.left_out(total - kept, total, "frames", f"the first {kept} are used, the length of the longest clip")
 
 
 _by_frame = npz_by_frame
-"""Its name before other layouts were read, for one version more."""
+"""Old name of `npz_by_frame`, kept for one version."""
 
 
 _IDLE = ("mask", "flow", "vipe", "vipe_aux_vis", "eval", "binary", "phrase")
-"""Folders of a result whose files bear nothing on its frames, depth and cameras."""
+"""Folders of a result that do not affect its frames, depth and cameras."""
 _SAID_TWICE = ("depth_range", "total_frames", "resolution", "base_fps", "fov_x", "fov_y", "aspect_ratio")
-"""Manifest fields that repeat what the clip's files say; the rate is used if the frames are separate pictures."""
+"""Manifest fields that repeat the contents of the clip's files; the rate is used if the frames are separate pictures."""
 
 
 def _say_others(folder: Path, name: str, account: Account) -> None:
@@ -121,7 +125,7 @@ def _say_others(folder: Path, name: str, account: Account) -> None:
 
 
 def _check_kinds(path: Path) -> None:
-    """Raise `InputError` for lenses that are no pinhole, by the lines ``FRAME: KIND`` of ViPE's list of them."""
+    """Raise `InputError` for lenses that are not pinholes, from the lines ``FRAME: KIND`` of ViPE's list of lenses."""
     if not path.is_file():
         return
     kinds = {
@@ -129,7 +133,7 @@ def _check_kinds(path: Path) -> None:
     }
     if others := sorted(kinds - {"PINHOLE"}):
         raise InputError(
-            f"{path.name} says that the lens is {others[0][:40]}, which cannot be followed here; run ViPE with its pinhole camera."
+            f"{path.name} contains the lens type {others[0][:40]}, which is not supported; run ViPE with its pinhole camera."
         )
 
 

@@ -27,14 +27,14 @@ from pipelines.inputs.npz import read_npz
 from pipelines.media.depth_map.read import read_depth_map
 
 MAX_DEPTH_BYTES = 256 << 20
-"""Of one frame's depth."""
+"""Maximum size of one frame's depth, in bytes."""
 MAX_CLIP_BYTES = 4 << 30
-"""Of the depth of all frames in one file."""
+"""Maximum size of the depth of all frames in one file, in bytes."""
 _HALF = np.dtype("<f2")
-_WIDE = "holds lenses of five numbers: ViPE's wide-angle model (MEI), which cannot be followed here; run ViPE with its pinhole camera."
+_WIDE = "contains lenses of five numbers: ViPE's wide-angle model (MEI), which is not supported; run ViPE with its pinhole camera."
 
 DepthOf = Callable[[int], NDArray[np.float32]]
-"""Depth (H,W) of a frame in metres, NaN where there is none."""
+"""Function from a frame number to its depth (H,W) in metres, NaN where unknown."""
 
 
 def values_by_frame(
@@ -48,7 +48,7 @@ def values_by_frame(
 
 
 def npz_by_frame(path: Path, shape: str, account: Account | None = None) -> dict[int, NDArray[np.float64]]:
-    """Matrices or vectors of a ViPE npz by frame number; ``shape`` may offer two forms, separated by a bar."""
+    """Matrices or vectors of a ViPE npz by frame number; ``shape`` may contain two alternatives, separated by a bar."""
     if npz_shapes(path.read_bytes(), path.name).get("data", ())[1:] == (5,):
         raise InputError(f"{path.name} {_WIDE}")
     refusal = None
@@ -63,10 +63,10 @@ def npz_by_frame(path: Path, shape: str, account: Account | None = None) -> dict
 
 
 def _raw_by_frame(path: Path, described: Path, count: int, account: Account) -> dict[int, NDArray[np.float64]]:
-    """``count`` numbers a frame: 16 of a matrix (4,4) in rows, or 4 of a lens."""
+    """``count`` numbers per frame: 16 of a matrix (4,4) in rows, or 4 of a lens."""
     about = account.fields(json_object(part(described).read_bytes(), described.name), described.name, idle=("format",))
     if about.get("dtype", "float32") != "float32":
-        raise InputError(f"{described.name} says {str(about['dtype'])[:20]!r}; raw numbers are read as float32 only.")
+        raise InputError(f"{described.name} has the type {str(about['dtype'])[:20]!r}; only float32 is supported.")
     shape = numbers(about.get("shape"), (-1,), f"'shape' of {described.name}").astype(int).tolist()
     if shape[1:] == [5]:
         raise InputError(f"{path.name} {_WIDE}")
@@ -75,8 +75,8 @@ def _raw_by_frame(path: Path, described: Path, count: int, account: Account) -> 
     whole = int(np.prod(shape[1:], dtype=np.int64)) == count and len(frames) == shape[0] <= MOST_FRAMES
     if not whole or len(data) != 4 * count * len(frames):
         raise InputError(
-            f"{path.name} has {len(data)} bytes, which is not {len(frames)} times {count} numbers as {described.name} describes "
-            "it; export the ViPE result again."
+            f"{path.name} has {len(data)} bytes, which is not {len(frames)} times {count} numbers as stated in {described.name}; "
+            "export the ViPE result again."
         )
     rows = np.frombuffer(data, "<f4").astype(np.float64).reshape(-1, *((4, 4) if count == 16 else (4,)))
     return dict(zip(frames, numbers(rows.tolist(), rows.shape, path.name)))
@@ -104,7 +104,7 @@ def depth_frames(folder: Path, name: str, frames: int) -> Iterator[DepthOf]:
 def part(path: Path) -> Path:
     """A required file of the result."""
     if not path.is_file():
-        raise InputError(f"The ViPE result has no {path.parent.name}/{path.name}; give the whole result folder.")
+        raise InputError(f"The ViPE result has no {path.parent.name}/{path.name}; use the whole result folder.")
     return path
 
 
@@ -118,7 +118,7 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     with reading(f"The depth archive has no readable {name}; export the ViPE result again."):
         if archive.getinfo(name).file_size > MAX_DEPTH_BYTES:
-            raise InputError(f"The depth {name} is larger than {MAX_DEPTH_BYTES >> 20} MiB; it is no depth map.")
+            raise InputError(f"The depth {name} is larger than {MAX_DEPTH_BYTES >> 20} MiB; it is not a depth map.")
         return read_member(archive, name)
 
 
@@ -133,15 +133,15 @@ def _exr(archive: zipfile.ZipFile, frame: int, folder: Path) -> NDArray[np.float
 
 
 def _zip_of_halves(archive: zipfile.ZipFile) -> DepthOf:
-    """Half floats of the size that ``shape.txt`` says as "H,W"."""
-    with reading("shape.txt of the depth archive should hold height and width; export the ViPE result again."):
+    """Read half floats of the size in ``shape.txt``, "H,W"."""
+    with reading("shape.txt of the depth archive should contain height and width; export the ViPE result again."):
         height, width = (int(word) for word in _member(archive, "shape.txt").decode().split(","))
     size(width, height, "the depth archive")
     return lambda frame: _halves(_member(archive, f"{frame:05d}.bin"), height, width, f"{frame:05d}.bin")
 
 
 def _folder_of_halves(folder: Path) -> DepthOf:
-    """A file per frame, compressed by zlib unless the manifest says level 0."""
+    """Read a file per frame, compressed with zlib unless the manifest has level 0."""
     about = json_object((folder / "manifest.json").read_bytes(), "manifest.json of the depth")
     shape = numbers(about.get("frame_shape"), (2,), "'frame_shape' of the depth's manifest.json").tolist()
     width, height = size(shape[1], shape[0], "the depth")
@@ -156,7 +156,7 @@ def _folder_of_halves(folder: Path) -> DepthOf:
 
 
 def _whole_clip(path: Path, frames: int) -> NDArray[np.float16]:
-    """(F,H,W) of a file that begins with the length of its description, the description as JSON, then all frames."""
+    """(F,H,W) from a file that begins with the length of its description, then the description as JSON, then all frames."""
     data = path.read_bytes()
     with reading(f"{path.name} is damaged; export the ViPE result again."):
         (length,) = struct.unpack_from("<I", data)
@@ -164,11 +164,11 @@ def _whole_clip(path: Path, frames: int) -> NDArray[np.float16]:
     shape = tuple(numbers(about.get("shape"), (3,), f"'shape' of {path.name}").astype(int).tolist())
     if shape[0] != frames:
         raise InputError(
-            f"{path.name} holds {shape[0]} depth maps for {frames} frames and does not say for which; give the whole result."
+            f"{path.name} contains {shape[0]} depth maps for {frames} frames and does not say for which; use the whole result."
         )
     bytes_wanted = _HALF.itemsize * int(np.prod(shape, dtype=np.int64))
     if not 0 < bytes_wanted <= MAX_CLIP_BYTES:
-        raise InputError(f"{path.name} would take more than {MAX_CLIP_BYTES >> 30} GiB; give a shorter clip.")
+        raise InputError(f"{path.name} would take more than {MAX_CLIP_BYTES >> 30} GiB; use a shorter clip.")
     return np.frombuffer(_inflated(data[4 + length :], bytes_wanted, path.name), _HALF).reshape(shape)
 
 
@@ -179,13 +179,13 @@ def _inflated(data: bytes, expected: int, name: str) -> bytes:
     except zlib.error as error:
         raise InputError(f"{name} is damaged; export the ViPE result again.") from error
     if len(found) != expected:
-        raise InputError(f"{name} does not hold the depth it announces; export the ViPE result again.")
+        raise InputError(f"{name} does not contain the depth that it states; export the ViPE result again.")
     return found
 
 
 def _halves(data: bytes, height: int, width: int, name: str) -> NDArray[np.float32]:
     if len(data) != _HALF.itemsize * width * height:
-        raise InputError(f"{name} does not hold {width} x {height} half floats; export the ViPE result again.")
+        raise InputError(f"{name} does not contain {width} x {height} half floats; export the ViPE result again.")
     return _known(np.frombuffer(data, _HALF).reshape(height, width))
 
 

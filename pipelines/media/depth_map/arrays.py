@@ -18,13 +18,13 @@ from pipelines.media.picture_file import MAX_MEGAPIXELS, check_size
 DEPTH_KEYS = ("depth", "depth_map", "depths", "predicted_depth", "depth_pred", "metric_depth", "z", "arr_0")
 DISPARITY_KEYS = ("disparity", "disp", "inverse_depth", "inv_depth", "inverse_depth_map")
 FOCAL_KEYS = ("focallength_px", "focal_length_px")
-"""Depth Pro's name for the focal length in pixels, and its usual misspelling."""
+"""Depth Pro's name for the focal length in pixels, and its common misspelling."""
 
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """``values`` (H,W) as stored; ``fov_degrees``: horizontal, where the file says its focal length; ``near_is_large``: whether it
-    says disparity (None: it does not say)."""
+    """``values`` (H,W) as stored; ``fov_degrees``: horizontal, if the file contains a focal length; ``near_is_large``: whether it
+    is labelled as disparity (None: not labelled)."""
 
     values: NDArray[np.float32]
     fov_degrees: float | None = None
@@ -32,7 +32,7 @@ class Numbers:
 
 
 def read_npy(path: Path) -> NDArray[np.float32]:
-    """(H,W) of one array; sides of length one are dropped."""
+    """(H,W) of one array; drops dimensions of length one."""
     with reading(f"{path.name} is not a plain numpy array; save the depth with numpy.save as float32."):
         values = np.load(path, allow_pickle=False, mmap_mode="r")
     return _plane(values, path)
@@ -42,7 +42,9 @@ def _plane(values: Any, path: Path, key: str = "") -> NDArray[np.float32]:
     shape = tuple(side for side in values.shape if side != 1) if values.ndim > 2 else values.shape
     where = f"{key} of {path.name}" if key else path.name
     if len(shape) != 2 or values.dtype.kind not in "fiu" or values.size > MAX_MEGAPIXELS * 1_000_000:
-        raise InputError(f"{where} must hold one depth map of shape (H,W); it holds {values.shape} of {values.dtype}.")
+        raise InputError(
+            f"{where} must contain one depth map of shape (H,W); it contains {values.shape} of {values.dtype}."
+        )
     return np.array(values.reshape(shape), dtype=np.float32)
 
 
@@ -52,9 +54,9 @@ def read_npz(path: Path, account: Account) -> Numbers:
     key = _depth_key(shapes, path)
     if int(np.prod(shapes[key], dtype=np.float64)) > MAX_MEGAPIXELS * 1_000_000:
         raise InputError(
-            f"{key} of {path.name} has the shape {shapes[key]}; give a depth map of at most {MAX_MEGAPIXELS} megapixels."
+            f"{key} of {path.name} has the shape {shapes[key]}; use a depth map of at most {MAX_MEGAPIXELS} megapixels."
         )
-    with reading(f"{path.name} is no readable npz file; write it again with numpy.savez."):  # noqa: SIM117
+    with reading(f"{path.name} is not a readable npz file; write it again with numpy.savez."):  # noqa: SIM117
         with np.load(path, allow_pickle=False) as archive:
             arrays = account.fields({each: archive for each in shapes})
             values = _plane(arrays[key][key], path, key)
@@ -77,7 +79,7 @@ def _depth_key(shapes: dict[str, tuple[int, ...]], path: Path) -> str:
     if len(planes) == 1:
         return planes[0]
     raise InputError(
-        f"{path.name} holds no array called depth; it holds {', '.join(shapes) or 'nothing'}. Save the depth as npy."
+        f"{path.name} contains no array called depth; it contains {', '.join(shapes) or 'nothing'}. Save the depth as npy."
     )
 
 
@@ -87,28 +89,26 @@ def _number(value: NDArray[Any]) -> float | None:
 
 
 def read_pfm(path: Path, account: Account) -> NDArray[np.float32]:
-    """(H,W) from a portable float map: rows from the bottom up, the scale's sign is the byte order.
+    """(H,W) from a portable float map: rows from bottom to top, the sign of the scale is the byte order.
 
     Ignores the magnitude of the scale, as OpenCV and the Middlebury tools do; a note says so if it is not 1.
     """
     data = path.read_bytes()
     head = re.match(rb"(Pf|PF)\s+(\d{1,6})\s+(\d{1,6})\s+(-?[\d.eE+-]+)[ \t\r]*\n", data)
     if not head:
-        raise InputError(f"{path.name} is no portable float map; export it again, or as npy.")
+        raise InputError(f"{path.name} is not a portable float map; export it again, or as npy.")
     width, height, channels = int(head[2]), int(head[3]), 3 if head[1] == b"PF" else 1
     check_size(width, height, path, least=1)
     try:
         scale = float(head[4])
     except ValueError as error:
-        raise InputError(f"{path.name} is no portable float map; export it again, or as npy.") from error
+        raise InputError(f"{path.name} is not a portable float map; export it again, or as npy.") from error
     count = width * height * channels
     if len(data) - head.end() < 4 * count:
-        raise InputError(f"{path.name} breaks off or is damaged; export it again.")
+        raise InputError(f"{path.name} is truncated or damaged; export it again.")
     values = np.frombuffer(data, "<f4" if scale < 0 else ">f4", count, head.end()).reshape(height, width, channels)
     if channels == 3 and not np.array_equal(values[..., 0], values[..., 1], equal_nan=True):
-        raise InputError(f"{path.name} has three different channels, so it is no depth map; export the depth alone.")
+        raise InputError(f"{path.name} has three different channels, so it is not a depth map; export the depth alone.")
     if abs(scale) != 1:
-        account.say(
-            f"{path.name} says a scale of {abs(scale):g}, which does not multiply its numbers, as other readers do."
-        )
+        account.say(f"{path.name} has a scale of {abs(scale):g}, which is ignored, as by other readers.")
     return np.ascontiguousarray(values[::-1, :, 0], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Detects colour-mapped depth pictures, the default output of most depth demos, which hold no depth values."""
+"""Detects colour-mapped depth pictures, the default output of most depth demos, which contain no depth values."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ OPENCV_MAPS = (
     "COOL",
 )
 SPECTRAL = "9e0142 d53e4f f46d43 fdae61 fee08b ffffbf e6f598 abdda4 66c2a5 3288bd 5e4fa2"
-"""ColorBrewer's Spectral in eleven steps, between which it is linear."""
+"""ColorBrewer's Spectral in eleven steps, interpolated linearly."""
 CLOSE = 18.0
-"""A pixel whose colour lies within this distance (RGB, 0 to 255) of a map's nearest colour may come from it."""
+"""Maximum distance (RGB, 0 to 255) of a pixel's colour from a map's nearest colour."""
 MOST = 0.85
-"""Share of pixels that must."""
+"""Minimum share of pixels within that distance."""
 _SAMPLES = 2000
 
 
 def find_colour_map(colours: NDArray[Any], shown: NDArray[np.bool_]) -> str | None:
-    """The name of the colour map that best explains these pixels (H,W,3), of 8 or 16 bits; None if there is none."""
+    """The name of the colour map that best matches these pixels (H,W,3), of 8 or 16 bits; None if there is none."""
     pixels = colours[shown]
     pixels = pixels[:: max(1, len(pixels) // _SAMPLES)].astype(np.float32)
     if colours.dtype.itemsize > 1:

@@ -17,22 +17,22 @@ from camera.formats.account import Account, refusal
 from pipelines.media.picture_file import check_size
 
 DEPTH_WORDS = ("depth", "zdepth", "worlddepth", "distance", "z", "pz")
-"""Last or middle parts of channel names that say depth; compared without case."""
+"""Last or middle parts of channel names that mean depth; case-insensitive."""
 SCALAR_ENDS = ("v", "y", "r", "x", "l")
-"""How writers end the name of a layer's only channel (Blender V, grey Y, colour R, arrays X)."""
+"""Common suffixes of a layer's only channel (Blender V, grey Y, colour R, arrays X)."""
 HALF_MAX = 65504.0
-"""The largest half float: what lies farther cannot be stored in half precision."""
+"""The largest half float: larger distances cannot be stored in half precision."""
 DWA_MAX = 0.98 * HALF_MAX
-"""DWA compression keeps half floats, and those not exactly: infinity comes back a little below their largest."""
+"""DWA compression stores half floats inexactly: infinity is decoded as slightly less than the largest half float."""
 SKY = 1e9
-"""Renderers write values beyond this where no surface was hit (Blender 1e10, others the largest float)."""
+"""Renderers write larger values where no surface was hit (Blender 1e10, others the largest float)."""
 _STRUCTURE = frozenset(
     (
         "channels", "compression", "dataWindow", "displayWindow", "lineOrder", "pixelAspectRatio", "screenWindowCenter",
         "screenWindowWidth", "type", "name", "chunkCount", "version", "tiles", "view",
     )
 )  # fmt: skip
-"""Attributes that every file has or that say how its pixels are stored."""
+"""Attributes that every file has or that describe how its pixels are stored."""
 _LOSSY = ("DWAA", "DWAB", "B44", "PXR24")
 
 
@@ -60,8 +60,8 @@ class _Found:
 def read_exr(path: Path, account: Account) -> NDArray[np.float32]:
     """(H,W) stored depth values over the whole picture, NaN outside the data window and in the sky.
 
-    The depth is the channel called Z or depth, the only one there is, or a grey picture. Raises `InputError` for damaged files,
-    deep pixels, and several channels of which none is known to be depth.
+    Depth is the channel called Z or depth, the only channel, or a grey picture. Raises `InputError` for damaged files, deep
+    pixels, and several channels of which none is known to be depth.
     """
     header = _open(path, header_only=True)
     _check(header, path)
@@ -80,9 +80,7 @@ def read_exr(path: Path, account: Account) -> NDArray[np.float32]:
     compression = str(part.header["compression"])
     values = _values(part.channels[chosen.name].pixels, compression)
     if any(kind in compression for kind in _LOSSY):
-        account.say(
-            f"{path.name} is compressed with losses, so its depth is close to what was rendered, not equal to it."
-        )
+        account.say(f"{path.name} has lossy compression, so its depth only approximates the rendered depth.")
     return _on_display(values, part.header)
 
 
@@ -114,11 +112,11 @@ def _check(file: Any, path: Path) -> None:
 
 
 def _check_whole(file: Any, header: Any, path: Path) -> None:
-    """OpenEXR raises nothing for pixels that it cannot read: it leaves the part, or the channel, out."""
+    """Check for missing parts or channels: OpenEXR drops unreadable pixels without an error."""
     for i, part in enumerate(header.parts):
         read = file.parts[i].channels if i < len(file.parts) else {}
         if any(each.name not in read or read[each.name].pixels is None for each in part.header["channels"]):
-            raise InputError(f"{path.name} breaks off or is damaged; export it again.")
+            raise InputError(f"{path.name} is truncated or damaged; export it again.")
 
 
 def _choose_channel(channels: list[_Found], file: Any, path: Path, account: Account) -> _Found:
@@ -129,12 +127,12 @@ def _choose_channel(channels: list[_Found], file: Any, path: Path, account: Acco
     if ranked:
         best = [each for rank, each in ranked if rank == ranked[0][0]]
         if len(best) > 1 and best[0].layer != best[1].layer:
-            account.say(f"{path.name} holds {len(best)} depths; {best[0].called} is taken.")
+            account.say(f"{path.name} contains {len(best)} depths; {best[0].called} is used.")
         return best[0]
     solid = [each for each in channels if each.end not in ("a", "alpha") and not _is_no_depth(each)]
     if len(solid) == 1:
         if solid[0].end not in (*SCALAR_ENDS, "b"):
-            account.say(f"{path.name} holds one channel, called {solid[0].called}, and it is taken for the depth.")
+            account.say(f"{path.name} contains one channel, called {solid[0].called}, which is used as depth.")
         return solid[0]
     listed = ", ".join(each.name for each in channels[:12])
     if len({(each.part, each.layer) for each in solid}) == 1 and {each.end for each in solid} <= {"r", "g", "b"}:
@@ -146,11 +144,11 @@ def _choose_channel(channels: list[_Found], file: Any, path: Path, account: Acco
         varying = [each for each, plane in zip(solid, planes) if np.ptp(plane[np.isfinite(plane)].astype(float)) > 0]
         if len(varying) == 1:
             account.say(
-                f"{path.name} has no channel called depth; {varying[0].name} is taken, the only one that varies."
+                f"{path.name} has no channel called depth; {varying[0].name} is used, the only one that varies."
             )
             return varying[0]
     raise InputError(
-        f"{path.name} holds the channels {listed}, and none of them is called Z or depth; export the depth pass as Z."
+        f"{path.name} contains the channels {listed}, and none of them is called Z or depth; export the depth pass as Z."
     )
 
 
@@ -167,7 +165,7 @@ def _rank(each: _Found, channels: list[_Found]) -> int | None:
 
 
 def _is_no_depth(each: _Found) -> bool:
-    """Blender calls the only channel of its mist Z too; mist is a share of white."""
+    """Whether a channel called Z is no depth: Blender also uses Z for the only channel of mist, a share of white."""
     return "mist" in re.split(r"[ ._-]+", each.called.lower())
 
 
@@ -188,7 +186,7 @@ def _values(pixels: NDArray[Any], compression: str) -> NDArray[np.float32]:
 
 
 def _on_display(values: NDArray[np.float32], header: Mapping[str, Any]) -> NDArray[np.float32]:
-    """The data window laid on the display window, which is the picture: cropped renders and overscan."""
+    """Place the data window in the display window, which is the picture: for cropped renders and overscan."""
     (left, top), (right, bottom) = (np.asarray(corner, int) for corner in header["displayWindow"])
     (x, y), _ = (np.asarray(corner, int) for corner in header["dataWindow"])
     height, width = values.shape

@@ -29,7 +29,7 @@ MEANINGS: tuple[DepthMeaning, ...] = get_args(DepthMeaning)
 class Convention:
     """How stored values become depth along z. ``scale``: metres per stored unit, or None if the unit is unknown.
 
-    ``whole``: files of this kind hold whole numbers only; ``sky``: the value for no surface. ``near_is_large``: disparity.
+    ``whole``: files of this kind contain only whole numbers; ``sky``: the value for no surface. ``near_is_large``: disparity.
     """
 
     words: str
@@ -47,7 +47,7 @@ CONVENTIONS: dict[DepthMeaning, Convention] = {
     "kitti": Convention("KITTI's 1/256 metres", 1 / 256, whole=True),  # devkit of the depth benchmark: uint16 / 256
     "tum": Convention("TUM RGB-D's 1/5000 metres", 1 / 5000, whole=True),  # "File formats" of the benchmark
     "scannet": Convention("ScanNet's millimetres", 1e-3, whole=True),  # depth shift 1000 of the .sens files
-    # centimetres, and what is farther than 16 bits hold is the sky: "Data format" of Virtual KITTI 2; mmdepth reads it by 1e-2 too
+    # centimetres, distances beyond 16 bits are sky: "Data format" of Virtual KITTI 2; mmdepth also uses 1e-2
     "vkitti": Convention("Virtual KITTI's centimetres", 1e-2, whole=True, sky=65535),
     # niessner/Matterport, data_organization.md: "0.25 mm per value (divide by 4000 to get meters)", zero where nothing was read
     "matterport": Convention("Matterport3D's 1/4000 metres", 1 / 4000, whole=True),

@@ -38,7 +38,7 @@ class Calibration:
 
 
 def find_calibration(path: Path, account: Account) -> Calibration | None:
-    """The calibration in the folder of a disparity map, or None; raises `InputError` for one that cannot be read."""
+    """The calibration in the folder of a disparity map, or None; raises `InputError` if it cannot be read."""
     file = path.with_name("calib.txt")
     if not file.is_file():
         return None
@@ -49,9 +49,9 @@ def find_calibration(path: Path, account: Account) -> Calibration | None:
         focal, offset, baseline, width = (float(fields[key].strip("[ ").split()[0]) for key in _NEEDED)
     except (KeyError, ValueError, IndexError) as error:
         raise InputError(
-            f"{file.name} should hold the lines {', '.join(_NEEDED)}, as Middlebury's has them."
+            f"{file.name} should contain the lines {', '.join(_NEEDED)}, as in Middlebury's data sets."
         ) from error
     if min(focal, baseline, width) <= 0:
-        raise InputError(f"{file.name} holds a focal length, baseline or width that is not positive.")
+        raise InputError(f"{file.name} contains a focal length, baseline or width that is not positive.")
     account.add(own)
     return Calibration(focal, offset, baseline, round(width))

@@ -1,4 +1,4 @@
-"""Depth from PNG, TIFF and other pictures: 8 and 16 bits, one to four channels; coloured depth is refused."""
+"""Depth from PNG, TIFF and other pictures: 8 and 16 bits, one to four channels; rejects colour-mapped depth."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pipelines.media.picture_file import load, open_picture_file
 from pipelines.media.picture_tags import png_chunks
 
 ALIKE = 0.012
-"""Channels that differ by no more than this part of their range, in 99 of 100 pixels, are one grey picture."""
+"""Channels are one grey picture if they differ by at most this share of their range in 99 of 100 pixels."""
 
 
 def read_raster(path: Path, account: Account) -> NDArray[np.float32]:
     """(H,W) stored values, upright, NaN where the picture is transparent.
 
-    Raises `InputError` for pictures whose channels differ: colours of a colour map are no distances.
+    Raises `InputError` for pictures whose channels differ: colours of a colour map are not distances.
     """
     with open_picture_file(path, least=1) as image:
         deep = image.mode in ("RGB", "RGBA", "LA") and _sixteen_bits(
             image
-        )  # reading EXIF decodes, and forgets the bits
+        )  # reading EXIF decodes the picture, and changes its bit depth
         load(image, path)
         orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
         if getattr(image, "n_frames", 1) > 1:
@@ -39,15 +39,15 @@ def read_raster(path: Path, account: Account) -> NDArray[np.float32]:
 
 
 def _follow_chunks(path: Path, account: Account) -> None:
-    """Raise `InputError` for a PNG that says how its numbers become another quantity; other measures are named."""
+    """Raise `InputError` for a PNG with a conversion formula for its numbers; note other calibration chunks."""
     chunks = png_chunks(path)
     if "pCAL" in chunks:
-        raise refusal("pCAL", path.name, "an equation for its numbers", "export depth in one unit, and say which")
+        raise refusal("pCAL", path.name, "an equation for its numbers", "export depth in one unit, and choose it")
     account.fields({key: None for key in chunks if key in ("sCAL", "oFFs")}, "chunks", idle=("sCAL", "oFFs"))
 
 
 def _pixels(image: Image.Image) -> NDArray[Any]:
-    """(H,W) or (H,W,C) as stored, of a decoded picture."""
+    """(H,W) or (H,W,C) stored values of a decoded picture."""
     if image.mode == "P":
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     elif image.mode not in ("1", "L", "LA", "RGB", "RGBA", "F") and not image.mode.startswith("I"):
@@ -56,7 +56,7 @@ def _pixels(image: Image.Image) -> NDArray[Any]:
 
 
 def _sixteen_bits(image: Image.Image) -> bool:
-    """Whether a colour picture stores 16 bits or more, of which Pillow keeps 8."""
+    """Whether a colour picture stores 16 bits or more, of which Pillow keeps only 8."""
     if image.format == "PNG":
         return any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
     bits = getattr(image, "tag_v2", {}).get(258, (8,))
@@ -69,7 +69,7 @@ def _by_opencv(path: Path) -> NDArray[Any]:
     from pipelines.media.encoded import decode_picture
 
     values = decode_picture(
-        path.read_bytes(), cv2.IMREAD_UNCHANGED, f"{path.name} breaks off or is damaged; export it again."
+        path.read_bytes(), cv2.IMREAD_UNCHANGED, f"{path.name} is truncated or damaged; export it again."
     )
     if values.ndim == 3:
         values = values[..., [2, 1, 0, 3][: values.shape[2]]] if values.shape[2] > 2 else values
@@ -111,7 +111,7 @@ def _refusal(colours: NDArray[Any], shown: NDArray[np.bool_], path: Path) -> Inp
     name = find_colour_map(colours, shown)
     if name:
         return InputError(
-            f"{path.name} is depth painted in colours ({name}), which cannot be turned back into distances; export the grey "
+            f"{path.name} is colour-mapped depth ({name}), which cannot be converted back to distances; export the grey "
             "16-bit PNG, EXR, npy or npz instead."
         )
     return InputError(

@@ -1,4 +1,4 @@
-"""Reads one depth map from a file of any common kind, and says in words what was assumed."""
+"""Reads one depth map from a file of any common kind, and describes the assumptions made."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from pipelines.media.depth_map.raster import read_raster
 
 KINDS = "8/16-bit PNG, TIFF, EXR, PFM, npy, npz"
 LIKELY_MILLIMETRES = 300.0
-"""Whole numbers whose median lies beyond this are hardly metres."""
+"""Whole numbers with a median above this are probably not metres."""
 
 
 @dataclass(frozen=True, eq=False)
 class DepthMap:
-    """``values`` (H,W) float32 along z, NaN where there is none; ``unit`` as `Scene.unit`; ``fov_degrees`` where the file says it.
+    """``values`` (H,W) float32 along z, NaN where unknown; ``unit`` as `Scene.unit`; ``fov_degrees`` if the file contains it.
 
-    ``range``: the lowest and highest value and the share without depth, as a sentence. ``notes``: what was taken for granted and
-    what of the file was not used.
+    ``range``: the lowest and highest value and the share without depth, as a sentence. ``notes``: assumptions, and unused
+    contents of the file.
     """
 
     values: NDArray[np.float32]
@@ -47,8 +47,8 @@ class DepthMap:
 def read_depth_map(path: str | os.PathLike, meaning: DepthMeaning, *, scale: float = 1.0) -> DepthMap:
     """Depth along z from a file of `KINDS`. ``scale`` multiplies the stored values before ``meaning`` is applied.
 
-    Disparity is turned into distance so that the nearest point lies at 1, or into metres where Middlebury's calib.txt lies in the
-    same folder; its zero is "no depth". Raises `InputError` for what is no depth map.
+    Disparity is converted to distances so that the nearest point is at 1, or to metres if Middlebury's calib.txt is in the
+    same folder; its zero is "no depth". Raises `InputError` for anything that is not a depth map.
     """
     path = Path(path)
     if meaning not in CONVENTIONS:
@@ -60,14 +60,14 @@ def read_depth_map(path: str | os.PathLike, meaning: DepthMeaning, *, scale: flo
     _check_meaning(stored, meaning, path)
     holds = np.isfinite(stored.values) & (stored.values > 0) & (stored.values < (CONVENTIONS[meaning].sky or SKY))
     if not holds.any():
-        raise InputError(f"{path.name} holds no positive finite number, so it cannot be a depth map.")
+        raise InputError(f"{path.name} contains no positive finite number, so it cannot be a depth map.")
     numbers = np.where(holds, stored.values, np.float32(np.nan)) * np.float32(scale)
     _say_doubts(numbers, meaning, scale, account)
     return _to_unit(numbers, stored, meaning, path, account)
 
 
 def _read_stored(path: Path, account: Account) -> Numbers:
-    """The numbers of the file as they are."""
+    """The stored numbers of the file."""
     if not path.is_file():
         raise InputError(f"There is no file {path.name}.")
     kind = kind_of(path)
@@ -86,13 +86,11 @@ def _check_meaning(stored: Numbers, meaning: DepthMeaning, path: Path) -> None:
     convention = CONVENTIONS[meaning]
     if stored.near_is_large is not None and stored.near_is_large != convention.near_is_large:
         says = "disparity (near is large)" if stored.near_is_large else "depth"
-        raise InputError(
-            f"{path.name} calls its numbers {says}, and they were said to be {convention.words}; choose {says}."
-        )
+        raise InputError(f"{path.name} labels its numbers as {says}, but {convention.words} was chosen; choose {says}.")
     known = stored.values[np.isfinite(stored.values)]
     if convention.whole and not np.array_equal(known, np.rint(known)):
         raise InputError(
-            f"{path.name} holds fractions, and {convention.words} are whole numbers in a 16-bit PNG; choose another unit."
+            f"{path.name} contains fractions, and {convention.words} are whole numbers in a 16-bit PNG; choose another unit."
         )
 
 
@@ -102,12 +100,12 @@ def _say_doubts(numbers: NDArray[np.float32], meaning: DepthMeaning, scale: floa
         return
     if meaning == "metres" and np.median(known) > LIKELY_MILLIMETRES and np.array_equal(known, np.rint(known)):
         account.say(
-            f"{account.name} holds whole numbers around {np.median(known):g}: if they are millimetres, multiply by 0.001."
+            f"{account.name} contains whole numbers around {np.median(known):g}: if they are millimetres, multiply by 0.001."
         )
     full = float((numbers == np.float32(65535) * np.float32(scale)).mean())
     if full > 1e-3:
         account.say(
-            f"{100 * full:.0f} % of {account.name} is 65535, the most that 16 bits hold, where sensors often have no reading."
+            f"{100 * full:.0f} % of {account.name} is 65535, the maximum of 16 bits, which sensors often use for no reading."
         )
 
 

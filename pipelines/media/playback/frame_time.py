@@ -14,7 +14,7 @@ from camera.formats.account import Account
 
 Frame = TypeVar("Frame")
 UNEVEN = 0.35
-"""Intervals that differ from the usual one by more than this part of it make a clip uneven; phones stay far within."""
+"""Intervals that differ from the usual one by more than this share make a clip uneven; phones stay far below it."""
 MOST_FPS = 60.0
 MOST_PACKETS = 50_000
 
@@ -43,23 +43,23 @@ class Timing:
         return self if self.holds is None else Timing(len(self.holds) / self.seconds, self.seconds)
 
     def say(self, kept: int, account: Account) -> None:
-        """Of a clip of uneven rate: what was done, and how many of the frames that it makes were not ``kept``."""
+        """For a clip of variable frame rate, note in ``account`` what was done, and how many of the resulting frames were not ``kept``."""
         if self.holds is None:
             return
         dropped = int((self.holds == 0).sum())
         account.say(
-            f"The {len(self.holds)} frames of {account.name} come at uneven times over {self.seconds:.3g} s; they are held so that "
+            f"The {len(self.holds)} frames of {account.name} have a variable rate over {self.seconds:.3g} s; they are repeated so that "
             f"it lasts as long at {self.fps:.4g} frames per second"
-            + (f", {dropped} too short to be shown are left out." if dropped else ".")
+            + (f", {dropped} too short to be shown are dropped." if dropped else ".")
         )
         account.left_out(
-            max(int(self.holds.sum()) - kept, 0), int(self.holds.sum()), "frames", f"the first {kept} are taken"
+            max(int(self.holds.sum()) - kept, 0), int(self.holds.sum()), "frames", f"the first {kept} are used"
         )
 
 
 def read_timing(container: Any, stream: Any) -> Timing:
-    """The timing by the packets' stamps, without decoding: the container stands at its end then. A file that breaks off is
-    judged by what comes before."""
+    """The timing from the packets' time stamps, without decoding; leaves the container at its end. A truncated file is judged by
+    its readable part."""
     from av.error import FFmpegError
 
     found: list[tuple[float, float]] = []
@@ -77,7 +77,7 @@ def read_timing(container: Any, stream: Any) -> Timing:
 
 
 def time_frames(stamps: NDArray[np.float64], nominal: float, last: float = 0.0) -> Timing:
-    """From sorted ``stamps`` in seconds. ``nominal``: what the file says, kept where the stamps agree. ``last``: seconds of the last frame."""
+    """The timing from sorted ``stamps`` in seconds. ``nominal``: the file's rate, used if the stamps agree. ``last``: seconds of the last frame."""
     steps = np.diff(stamps)
     steps = steps[steps > 0]
     if len(steps) < 2 or len(steps) < len(stamps) - 1:

@@ -11,7 +11,7 @@ from camera.formats.account import Account
 from pipelines.media.colour import ColourTags, to_srgb
 
 MOST_ASPECT = 4.0
-"""Pixels wider or higher than this are a wrong tag, which players ignore too."""
+"""Larger pixel aspect ratios are assumed to be a wrong tag, which players ignore too."""
 
 
 class FrameConverter:
@@ -22,9 +22,7 @@ class FrameConverter:
 
     def __call__(self, frame: Any) -> NDArray[np.uint8]:
         if frame.interlaced_frame:
-            self.account.say(
-                f"{self.account.name} is interlaced; its frames are shown as they are stored, both fields at once."
-            )
+            self.account.say(f"{self.account.name} is interlaced; its frames are shown as stored, both fields at once.")
         picture = self._make_square(self._to_srgb(frame))
         matrix = display_matrix(frame)
         return picture if matrix is None else apply_display_matrix(picture, matrix)
@@ -37,7 +35,7 @@ class FrameConverter:
         return to_srgb(frame.to_ndarray(format="rgb48"), tags)
 
     def _make_square(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Stretched along the longer side of its pixels, so that none are lost."""
+        """Stretch along the longer side of the pixels, so that none are lost."""
         import cv2
 
         ratio = float(self.aspect) if self.aspect else 1.0
@@ -46,13 +44,13 @@ class FrameConverter:
         height, width = picture.shape[:2]
         size = (round(width * ratio), height) if ratio > 1 else (width, round(height / ratio))
         self.account.say(
-            f"{self.account.name} has pixels that are not square ({self.aspect}); it is shown as {size[0]} x {size[1]}."
+            f"{self.account.name} has non-square pixels ({self.aspect}); it is shown as {size[0]} x {size[1]}."
         )
         return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def display_matrix(frame: Any) -> NDArray[np.int32] | None:
-    """(3,3) of the container: a point (x,y) of the stored picture is shown at (x, y, 1) @ matrix, up to shift and scale."""
+    """(3,3) from the container: a point (x,y) of the stored picture is shown at (x, y, 1) @ matrix, up to shift and scale."""
     from av.sidedata.sidedata import Type
 
     found = frame.side_data.get(Type.DISPLAYMATRIX)

@@ -78,7 +78,7 @@ def test_of_many_pictures_some_are_taken_evenly(truth, estimate):
 
 def test_cameras_that_do_not_fit_the_pictures_are_refused(truth, estimate):
     frames, _, path, _ = truth
-    with pytest.raises(InputError, match="following corners found too few"):
+    with pytest.raises(InputError, match="tracking corners found too few"):
         dense_views(PosedPictures(np.full_like(frames, 90), path), estimate)
 
 

@@ -58,7 +58,7 @@ def test_arrays_go_by_their_names_and_others_are_named(tmp_path):
     np.savez(file, disparity=1 / DEPTH)
     np.testing.assert_allclose(read(file)[0], np.arange(1, 13), rtol=1e-6)
     np.savez(file, one=DEPTH, two=DEPTH)
-    with pytest.raises(InputError, match="no array called depth; it holds one, two"):
+    with pytest.raises(InputError, match="no array called depth; it contains one, two"):
         read(file)
     np.save(tmp_path / "depth.npy", DEPTH[:5])
     with pytest.raises(InputError, match="12 depth maps, one per frame"):

@@ -95,10 +95,10 @@ def test_without_lenses_the_last_key_frames_lens_is_taken(golden, tmp_path):
 @pytest.mark.parametrize(("changes", "words"), [
     ({"depth_key_frames": np.ones((2, 1, 48, 64), np.float32)}, r"depth_key_frames should have shape .*N=3"),
     ({"mask_key_frames": np.ones((3, 1, 48, 32), np.float32)}, r"W=64, got \(3, 1, 48, 32\)"),
-    ({"w2cs_all": np.ones((5, 4, 4), np.float32)}, "no rotations"),
+    ({"w2cs_all": np.ones((5, 4, 4), np.float32)}, "not rotations"),
     ({"w2cs_all": np.full((5, 4, 4), np.nan, np.float32)}, "not finite"),
-    ({"K_key_frames": np.array([["a"]])}, "holds no numbers"),
-    ({"K_key_frames": np.array([{}], dtype=object)}, "holds no numbers"),
+    ({"K_key_frames": np.array([["a"]])}, "contains no numbers"),
+    ({"K_key_frames": np.array([{}], dtype=object)}, "contains no numbers"),
     ({"depth_key_frames": np.full((3, 1, 48, 64), np.nan, np.float32)}, "no positive finite value"),
 ])  # fmt: skip
 def test_disagreeing_key_frames_are_refused(golden, tmp_path, changes, words):
@@ -139,13 +139,13 @@ def test_npz_bombs_and_damage_are_refused_without_unpacking(tmp_path):
             short := io.BytesIO(), {"descr": "<f4", "fortran_order": False, "shape": (9,)}
         )
         archive.writestr("depth.npy", short.getvalue() + b"1234")
-    with pytest.raises(InputError, match="no readable npz"):
+    with pytest.raises(InputError, match="not a readable npz"):
         read_npz(tmp_path / "short.npz", {"depth": "N"})
     np.savez_compressed(tmp_path / "flipped.npz", depth=np.arange(4000.0))
     data = bytearray((tmp_path / "flipped.npz").read_bytes())
     data[60:90] = b"\xff" * 30
     (tmp_path / "flipped.npz").write_bytes(data)
-    with pytest.raises(InputError, match="no readable npz"):
+    with pytest.raises(InputError, match="not a readable npz"):
         read_npz(tmp_path / "flipped.npz", {"depth": "N"})
     with pytest.raises(InputError, match="has no array mask; it holds depth"):
         read_npz(tmp_path / "short.npz", {"mask": "N"})

@@ -126,4 +126,4 @@ def test_straightened_pictures_are_said(tmp_path, terms):
         place(tmp_path, f"{n}.png", 90)
     (tmp_path / "cameras.txt").write_text(f"1 OPENCV 32 24 30 30 16 12 {terms}\n")
     (tmp_path / "images.txt").write_text("1 1 0 0 0 0 0 0 1 0.png\n\n2 1 0 0 0 -1 0 0 1 1.png\n\n")
-    assert ("2 of a distorted lens were straightened" in read_material([tmp_path]).note) == terms.startswith("0.1")
+    assert ("2 with lens distortion were undistorted" in read_material([tmp_path]).note) == terms.startswith("0.1")

@@ -182,7 +182,7 @@ def test_a_crop_in_the_middle_is_that_of_the_lens():
         (["transforms.json"], "alone is not enough"),
         (["0.png", "1.png", "transforms.json"], "11 cameras for 2 pictures"),
         (["0.png", "transforms.json", "camera_path.json"], "one camera file"),
-        (["0.png", "trajectory_tum.txt"], "does not say the lens"),
+        (["0.png", "trajectory_tum.txt"], "does not contain the lens"),
         (["0.png", "images.txt"], "consists of cameras and images"),
         (["transforms.json", "camera_path.json"], "one video, zip or scene file"),
         (["none.zip"], "neither a folder|damaged"),
@@ -254,7 +254,7 @@ def test_pictures_turned_by_exif_are_shown_as_their_cameras_were_made(tmp_path, 
     (tmp_path / "images.txt").write_text(rows)
     given = posed_files.gather(sorted(tmp_path.iterdir()))
     np.testing.assert_array_equal(given.views.pictures[0], stored if lies else np.rot90(stored, -1))
-    assert ("as they are stored" in given.note) == lies
+    assert ("shown as stored" in given.note) == lies
 
 
 def test_what_a_folder_holds_besides_is_named(tmp_path):

@@ -105,7 +105,7 @@ def test_a_standing_clip_has_one_scale_in_all_frames(truth):
     pictures = frames.copy()
     pictures[3:, 10:20, 10:20] += 90
     scene, words = scene_of_video(pictures, 24, _Flicker(moved), fov_degrees=70, reconstruct=none)
-    assert words == "The camera is taken to stand still: No camera path was found."
+    assert words == "The camera is assumed to be static: No camera path was found."
     first = scene.first
     assert first.intrinsics[0, 0] == pytest.approx(pinhole(WIDTH, HEIGHT, 70)[0, 0])
     for view in scene.views[1:]:

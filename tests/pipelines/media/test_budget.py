@@ -28,7 +28,7 @@ def test_the_environment_sets_them_and_the_page_says_them(monkeypatch):
     assert "up to 24 megapixels" in Budget.of_environment().words
     for wrong in ("0", "-1", "many", "1.5"):
         monkeypatch.setenv("RESHOOT_MOST_FILES", wrong)
-        with pytest.raises(InputError, match="RESHOOT_MOST_FILES should be a whole number"):
+        with pytest.raises(InputError, match="RESHOOT_MOST_FILES must be a whole number"):
             Budget.of_environment()
 
 

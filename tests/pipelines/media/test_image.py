@@ -191,5 +191,5 @@ def test_a_second_page_that_is_damaged_is_said(tmp_path):
     second = data.rindex(b"\x00\x01\x04\x00\x01\x00\x00\x00\x20\x00\x00\x00")  # the tag of its width
     data[second] = 0xFF
     (tmp_path / "a.tif").write_bytes(bytes(data))
-    with pytest.raises(InputError, match=r"a\.tif breaks off or is damaged"):
+    with pytest.raises(InputError, match=r"a\.tif is truncated or damaged"):
         read_picture(tmp_path / "a.tif")

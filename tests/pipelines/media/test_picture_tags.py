@@ -92,8 +92,8 @@ def test_tags_are_found_where_they_stand(tmp_path):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"\x93NUMPY", "an npy array, which goes to the depth map"), (b"\0\0\0\x20ftypisom", "a video, which goes to the clip"),
-        (b"<svg/>", "XML or SVG"), (b"II*\0" + bytes(99), "a raw or damaged TIFF"), (b"", "because it is empty"), (b"\0\1\2\3", "of no kind"),
+        (b"\x93NUMPY", "an npy array; open it as depth map"), (b"\0\0\0\x20ftypisom", "a video; open it as clip"),
+        (b"<svg/>", "XML or SVG"), (b"II*\0" + bytes(99), "a raw or damaged TIFF"), (b"", "because it is empty"), (b"\0\1\2\3", "of an unknown kind"),
     ],
 )  # fmt: skip
 def test_what_is_no_picture_is_said_to_be_what_it_is(tmp_path, data, words):

@@ -87,11 +87,11 @@ def test_an_object_by_masks_and_a_dome_with_a_texture(truth, video, capsys):
 def test_what_is_missing_is_said(truth, video, capsys):
     np.save(video.parent / "short.npy", truth.depth[:3].astype(np.float32))
     assert scene(video, "--depth", str(video.parent / "short.npy"))[0] == 1
-    assert "should hold 5 depth maps" in capsys.readouterr().err
+    assert "should contain 5 depth maps" in capsys.readouterr().err
     assert scene(video, "--depth", str(video.parent / "none.npy"))[0] == 1
     assert "There is no depth file" in capsys.readouterr().err
     (video.parent / "bad.npz").write_bytes(b"PK")
     assert scene(video, "--depth", str(video.parent / "bad.npz"))[0] == 1
-    assert "bad.npz is no readable npz file" in capsys.readouterr().err
+    assert "bad.npz is not a readable npz file" in capsys.readouterr().err
     assert main(["scene", str(video), "--out", str(video.parent / "made")]) == 1
     assert "carries no record" in capsys.readouterr().err

@@ -121,7 +121,7 @@ def client(address, tmp_path, monkeypatch):
     (vipe, 3, "clip of 9 frames, 96 x 64, 60° across · subject at 2 m · depth: depth and poses estimated by ViPE"),
     (key_frames, 0, "3 views"),
     (colmap, 0, "3 views, 96 x 64, 60° across · subject at 2 units (scale unknown) · depth: depth model fitted to sparse points"),
-    (plain_video, 0, "The camera is taken to stand still"),
+    (plain_video, 0, "The camera is assumed to be static"),
 ])  # fmt: skip
 def test_what_is_dropped_is_shot(client, tmp_path, make, begin_at, words):
     files = [handle_file(str(make(tmp_path)))]

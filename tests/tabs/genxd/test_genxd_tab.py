@@ -137,7 +137,7 @@ def test_a_video_is_curated_and_becomes_the_scene(client, tmp_path):
 
 def test_what_is_missing_is_said(client):
     for given_files, endpoint, words in (
-        ([], "open_files", "Give files first"),
+        ([], "open_files", "Open files first"),
         (None, "curate", "Choose a video first"),
     ):
         with pytest.raises(AppError, match=words):

@@ -40,7 +40,7 @@ NOTES = {
     "two.gif": "1 of 2 pictures of two.gif",
     "depth.npz": "mood",
     "transforms.json": "mood",
-    "clip.npz": "does not say its frame rate",
+    "clip.npz": "does not contain its frame rate",
 }
 
 

@@ -117,7 +117,7 @@ def test_a_longer_clip_is_taken_at_equal_distances_and_a_shorter_one_is_refused(
 
 
 def test_what_is_no_data_set_is_said(tmp_path):
-    with pytest.raises(InputError, match="holds no clip"):
+    with pytest.raises(InputError, match="contains no clip"):
         find_clips(tmp_path)
     realestate(tmp_path, video=True)
     with pytest.raises(InputError, match="after their clips"):

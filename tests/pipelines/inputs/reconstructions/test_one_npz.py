@@ -43,7 +43,7 @@ def test_frames_depth_and_cameras_come_from_one_file(tmp_path, kind, name):
     np.testing.assert_allclose([view.world_from_camera[0, 3] for view in scene.views], range(T))
     assert scene.first.intrinsics[:2, 2].tolist() == [15.5, 11.5] and scene.first.intrinsics[1, 1] == 31
     assert (scene.unit, scene.fps) == (("metres", 12.0) if kind == "vipe" else ("relative", 24.0))
-    assert ("does not say its frame rate" in material.note) == (kind != "vipe")
+    assert ("does not contain its frame rate" in material.note) == (kind != "vipe")
     begun = read_material([saved(tmp_path, name, **KINDS[kind])], begin_at=1).scene
     np.testing.assert_array_equal(begun.first.colour, FRAMES[1])
 

@@ -98,7 +98,7 @@ def test_pictures_without_a_manifest_say_what_rate_was_taken(tmp_path):
     folder = made(tmp_path, webp, one_file)
     (folder / "manifest.json").unlink()
     material = read_material([folder])
-    assert material.scene.fps == 24 and "24 frames per second are taken" in material.note
+    assert material.scene.fps == 24 and "24 frames per second are assumed" in material.note
 
 
 @pytest.mark.parametrize(
