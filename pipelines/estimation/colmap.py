@@ -20,17 +20,17 @@ from camera.errors import InputError
 from camera.path import CameraPath
 
 Matches = tuple[list[NDArray[np.float32]], dict[tuple[int, int], NDArray[np.uint32]]]
-"""Keypoints (K,2) of every picture, pixel centres at integers, and for pairs of pictures the matching ones (M,2)."""
+"""Keypoints (K,2) of every picture, pixel centres at integers, and the matches (M,2) of pairs of pictures."""
 Matcher = Callable[[NDArray[np.uint8], list[tuple[int, int]]], Matches]
 
 MASK_MARGIN = 0.01
-"""How far masks are widened, in shares of the picture's width: features at an edge belong to both sides."""
+"""Margin added to masks, as a share of the picture's width: features at an edge belong to both sides."""
 LEAST_ANGLE = 0.5
-"""Degrees between the rays to a point; made videos move little."""
+"""Minimum angle in degrees between the rays to a point; generated videos move little."""
 STRICT_PX = 1.5
-"""Tolerance in pixels for tracked points of one video: objects that move almost with the camera miss by little more."""
+"""Tolerance in pixels for tracked points of one video: objects that move almost with the camera have slightly larger errors."""
 FIRST_ANGLE, TRIALS, MOST_SECONDS = 4.0, 12, 120
-"""Of one video: degrees between the first two frames' rays, how many pairs are tried, and when mapping is given up."""
+"""For one video: minimum angle in degrees between the rays of the first two frames, number of pairs tried, and time limit of the mapping."""
 
 
 def pycolmap() -> ModuleType:
@@ -45,7 +45,7 @@ def pycolmap() -> ModuleType:
 
 @contextmanager
 def _quiet(colmap: ModuleType) -> Iterator[None]:
-    """Without COLMAP's log, except for its errors."""
+    """Silence COLMAP's log, except for errors."""
     before = colmap.logging.minloglevel
     colmap.logging.minloglevel = 2
     try:
@@ -84,7 +84,7 @@ class Workspace:
     def extract(self, model: str, *, one_lens: bool, known: CameraPath | None = None, few: bool = False) -> None:
         """Extract the keypoints of every picture; the lenses are initialised from ``known`` if it is given.
 
-        ``few``: they will be replaced, so that time is saved.
+        ``few``: saves time, for keypoints that will be replaced.
         """
         reader = self.colmap.ImageReaderOptions(camera_model=model)
         if self.masked:
@@ -114,7 +114,7 @@ class Workspace:
         listed.write_text("".join(f"{i:05d}.png {j:05d}.png\n" for i, j in wanted))
         checking = self.colmap.TwoViewGeometryOptions()
         checking.ransac.max_error = pixels or checking.ransac.max_error
-        checking.ransac.random_seed = self.seed  # the seed of all is that of one thread only
+        checking.ransac.random_seed = self.seed  # COLMAP's global seed is for one thread only
         if matcher is None:
             options = self.colmap.FeatureMatchingOptions(num_threads=_threads(), use_gpu=False)
             pairing = self.colmap.ImportedPairingOptions(match_list_path=str(listed))
@@ -137,8 +137,8 @@ class Workspace:
     def mapped(self, *, hold_lens: bool = False, one_video: bool = False) -> list[Any]:
         """Map the matched pictures from scratch with COLMAP; ``hold_lens`` keeps the given focal length.
 
-        ``one_video``: the pictures are frames of one short move, so that little parallax has to do, there is one model, and
-        work that cannot start soon is abandoned.
+        ``one_video``: the pictures are frames of one short move: accepts small parallax, makes one model, and gives up if no
+        mapping starts soon.
         """
         options = self.colmap.IncrementalPipelineOptions(
             num_threads=_threads(), random_seed=0, min_model_size=min(3, len(self.pictures))
@@ -148,7 +148,7 @@ class Workspace:
             options.multiple_models, options.extract_colors = False, False
             options.init_num_trials, options.ba_global_max_refinements = TRIALS, 2
             options.mapper.init_min_tri_angle, options.mapper.init_min_num_inliers = FIRST_ANGLE, 50
-            options.mapper.init_max_forward_motion = 1.0  # a dolly goes nowhere else
+            options.mapper.init_max_forward_motion = 1.0  # a dolly moves only forward
             options.triangulation.min_angle = options.mapper.filter_min_tri_angle = LEAST_ANGLE
             options.max_runtime_seconds = MOST_SECONDS
             options.mapper.init_max_error = options.mapper.filter_max_reproj_error = STRICT_PX
@@ -189,7 +189,7 @@ class Workspace:
         return model
 
     def adjust(self, model: Any, *, lens: bool) -> None:
-        """Bundle adjustment in place, with a robust loss, because the frames of a generated video do not quite agree."""
+        """Bundle adjustment in place, with a robust loss, because frames of a generated video are not quite consistent."""
         options = self.colmap.BundleAdjustmentOptions(refine_focal_length=lens, print_summary=False)
         options.ceres.loss_function_type = self.colmap.LossFunctionType.CAUCHY
         options.ceres.solver_options.num_threads = _threads()
@@ -228,7 +228,7 @@ def picture_number(image: Any) -> int:
 
 
 def write_model(model: Any, folder: Path, names: Sequence[str] | None) -> None:
-    """cameras.bin, images.bin and points3D.bin; the newer files about rigs are left out, as in the data set."""
+    """Write cameras.bin, images.bin and points3D.bin; leaves out the newer files about rigs, as in the data set."""
     for image in model.images.values():
         image.name = names[picture_number(image)] if names else image.name
     folder.mkdir(parents=True, exist_ok=True)

@@ -23,10 +23,10 @@ IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 @dataclass(frozen=True)
 class DepthModel:
-    """A depth network of the transformers library, or MoGe, which has a package of its own.
+    """A depth network of the transformers library, or MoGe, which has its own package.
 
-    ``output``: "disparity" (nearness up to scale and shift), "metres", "lens_and_metres" (Depth Pro: also the field of
-    view), or "lens_and_distance" (MoGe: the same up to scale). ``multiple``: input sides are multiples of this many pixels; ``side``: shorter input side.
+    ``output``: "disparity" (up to scale and shift), "metres", "lens_and_metres" (Depth Pro: also the field of view), or
+    "lens_and_distance" (MoGe: the same up to scale). ``multiple``: input sides are multiples of this many pixels; ``side``: shorter input side.
     """
 
     key: str
@@ -129,13 +129,13 @@ def load_model(folder: str | Path) -> object:
         model = AutoModelForDepthEstimation.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"The depth model in {Path(folder).name} is not complete; delete it and fetch it again."
+            f"The depth model in {Path(folder).name} is incomplete; delete it and download it again."
         ) from error
     return model.eval()
 
 
 def load_moge(path: str) -> Any:
-    """MoGe from its published model.pt, by its own package, which must be installed."""
+    """Load MoGe from its published model.pt, with its own package, which must be installed."""
     from moge.model.v1 import MoGeModel  # pyright: ignore[reportMissingImports]
 
     return MoGeModel.from_pretrained(path).eval()
@@ -157,7 +157,7 @@ def estimate(picture: Picture, model: DepthModel, network: object) -> Depth:
         answer = network(torch.from_numpy(pixels).to(device))  # type: ignore[operator]
     raw = answer.predicted_depth[0].float().cpu().numpy()
     if not np.isfinite(raw).all() or raw.max() <= 0:
-        raise InputError(f"{model.label} found no depth in this picture; choose another depth source.")
+        raise InputError(f"{model.label} estimated no depth in this picture; choose another depth source.")
     raw = cv2.resize(raw, (width, height), interpolation=cv2.INTER_LINEAR)
     if model.output == "metres":
         return Depth(raw, "metres", model.label)
@@ -182,7 +182,7 @@ def moge_answer(network: Any, picture: NDArray[np.uint8]) -> tuple[NDArray[np.fl
 
 
 def _network_input(colour: NDArray[np.uint8], model: DepthModel) -> NDArray[np.float32]:
-    """(1,3,h,w) float32, normalised as the model was trained."""
+    """(1,3,h,w) float32, normalised as in the model's training."""
     import cv2
 
     height, width = colour.shape[:2]

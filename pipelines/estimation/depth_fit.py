@@ -37,8 +37,8 @@ def fit_to(depth: NDArray, known: SparseDepth) -> NDArray[np.float64] | None:
 
 
 def fit_inverse(source: NDArray, target: NDArray) -> NDArray[np.float64] | None:
-    """(scale, offset) with target = scale * source + offset: by least squares without the worse half of the points, then
-    with all, each the less the farther it is off (Cauchy's weights): what a half agrees on may lie on a steeper line."""
+    """(scale, offset) with target = scale * source + offset: least squares without the worse half of the points, then with all
+    points, weighted down by their error (Cauchy), since the better half alone may lie on a steeper line."""
     if len(source) < LEAST_POINTS:
         return None
     columns = np.stack([source, np.ones_like(source)], axis=1)
@@ -52,7 +52,7 @@ def fit_inverse(source: NDArray, target: NDArray) -> NDArray[np.float64] | None:
         error = columns @ solution - target
         root = 1 / np.sqrt(1 + (error / (SPREAD * np.median(np.abs(error)) + 1e-12)) ** 2)
         solution = np.linalg.lstsq(columns * root[:, None], target * root, rcond=None)[0]
-    if solution[0] <= 0:  # points of one depth, or noise: only the scale can be told
+    if solution[0] <= 0:  # points of one depth, or noise: only the scale can be estimated
         solution = np.array([np.median(target) / np.median(source), 0.0])
     return solution
 

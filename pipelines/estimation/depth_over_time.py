@@ -1,10 +1,10 @@
 """Stabilises the depth of a clip's frames: one scale and offset for all frames, and smoothing without lag.
 
-A depth model's output for each picture has its own scale and offset in inverse depth (Ranftl et al. 2020), so that a
-clip's depth flickers. Corners are followed through the frames; a point that stands still has one place, so its depth in two
-frames must agree once the camera's way is taken into account. That is linear in the scales and offsets of all frames, which are
-solved for together: no frame leads, so nothing lags. Where the cameras have parallax, they place the points, and with these scale
-and offset of the whole clip; else the first answer's own stay, in the mean of all frames.
+A depth model's output for each picture has its own scale and offset in inverse depth (Ranftl et al. 2020), so a clip's depth
+flickers. Corners are tracked through the frames; a static point has one position, so its depths in two frames must agree
+after the camera motion is accounted for. This is linear in the scales and offsets of all frames, which are solved for
+together: no frame is the reference, so nothing lags. If the cameras have parallax, triangulated points determine scale and
+offset of the whole clip; otherwise the mean of the model's own over all frames is kept.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from pipelines.estimation.depth_fit import apply_fit, fit_inverse
 from pipelines.estimation.tracking import follow_points, track_points
 
 APART = (1, 2, 4, 8)
-"""Frames between two sightings of a point that are compared."""
+"""Frame distances between compared observations of a point."""
 ROUNDS, SPREAD = 16, 1.5
 """Iterations of the fit; a comparison with this many times the median residual gets half the weight (Cauchy), which removes moving points."""
 WIDE, NARROWER = 0.2, 0.6
-"""In the first round what is off by this part counts half, and in each further one what is off by so much less."""
+"""Initial width of the weighting (a relative error with half the weight), and the factor by which it shrinks per round."""
 FEWEST_PLACED = 40
-"""Points that cameras must place before they are asked for the scale."""
+"""Minimum number of triangulated points for determining the scale."""
 FEWEST_MATCHES = 8
-"""Of a frame with others, below which nothing can be said of its depth."""
+"""Minimum number of matches of a frame with others for estimating its depth fit."""
 TIE = 1e-9
-"""How much it counts, beside all comparisons, that two frames in a row have one scale: only where nothing else tells."""
+"""Weight of the tie between the scales of consecutive frames, relative to all comparisons: it only matters without other data."""
 REACH, ALIKE = 2, 0.03
-"""Frames before and after that a pixel is smoothed over, where they agree with it to this part of its depth."""
+"""Number of frames before and after over which a pixel is smoothed, and the maximum relative difference of depth."""
 
 
 @dataclass(frozen=True, eq=False)
 class SteadyDepth:
-    """``depth`` (F,H,W), NaN where there is none. ``fits`` (F,2): scale and offset of inverse depth that were applied.
+    """``depth`` (F,H,W), NaN where unknown. ``fits`` (F,2): scale and offset of inverse depth that were applied.
 
-    ``before`` and ``after`` (F,): median relative difference between depths of points seen in a frame and in its neighbours, as
-    given and as returned; NaN where nothing was seen in both. ``matches`` (F,): how many points were compared. ``placed``:
-    points that the cameras placed and that scale and offset are from; 0 where those of the given depth were kept.
+    ``before`` and ``after`` (F,): median relative difference between depths of points in a frame and in its neighbours, before
+    and after; NaN without common points. ``matches`` (F,): number of compared points. ``placed``: number of triangulated points
+    that determine scale and offset; 0 if those of the given depth were kept.
     """
 
     depth: NDArray[np.float32]
@@ -56,20 +56,18 @@ class SteadyDepth:
 
     @property
     def worst(self) -> int:
-        """The frame with the greatest residual."""
+        """The frame with the largest residual."""
         return int(np.nanargmax(self.after))
 
     def sentence(self) -> str:
-        scale = (
-            f"scale from {self.placed} points that the cameras place" if self.placed else "the clip's own mean scale"
-        )
+        scale = f"scale from {self.placed} triangulated points" if self.placed else "the clip's own mean scale"
         return (
-            f"Depth steadied over {len(self.depth)} frames: neighbours differ by {np.nanmedian(self.after):.1%} in the median "
+            f"Depth stabilised over {len(self.depth)} frames: neighbours differ by {np.nanmedian(self.after):.1%} in the median "
             f"(before {np.nanmedian(self.before):.1%}), by {self.after[self.worst]:.1%} at frame {self.worst}; {scale}."
         )
 
     def table(self) -> str:
-        """CSV with a line per frame: scale, offset, points compared, residual before and after."""
+        """CSV with a line per frame: scale, offset, compared points, residual before and after."""
         lines = ["frame,scale,offset,points,residual_before,residual_after"]
         rows = zip(self.fits, self.matches, self.before, self.after)
         lines += [
@@ -82,7 +80,7 @@ def steady_scene(scene: Scene, *, moving: NDArray[np.bool_] | None = None) -> tu
     """A clip with stabilised depth, see `steady_depth`; its cameras stay unchanged. Raises `InputError` if the scene is not a clip."""
     if scene.kind != "clip" or len(scene.views) < 3:
         raise InputError(
-            f"Depth is steadied over the frames of a clip, at least 3, and this is a {scene.kind} of {len(scene.views)}."
+            f"Depth is stabilised over the frames of a clip, at least 3, and this is a {scene.kind} of {len(scene.views)}."
         )
     first = scene.first
     path = CameraPath(
@@ -93,7 +91,7 @@ def steady_scene(scene: Scene, *, moving: NDArray[np.bool_] | None = None) -> tu
     depth = np.stack([np.where(view.known, view.depth, np.float32(np.nan)) for view in scene.views])
     found = steady_depth(np.stack([view.colour for view in scene.views]), depth, path, moving=moving)
     views = tuple(View.of(v.colour, d, v.intrinsics, v.world_from_camera) for v, d in zip(scene.views, found.depth))
-    return replace(scene, views=views, source=f"{scene.source}, steadied over time"), found
+    return replace(scene, views=views, source=f"{scene.source}, stabilised over time"), found
 
 
 def steady_depth(
@@ -106,14 +104,14 @@ def steady_depth(
 ) -> SteadyDepth:
     """One scale and offset of inverse depth for ``depth`` (F,H,W) along z of ``frames`` (F,H,W,3), then smoothed over time.
 
-    ``path``: a camera per frame; one that stands still is compared as it is. ``moving`` (F,H,W): True where nothing is compared;
-    what moves besides is found to disagree. ``smooth``: each pixel with what `REACH` frames before and after show at its
-    place, in equal parts, where both agree with it to `ALIKE`. Raises `InputError` for shapes that do not belong together, and
-    frames that have too little in common.
+    ``path``: a camera per frame, possibly static. ``moving`` (F,H,W): True on pixels that are not compared; other moving points
+    are detected as outliers. ``smooth``: average each pixel with the depths at its position in `REACH` frames before and after,
+    if both agree with it to `ALIKE`. Raises `InputError` for shapes that do not belong together, and frames that have too little
+    in common.
     """
     if depth.shape != frames.shape[:3] or len(frames) < 3:
         raise InputError(
-            f"Steadying needs at least 3 frames with a depth map each, got {frames.shape[:3]} and {depth.shape}."
+            f"Stabilising needs at least 3 frames with a depth map each, got {frames.shape[:3]} and {depth.shape}."
         )
     inverse = np.where(is_depth(depth), 1 / np.maximum(depth, 1e-12), np.nan)
     sightings = follow_points(frames, moving)
@@ -122,7 +120,7 @@ def steady_depth(
         few = int(seen.counts.argmin())
         raise InputError(
             f"Frame {few} shares only {seen.counts[few]} points of known depth with its neighbours, and {FEWEST_MATCHES} are "
-            "needed; give frames that overlap and have texture, or leave the depth as it is."
+            "needed; use frames that overlap and have texture, or leave the depth as it is."
         )
     placed = _placed(frames, inverse, path, moving)
     fits = _solve(seen, placed, len(frames))
@@ -140,7 +138,7 @@ def steady_depth(
 
 @dataclass(frozen=True, eq=False)
 class _Placed:
-    """Points of known depth: the frame of each (K,), the inverse depth given there, and the one that cameras say."""
+    """Points of known depth: the frame of each (K,), its given inverse depth, and that from triangulation."""
 
     frame: NDArray[np.int64]
     given: NDArray[np.float64]
@@ -149,7 +147,7 @@ class _Placed:
 
 @dataclass(frozen=True, eq=False)
 class _Matches:
-    """Points seen in two frames: which (M,), inverse depth given in each, and the other camera's way to the point.
+    """Points seen in two frames: the frames (M,), the given inverse depths, and the relative camera position.
 
     A point of inverse depth w in the first frame has w / (``turn`` + ``shift`` w) in the second.
     """
@@ -170,7 +168,7 @@ class _Matches:
         return _Matches(first, second, here, there, turn, shift, counts)
 
     def factor(self, fits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Inverse depth in the second frame over that in the first."""
+        """Inverse depth in the second frame divided by that in the first."""
         ahead = self.turn + self.shift * (fits[self.first, 0] * self.here + fits[self.first, 1])
         return 1 / np.maximum(ahead, 0.05)
 
@@ -209,13 +207,13 @@ def _pairs(track: NDArray, frame: NDArray, pixel: NDArray, inverse: NDArray, pat
 
 
 def _way(path: CameraPath, i: int, j: int) -> tuple[NDArray[np.float64], float]:
-    """How far along z a pixel's ray (x,y,1) of frame i, as long as its depth, and frame i's camera lie before frame j's."""
+    """Displacement along z, in frame j's axes, for a pixel's ray (x,y,1) of frame i per unit of depth, and for frame i's camera."""
     there = path.camera_from_world[j] @ path.world_from_camera[i]
     return there[2, :3] @ np.linalg.inv(path.intrinsics[i]), float(there[2, 3])
 
 
 def _read(inverse: NDArray, pixel: NDArray) -> NDArray[np.float64]:
-    """Inverse depth at subpixel positions (N,2); NaN at the edge of known depth and where surfaces meet."""
+    """Inverse depth at subpixel positions (N,2); NaN at the edge of known depth and at depth discontinuities."""
     x, y = pixel.T.astype(np.float32)
     height, width = inverse.shape
     left, top = (np.clip(np.floor(v).astype(int), 0, n - 2) for v, n in ((x, width), (y, height)))
@@ -246,7 +244,7 @@ def _placed(frames: NDArray, inverse: NDArray, path: CameraPath, moving: NDArray
 
 
 def _solve(seen: _Matches, placed: _Placed, count: int) -> NDArray[np.float64]:
-    """(F,2): by least squares of relative differences, again and again with those that are far off counting less."""
+    """(F,2): iteratively reweighted least squares of relative differences, with low weights for outliers."""
     fits = _begin(seen, placed, count)
     typical = float(np.median(seen.here))
     for number in range(ROUNDS):
@@ -268,7 +266,7 @@ def _solve(seen: _Matches, placed: _Placed, count: int) -> NDArray[np.float64]:
 
 
 def _begin(seen: _Matches, placed: _Placed, count: int) -> NDArray[np.float64]:
-    """(F,2): the first frame fitted to the points that cameras placed, every other to the one before it."""
+    """(F,2): initial values: the first frame fitted to the triangulated points, every other to the previous one."""
     fits = np.tile([1.0, 0.0], (count, 1))
     first = placed.frame == 0
     for i in range(count):
@@ -282,12 +280,12 @@ def _begin(seen: _Matches, placed: _Placed, count: int) -> NDArray[np.float64]:
 
 
 def _with_mean_scale(fits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same agreement between frames, with a mean scale of 1 and a mean offset of 0."""
+    """The same fits relative to each other, with a mean scale of 1 and a mean offset of 0."""
     return (fits - [0, fits[:, 1].mean()]) / fits[:, 0].mean()
 
 
 def _normal(columns: NDArray, values: NDArray, target: NDArray, fits: NDArray, width: float) -> tuple[NDArray, NDArray]:
-    """The normal equations (2F,2F), (2F,) of rows with few entries, each by how well ``fits`` meets it, and all of them, already."""
+    """The normal equations (2F,2F), (2F,) of sparse rows, already weighted: each row by its residual with ``fits``, and all of them."""
     error = (values * fits.ravel()[columns]).sum(axis=1) - target
     spread = max(SPREAD * float(np.median(np.abs(error))), width)
     weight = 1 / (spread**2 * (1 + (error / spread) ** 2))
@@ -320,7 +318,7 @@ def _with_ties(matrix: NDArray, goal: NDArray, fits: NDArray, typical: float, *,
 
 
 def _smoothed(depth: NDArray[np.float32], path: CameraPath) -> NDArray[np.float32]:
-    """Each pixel's depth times the mean ratio of what frames at equal distances before and after say of it, 1 for itself."""
+    """Each pixel's depth times the mean of the depth ratios of frames at equal distances before and after, and 1 for itself."""
     found = depth.copy()
     for i in range(len(depth)):
         ratios, weights = np.ones(depth.shape[1:]), np.ones(depth.shape[1:])
@@ -338,7 +336,7 @@ def _smoothed(depth: NDArray[np.float32], path: CameraPath) -> NDArray[np.float3
 
 
 def _ratio(depth: NDArray[np.float32], path: CameraPath, i: int, j: int) -> NDArray[np.float64]:
-    """(H,W): frame j's depth at the places of frame i's pixels, over what frame i says it is there; NaN where not seen."""
+    """(H,W): frame j's depth at the positions of frame i's pixels, divided by the depth predicted from frame i; NaN where not visible."""
     height, width = depth.shape[1:]
     y, x = np.mgrid[:height, :width].astype(np.float64)
     there = path.camera_from_world[j] @ path.world_from_camera[i]
@@ -348,6 +346,6 @@ def _ratio(depth: NDArray[np.float32], path: CameraPath, i: int, j: int) -> NDAr
     places = rays * depth[i][..., None] + shift
     z = np.where(places[..., 2] > 0, places[..., 2], np.nan)
     columns, rows = (np.nan_to_num(places[..., k] / z, nan=-9.0).astype(np.float32) for k in (0, 1))
-    inverse = 1 / depth[j]  # flat surfaces have flat inverse depth in the picture
+    inverse = 1 / depth[j]  # inverse depth of planes is linear in the picture
     seen = cv2.remap(inverse, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=float("nan"))
     return 1 / (seen * z)

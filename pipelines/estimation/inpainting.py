@@ -1,5 +1,5 @@
 """The user's own inpainting model as an `Inpainter` of the second layer: an ONNX file such as LaMa's, or the folder of a
-diffusers pipeline that inpaints."""
+diffusers inpainting pipeline."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from camera.render.scene import Inpainter
 VARIABLE = "RESHOOT_INPAINT"
 """Environment variable: the ONNX file or pipeline folder with which the page paints hidden areas; without it, patches are used."""
 MULTIPLE = 8
-"""Models of any size are given sides that are multiples of this many pixels."""
+"""Input sides are multiples of this many pixels for models without a fixed size."""
 
 
 def own_inpainter() -> Inpainter | None:
-    """The model that this process was started with, see `VARIABLE`."""
+    """The model set by this process's environment, see `VARIABLE`."""
     file = os.environ.get(VARIABLE)
     return inpainter_of(Path(file).expanduser()) if file else None
 
 
 def inpainter_of(file: Path) -> Inpainter:
-    """The model in an ONNX ``file``, by onnxruntime on the CPU; or the pipeline in a folder, see `pipeline_of`.
+    """The model in an ONNX ``file``, run by onnxruntime on the CPU, or the pipeline in a folder, see `pipeline_of`.
 
-    Its inputs, in any order: a picture (1,3,H,W) in 0..1, and holes (1,1,H,W), 1 where it is to paint. Its first output: a
-    picture (1,3,H,W) in 0..1 or 0..255; which of the two is read from the pixels that are no holes. For a model of one size
-    the picture is resized, and what it painted resized back. Raises `InputError` without the package, for a file that is no
-    such model and, once it paints, for what it returns.
+    Its inputs, in any order: a picture (1,3,H,W) in 0..1, and holes (1,1,H,W), 1 where it should paint. Its first output: a
+    picture (1,3,H,W) in 0..1 or 0..255; the range is detected from the pixels outside the holes. For a model of fixed size the
+    picture and its output are resized. Raises `InputError` without the package, for a file that is not such a model and, when it
+    paints, for an invalid output.
     """
     if file.is_dir():
         return pipeline_of(file)
@@ -60,8 +60,8 @@ def inpainter_of(file: Path) -> Inpainter:
 
 @lru_cache(maxsize=1)
 def pipeline_of(folder: Path) -> Inpainter:
-    """The inpainting pipeline of diffusers in ``folder`` (model_index.json, weights as .safetensors): nothing is fetched, no prompt
-    is given, the noise is always the same. Raises `InputError` for a folder without one, and for what it returns."""
+    """The diffusers inpainting pipeline in ``folder`` (model_index.json, weights as .safetensors): nothing is downloaded, the prompt
+    is empty, the noise is always the same. Raises `InputError` for a folder without one, and for an invalid output."""
     pipeline = _open_pipeline(folder)
 
     def inpaint(colour: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -91,25 +91,25 @@ def _open_pipeline(folder: Path) -> Any:
         pipeline = AutoPipelineForInpainting.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     except (OSError, ValueError, RuntimeError, ImportError, AttributeError) as error:
         reason = str(error).strip().splitlines()[0][:200]
-        raise InputError(f"{folder.name} must be the folder of a diffusers pipeline that inpaints: {reason}") from error
+        raise InputError(f"{folder.name} must be the folder of a diffusers inpainting pipeline: {reason}") from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
 
 def _open(file: Path) -> Any:
     if find_spec("onnxruntime") is None:
-        raise InputError("A model for what is hidden needs the package onnxruntime: pip install onnxruntime.")
+        raise InputError("An inpainting model needs the package onnxruntime: pip install onnxruntime.")
     import onnxruntime
 
     try:
         return onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    except Exception as error:  # those of the package have no class in common that is public
+    except Exception as error:  # the package's exceptions have no public base class
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise InputError(f"{file.name} must be an ONNX model that onnxruntime opens; it says: {reason}") from error
+        raise InputError(f"{file.name} must be an ONNX model that onnxruntime can open: {reason}") from error
 
 
 def _inputs(session: Any, name: str) -> tuple[Any, Any]:
-    """Those for the picture and for the holes, told apart by their channels."""
+    """The inputs for the picture and for the holes, identified by their channels."""
     inputs = session.get_inputs()
     by_channels = {each.shape[1]: each for each in inputs if len(each.shape) == 4}
     if len(inputs) != 2 or set(by_channels) != {1, 3}:
@@ -119,14 +119,14 @@ def _inputs(session: Any, name: str) -> tuple[Any, Any]:
 
 
 def _size(shape: list, given: tuple[int, ...]) -> tuple[int, int]:
-    """Height and width that the model works at: its own, or those ``given`` rounded up to `MULTIPLE`."""
+    """Height and width of the model's input: fixed, or those ``given`` rounded up to `MULTIPLE`."""
     if isinstance(shape[2], int) and isinstance(shape[3], int):
         return shape[2], shape[3]
     return -(-given[0] // MULTIPLE) * MULTIPLE, -(-given[1] // MULTIPLE) * MULTIPLE
 
 
 def _resize(values: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
-    """To ``size``, height and width."""
+    """Resize to ``size``, height and width."""
     if values.shape[:2] == tuple(size[:2]):
         return values
     smaller = size[0] * size[1] < values.shape[0] * values.shape[1]
@@ -135,7 +135,7 @@ def _resize(values: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.fl
 
 
 def _in_levels(made: NDArray, given: NDArray, mask: NDArray) -> NDArray[np.float32]:
-    """``made`` (H,W,3) in 0..255, whichever of its two ranges is nearer to the pixels ``given`` outside the holes."""
+    """``made`` (H,W,3) scaled to 0..255, assuming the range that is nearer to the pixels ``given`` outside the holes."""
     known = mask == 0
     if not known.any():
         known = np.ones_like(known)

@@ -1,6 +1,6 @@
 """SuperPoint and LightGlue (transformers) as a matcher for structure from motion, if their weights are available.
 
-Better than SIFT where light and view change much. SuperPoint's weights are for research only, which the record says.
+Better than SIFT if light and viewpoint change much. SuperPoint's weights are for research only, as stated in the record.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LICENCE = Licence(
     "SuperPoint's weights may be used for research, not in products.",
 )
 SHORT_SIDE = 480
-"""Pictures are looked at about this large; sides are multiples of 8."""
+"""Shorter side of the network's input; sides are multiples of 8."""
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -47,7 +47,7 @@ def load(folder: str | Path) -> Any:
         network = LightGlueForKeypointMatching.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"The matcher in {Path(folder).name} is not complete; delete it and fetch it again."
+            f"The matcher in {Path(folder).name} is incomplete; delete it and download it again."
         ) from error
     return network.eval()
 
@@ -64,7 +64,9 @@ def matches(network: Any, pictures: NDArray[np.uint8], wanted: list[tuple[int, i
         with torch.inference_mode():
             answer = network(looked_at[list(pair)][None])
         places = (answer.keypoints[0].double().numpy() * looked_at.shape[:1:-1]).round().astype(int)
-        partner = answer.matches.reshape(2, -1)[0].numpy()[: places.shape[1]]  # one number a picture where none has any
+        partner = answer.matches.reshape(2, -1)[0].numpy()[
+            : places.shape[1]
+        ]  # one number per picture if there are no keypoints
         here = [_number_places(numbers[i], places[side]) for side, i in enumerate(pair)]
         there = answer.mask[0].numpy() > 0
         good = (partner >= 0) & (partner < len(partner)) & there[0]
@@ -75,7 +77,7 @@ def matches(network: Any, pictures: NDArray[np.uint8], wanted: list[tuple[int, i
 
 
 def _number_places(numbers: dict[tuple[int, int], int], places: NDArray) -> NDArray[np.int64]:
-    """The number of each place (K,2) in its picture; places not met before get the next ones."""
+    """Index of each position (K,2) in its picture; new positions get the next free ones."""
     return np.array([numbers.setdefault((x, y), len(numbers)) for x, y in places.tolist()], np.int64)
 
 

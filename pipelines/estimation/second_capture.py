@@ -1,7 +1,7 @@
 """Registers a second capture of the same place to the world of the first, from matched points that both depths lift to 3D.
 
-Corners are matched between pictures of both (SIFT, Lowe 2004). Each match is a point of both worlds, so that scale, turn and shift
-follow from three of them; the best of many triples is kept (RANSAC) and fitted to all that agree (Umeyama 1991).
+Corners are matched between pictures of both (SIFT, Lowe 2004). Each match is a 3D point in both worlds, so that scale, rotation
+and translation follow from three of them; the best of many triples (RANSAC) is refined with all inliers (Umeyama 1991).
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from camera.render.painters import SelfRenderedScene
 from camera.view import Scene, View
 
 LOOKED_AT, KEPT = 6, 12
-"""Pictures of each capture that are matched, and of the second that are kept, spread over it."""
+"""Number of matched pictures per capture, and of pictures used from the second, evenly spaced."""
 MOST_SIDE, MOST_CORNERS = 960, 3000
 RATIO = 0.8
-"""Of the distances of the best and the second best match (Lowe's test)."""
+"""Maximum ratio of the distances of the best and the second best match (Lowe's test)."""
 TRIPLES = 2000
 AGREES = 0.03
-"""A match agrees where its points come together to this part of their distance from the camera."""
+"""Maximum distance between a match's two points for an inlier, as a share of their distance from the camera."""
 FEWEST, LEAST_SHARE = 16, 0.1
-"""Matches that agree, below which nothing is registered."""
+"""Minimum number and share of inliers for a registration."""
 
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """``scene``: the first with the second's pictures among its others. ``similarity``: from the second's world to the first's.
-    ``matches``: points matched, ``agreeing`` of them; ``residual``: their median error as a share of the distance."""
+    """``scene``: the first capture, with the second's pictures among its others. ``similarity``: from the second's world to the first's.
+    ``matches``: number of matched points; ``agreeing``: number of inliers; ``residual``: their median error as a share of the distance."""
 
     scene: Scene
     similarity: Similarity
@@ -44,15 +44,15 @@ class Registration:
 
     def sentence(self) -> str:
         return (
-            f"Second capture registered by {self.agreeing} of {self.matches} matched points, which miss by {self.residual:.2%} of their "
-            f"distance; scale {self.similarity.scale:.4g}. Its pictures fill what the first does not show."
+            f"Second capture registered by {self.agreeing} of {self.matches} matched points, whose error is {self.residual:.2%} of their "
+            f"distance; scale {self.similarity.scale:.4g}. Its pictures fill areas that the first does not show."
         )
 
 
 def add_capture(scene: Scene, second: Scene) -> Registration:
     """``scene`` with its holes filled by ``second``, a capture of the same place with depth.
 
-    Everything in the second is taken to stand still. Raises `InputError` where the two have too little in common.
+    Everything in the second is assumed to be static. Raises `InputError` if the two have too little in common.
     """
     for each in (scene, second):
         if isinstance(each, SelfRenderedScene):
@@ -81,15 +81,15 @@ def match_captures(scene: Scene, second: Scene) -> tuple[NDArray[np.float64], ND
     ours, theirs, away = (np.concatenate([each[k] for each in found]) for k in range(3))
     if len(ours) < FEWEST:
         raise InputError(
-            f"Only {len(ours)} points of the two captures match, and {FEWEST} are needed; give pictures that show the same things "
-            "from places not far apart."
+            f"Only {len(ours)} points of the two captures match, and {FEWEST} are needed; use pictures that show the same things "
+            "from nearby places."
         )
     return ours, theirs, away
 
 
 @dataclass(frozen=True, eq=False)
 class _Corners:
-    """Of one picture: ``points`` (N,3) in its world, ``words`` (N,128), ``away`` (N,) from the camera."""
+    """Corners of one picture: ``points`` (N,3) in its world, descriptors ``words`` (N,128), distances ``away`` (N,) from the camera."""
 
     points: NDArray[np.float64]
     words: NDArray[np.float32]
@@ -112,7 +112,7 @@ class _Corners:
 
 
 def _matched(one: _Corners, other: _Corners) -> tuple[NDArray, NDArray, NDArray]:
-    """Points of both and distances; those that are each other's best match, and clearly so."""
+    """Points of both and distances, for mutual best matches that pass the ratio test."""
     if min(len(one.points), len(other.points)) < 2:
         return np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0)
     there, back = _clear_matches(one.words, other.words), _clear_matches(other.words, one.words)
@@ -121,13 +121,13 @@ def _matched(one: _Corners, other: _Corners) -> tuple[NDArray, NDArray, NDArray]
 
 
 def _clear_matches(words: NDArray[np.float32], others: NDArray[np.float32]) -> dict[int, int]:
-    """The best match of each of ``words``, where the second best is clearly worse."""
+    """The best match of each descriptor, if the second best is clearly worse."""
     pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(words, others, k=2)
     return {best.queryIdx: best.trainIdx for best, second in pairs if best.distance < RATIO * second.distance}
 
 
 def _best(points: NDArray, goals: NDArray, away: NDArray) -> tuple[Similarity, NDArray[np.bool_]]:
-    """The similarity from ``points`` to ``goals`` that most matches agree with, and which these are."""
+    """The similarity from ``points`` to ``goals`` with the most inliers, and the inlier mask."""
     chance = np.random.default_rng(0)
     best = np.zeros(len(points), bool)
     for triple in chance.integers(0, len(points), (TRIPLES, 3)):
@@ -138,8 +138,8 @@ def _best(points: NDArray, goals: NDArray, away: NDArray) -> tuple[Similarity, N
             best = agreeing
     if best.sum() < max(FEWEST, LEAST_SHARE * len(points)):
         raise InputError(
-            f"Of {len(points)} matched points only {int(best.sum())} agree on where the second capture stands; give pictures that show "
-            "the same things from places not far apart, with depth."
+            f"Of {len(points)} matched points only {int(best.sum())} agree on the position of the second capture; use pictures that "
+            "show the same things from nearby places, with depth."
         )
     similarity = fit_similarity(points[best], goals[best])
     for _ in range(3):
@@ -151,7 +151,7 @@ def _best(points: NDArray, goals: NDArray, away: NDArray) -> tuple[Similarity, N
 def _similarity(points: NDArray, goals: NDArray) -> Similarity | None:
     try:
         found = fit_similarity(points, goals)
-    except InputError:  # on one line
+    except InputError:  # points on one line
         return None
     return found if 1e-4 < found.scale < 1e4 else None
 

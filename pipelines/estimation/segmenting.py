@@ -17,14 +17,14 @@ from camera.errors import InputError
 VARIABLE = "RESHOOT_SAM"
 """Environment variable: the folder (config.json, model.safetensors) of a `SamModel`; without it, objects are found by depth."""
 LEAST_PX = 12
-"""Fewer pixels are no part."""
+"""Minimum number of pixels of a part."""
 
 Segmenter = Callable[..., NDArray[np.bool_]]
-"""``(colour, left, top)`` or ``(colour, left, top, right, bottom)``, in pixels of ``colour`` (H,W,3), to the thing's mask (H,W)."""
+"""``(colour, left, top)`` or ``(colour, left, top, right, bottom)``, in pixels of ``colour`` (H,W,3), to the object's mask (H,W)."""
 
 
 def own_sam() -> Segmenter | None:
-    """The model that this process was started with, see `VARIABLE`."""
+    """The model set by this process's environment, see `VARIABLE`."""
     folder = os.environ.get(VARIABLE)
     return segmenter_of(Path(folder).expanduser()) if folder else None
 
@@ -33,7 +33,7 @@ def own_sam() -> Segmenter | None:
 def segmenter_of(folder: Path) -> Segmenter:
     """The model in ``folder``, on the CPU; nothing is downloaded. Uses the mask with the highest predicted score.
 
-    Raises `InputError` for a folder without such a model, or with only some of its weights; and where it finds no thing.
+    Raises `InputError` for a folder without such a model or with missing weights, and if it finds no object.
     """
     from transformers import SamImageProcessorPil
 
@@ -58,7 +58,7 @@ def segmenter_of(folder: Path) -> Segmenter:
         (masks,) = prepare.post_process_masks([found.pred_masks[0].float()], [whole], [used])
         mask = masks[0, int(found.iou_scores[0, 0].argmax())].numpy()
         if mask.sum() < LEAST_PX:
-            raise InputError("SAM finds nothing there; click on another place, or choose by a mask or painting.")
+            raise InputError("SAM finds no object there; click on another place, or select by a mask or painting.")
         return mask
 
     return segment

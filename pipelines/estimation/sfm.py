@@ -1,7 +1,7 @@
 """Cameras and sparse points by structure from motion, from pictures alone or refined from given cameras.
 
-Uses COLMAP through pycolmap, an optional package. Parts that move can be masked out (GenXD's curation does). Matches are
-SIFT's, or those of a learned matcher, see `pipelines.estimation.matching`.
+Uses COLMAP through pycolmap, an optional package. Moving parts can be masked out (as in GenXD's curation). Matches come from
+SIFT or from a learned matcher, see `pipelines.estimation.matching`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ EXHAUSTIVE = 60
 NEIGHBOURS = 8
 """Each picture is matched with this many following ones, and with those 16, 32 and 64 later."""
 FEWEST_SEEN = 12
-"""A frame that sees fewer points does not count as placed: six numbers of a pose, two per point, and doubt."""
+"""Minimum number of points for a placed frame: a pose has six unknowns, a point gives two equations, plus a margin."""
 LEAST_PLACED = 0.5
-"""Share of the frames that refinement must place."""
+"""Minimum share of the frames that refinement must place."""
 ROUNDS = ((12.0, 6.0), (4.0, 2.0))
 """Tolerances in pixels and degrees within which refinement merges points: wide while the cameras are inaccurate, then strict."""
 
@@ -37,9 +37,9 @@ ROUNDS = ((12.0, 6.0), (4.0, 2.0))
 class Reconstruction:
     """The result of structure from motion.
 
-    ``frames``: which of the given pictures have a camera, ascending; ``path``: their cameras, in a world of unknown
-    scale. ``points`` (P,3) and ``colours`` (P,3) uint8. ``seen``: for each frame the numbers (K,) of the points it
-    sees and their pixels (K,2).
+    ``frames``: ascending indices of the pictures with a camera; ``path``: their cameras, in a world of unknown scale.
+    ``points`` (P,3) and ``colours`` (P,3) uint8. ``seen``: for each frame the indices (K,) of its visible points and their
+    pixels (K,2).
     """
 
     frames: tuple[int, ...]
@@ -50,7 +50,7 @@ class Reconstruction:
     mean_error_px: float
 
     def depths(self, frame: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Pixels (K,2) and depths along z (K,) of the points that camera number ``frame`` of the path sees."""
+        """Pixels (K,2) and depths along z (K,) of the points visible in frame ``frame`` of the path."""
         numbers, pixels = self.seen[frame]
         homogeneous = np.append(self.points[numbers], np.ones((len(numbers), 1)), axis=1)
         return pixels, (homogeneous @ self.path.camera_from_world[frame].T)[:, 2]
@@ -58,11 +58,10 @@ class Reconstruction:
 
 @dataclass(frozen=True, eq=False)
 class RefinedCameras:
-    """Cameras after bundle adjustment, in the world that was given.
+    """Cameras after bundle adjustment, in the given world.
 
-    ``path``: all frames; those not in ``frames`` keep the given camera. ``found``: the placed frames' cameras again and
-    the sparse points, in the same world. ``before_px``, ``after_px``: mean distance of the points from where the frames
-    show them, with the given cameras and with the refined ones.
+    ``path``: all frames; those not in ``frames`` keep the given camera. ``found``: cameras of the placed frames and sparse
+    points, in the same world. ``before_px``, ``after_px``: mean reprojection error with the given and with the refined cameras.
     """
 
     path: CameraPath
@@ -74,8 +73,8 @@ class RefinedCameras:
     @property
     def words(self) -> str:
         return (
-            f"{len(self.frames)} of {len(self.path)} frames placed; the points miss by {self.after_px:.2f} pixels, with "
-            f"the given cameras by {self.before_px:.2f}."
+            f"{len(self.frames)} of {len(self.path)} frames placed; the reprojection error is {self.after_px:.2f} pixels, with "
+            f"the given cameras {self.before_px:.2f}."
         )
 
 
@@ -95,9 +94,9 @@ def reconstruct(
 ) -> Reconstruction:
     """Cameras of ``pictures`` (F,H,W,3); ``masks`` (F,H,W) are True where something may move and is ignored.
 
-    ``model_folder`` receives COLMAP's binary model, under ``names`` for the pictures. ``one_lens``: all were taken with
-    one. ``matcher`` replaces SIFT. ``focal_px`` holds the lens, centred, at this focal length.
-    ``one_video``: few frames of one move, made for speed, see `Workspace.mapped`. Raises `InputError` where pycolmap is missing or no cameras can be found.
+    ``model_folder`` receives COLMAP's binary model, under ``names`` for the pictures. ``one_lens``: all pictures have the same
+    lens. ``matcher`` replaces SIFT. ``focal_px`` fixes the lens, centred, at this focal length. ``one_video``: few frames of one
+    move, optimised for speed, see `Workspace.mapped`. Raises `InputError` if pycolmap is missing or no cameras can be found.
     """
     with Workspace.of(pictures, masks, seed) as place:
         known = None if focal_px is None else _centred_camera(focal_px, pictures.shape[2], pictures.shape[1])
@@ -108,7 +107,7 @@ def reconstruct(
         if not models:
             raise InputError(
                 f"No camera path was found: none of {len(pictures)} pictures could be placed. They need texture and a "
-                "camera that moves sideways, not only turns; give the cameras or other pictures."
+                "camera that moves sideways, not only turns; add the cameras or use other pictures."
             )
         best = max(models, key=lambda model: (model.num_reg_images(), model.num_points3D()))
     result = _result(best, pictures.shape[2], pictures.shape[1], fps)
@@ -129,9 +128,9 @@ def refine_cameras(
 ) -> RefinedCameras:
     """Bundle adjustment initialised with ``path``: triangulates matches with its cameras, then refines both.
 
-    ``frames`` (F,H,W,3) as `reconstruct` has them. ``lens``: the focal length is refined too. Scale, turn and place of the
-    result are those of ``path``: the similarity that fits its cameras best. Raises `InputError` where pycolmap is
-    missing, the camera stands still, or less than half of the frames can be placed, and says how many.
+    ``frames`` (F,H,W,3) as in `reconstruct`. ``lens``: also refines the focal length. Scale, rotation and position of the
+    result are those of ``path``: the similarity that fits its cameras best. Raises `InputError` if pycolmap is missing, the
+    camera is static, or less than half of the frames can be placed; the error says how many.
     """
     _check_refinable(frames, path)
     with Workspace.of(frames, masks, seed) as place:
@@ -154,8 +153,8 @@ def refine_cameras(
 def fit_gauge(path: CameraPath, reference: CameraPath) -> Similarity:
     """The similarity from the world of ``path`` to that of ``reference``; their cameras correspond frame by frame.
 
-    The turn is the mean of the cameras' turns, then scale and place fit the centres in least squares; so it is unique
-    for centres on one line too.
+    The rotation is the mean of the cameras' relative rotations; then scale and translation fit the centres by least squares, so
+    the result is also unique for centres on one line.
     """
     turns = reference.world_from_camera[:, :3, :3] @ np.swapaxes(path.world_from_camera[:, :3, :3], 1, 2)
     left, _, right = np.linalg.svd(turns.mean(axis=0))
@@ -171,7 +170,7 @@ def fit_gauge(path: CameraPath, reference: CameraPath) -> Similarity:
 def choose_pairs(count: int, pairing: Pairing = "auto") -> list[tuple[int, int]]:
     """Pairs (i, j), i < j, of pictures to match; "auto" is exhaustive up to `EXHAUSTIVE` pictures, else sequential."""
     if pairing not in get_args(Pairing):
-        raise InputError(f"Pictures are paired {', '.join(get_args(Pairing))}; got {pairing!r}.")
+        raise InputError(f"Picture pairing is one of {', '.join(get_args(Pairing))}; got {pairing!r}.")
     if pairing == "exhaustive" or (pairing == "auto" and count <= EXHAUSTIVE):
         return [(i, j) for i in range(count) for j in range(i + 1, count)]
     steps = (*range(1, NEIGHBOURS + 1), 16, 32, 64)
@@ -188,26 +187,26 @@ def choose_pairs(count: int, pairing: Pairing = "auto") -> list[tuple[int, int]]
 def _check_refinable(frames: NDArray[np.uint8], path: CameraPath) -> None:
     if frames.shape != (len(path), path.height, path.width, 3):
         raise InputError(
-            f"Cameras are refined on their own frames: {len(path)} of {path.width} x {path.height} are needed, got "
+            f"Cameras are refined with their own frames: {len(path)} of {path.width} x {path.height} are needed, got "
             f"{len(frames)} of {frames.shape[2]} x {frames.shape[1]}."
         )
     if len(path) < 3:
-        raise InputError(f"Refining cameras takes 3 frames or more, got {len(path)}; use the path as it is.")
+        raise InputError(f"Refining cameras needs 3 frames or more, got {len(path)}; use the path as it is.")
     if np.ptp(path.centres, axis=0).max() < 1e-9:
-        raise InputError("The camera of the path stands still, so nothing can be triangulated; use the path as it is.")
+        raise InputError("The camera of the path is static, so nothing can be triangulated; use the path as it is.")
 
 
 def _check_placed(model: Any, count: int) -> None:
     seeing = sum(image.num_points3D >= FEWEST_SEEN for image in model.images.values())
     if seeing < LEAST_PLACED * count:
         raise InputError(
-            f"Only {seeing} of {count} frames show {FEWEST_SEEN} points where the cameras say: the path contradicts the "
+            f"Only {seeing} of {count} frames show {FEWEST_SEEN} points consistent with the cameras: the path contradicts the "
             "frames, or they have no texture or parallax. Use the path as it is, or have the cameras estimated."
         )
 
 
 def _drop_poor_frames(found: Reconstruction) -> Reconstruction:
-    """Without the frames that see fewer than `FEWEST_SEEN` points."""
+    """Drop the frames with fewer than `FEWEST_SEEN` points."""
     kept = [i for i, (numbers, _) in enumerate(found.seen) if len(numbers) >= FEWEST_SEEN]
     path = replace(
         found.path,

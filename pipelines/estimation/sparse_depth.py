@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.float64]
-"""(N,2), x and y, centres at integers."""
+"""(N,2), x and y, pixel centres at integers."""
 
 
 def align_depth(relative: NDArray, pixels: Pixels, depths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``relative`` depth (H,W), growing with distance, in the unit of ``depths`` (K,) known at ``pixels`` (K,2).
+    """Scale ``relative`` depth (H,W), increasing with distance, to the unit of ``depths`` (K,) known at ``pixels`` (K,2).
 
     Scaled by the ratio of the medians, then shifted by the median difference.
     """

@@ -1,7 +1,7 @@
 """Tracks points from frame to frame and triangulates them with the cameras of a path: sparse depth without structure from motion.
 
-Corners are followed by pyramids of Lucas and Kanade (OpenCV), there and back; what does not return is dropped. Each track
-is placed where it is nearest to all its rays. How well that works tells whether frames and cameras belong together.
+Corners are tracked with pyramidal Lucas-Kanade (OpenCV), forward and backward; points that do not return are dropped. Each
+track is triangulated as the point nearest to all its rays. The residuals show whether frames and cameras belong together.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pipelines.estimation.colmap import Matches
 from pipelines.estimation.sfm import Reconstruction
 
 MOST_CORNERS = 1200
-"""Points followed at any time."""
+"""Maximum number of points tracked at a time."""
 RETURN_PX = 0.7
-"""A point followed there and back may end so far from where it began."""
+"""Maximum forward-backward error in pixels."""
 LEAST_FRAMES = 3
 LEAST_ANGLE = 0.7
-"""Degrees between the first and the last ray to a point, below which its depth is not known."""
+"""Minimum angle in degrees between the first and the last ray to a point for triangulation."""
 STRICT_WINDOW, STRICT_RETURN_PX, STRICT_BLUR_PX = 13, 0.4, 1.2
-"""Followed strictly: in small windows, there and back closely, in frames smoothed so far that stairs at edges do not hold points to pixels."""
+"""Strict tracking: window size, forward-backward error and blur. The blur prevents aliased edges from locking points to pixels."""
 CORNER_RATIO, CORNER_BLOCK = 0.3, 7
 """Minimum ratio of a corner's smaller to its larger gradient eigenvalue within this window in pixels; below it, the point is an edge and slides."""
 MOST_ERROR = 1.5
@@ -34,10 +34,10 @@ MOST_ERROR = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Tracks:
-    """The tracks. ``found``: the points triangulated by the cameras, in the world of the path.
+    """The tracks. ``found``: the points triangulated with the cameras, in the path's world.
 
-    ``followed``: tracks of `LEAST_FRAMES` frames or more; ``wide``: those with parallax; ``agreeing``: of these, how many
-    one place explains.
+    ``followed``: number of tracks of `LEAST_FRAMES` frames or more; ``wide``: those with parallax; ``agreeing``: those of them
+    that are consistent with one static point.
     """
 
     found: Reconstruction
@@ -47,14 +47,14 @@ class Tracks:
 
     @property
     def words(self) -> str:
-        return f"{self.agreeing} of {self.wide} followed points with parallax stand still where the cameras say"
+        return f"{self.agreeing} of {self.wide} tracked points with parallax are static according to the cameras"
 
 
 def track_points(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.bool_] | None = None) -> Tracks:
-    """Points seen in ``frames`` (F,H,W,3), each from the camera of that frame; ``masks`` (F,H,W) True where not to look."""
+    """Track points in ``frames`` (F,H,W,3), each from the camera of that frame; ``masks`` (F,H,W): True on pixels to ignore."""
     if frames.shape != (len(path), path.height, path.width, 3):
         raise InputError(
-            f"Points are followed with one camera per frame: {len(path)} frames of {path.width} x {path.height} are "
+            f"Points are tracked with one camera per frame: {len(path)} frames of {path.width} x {path.height} are "
             f"needed, got {len(frames)} of {frames.shape[2]} x {frames.shape[1]}."
         )
     track, frame, pixel = follow_points(frames, masks)
@@ -73,7 +73,7 @@ def track_points(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[
 def match_tracks(frames: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Matches:
     """Uses tracked points as matches between frames: a matcher for `pipelines.estimation.sfm` if the frames form a video.
 
-    Unlike descriptors it does not confuse what repeats, such as tiles and windows.
+    Unlike descriptors it does not confuse repeated patterns such as tiles and windows.
     """
     track, frame, pixel = follow_points(frames, None)
     here = [np.flatnonzero(frame == i) for i in range(len(frames))]
@@ -89,7 +89,7 @@ def follow_points(
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Track (N,), frame (N,) and pixel (N,2) of every observation; ``masks`` as in `track_points`.
 
-    ``strict``: corners alone, in small windows: fewer points, which neither slide along edges nor hang between near and far.
+    ``strict``: only corners, in small windows: fewer points, which neither slide along edges nor stick to occlusion boundaries.
     """
     greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
     greys = [cv2.GaussianBlur(grey, (0, 0), STRICT_BLUR_PX) for grey in greys] if strict else greys
@@ -127,7 +127,7 @@ def _corners(grey: NDArray[np.uint8], where: NDArray[np.uint8], most: int, apart
 
 
 def _is_corner(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """(H,W): where brightness changes along both directions, not along one."""
+    """(H,W): pixels where brightness changes in both directions, not only in one."""
     found = cv2.cornerEigenValsAndVecs(grey, CORNER_BLOCK, 3)[..., :2]
     return found.min(axis=2) > CORNER_RATIO * found.max(axis=2)
 
@@ -150,7 +150,7 @@ def _step(
 def _triangulate_tracks(
     track: NDArray, frame: NDArray, pixel: NDArray, path: CameraPath, count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Points (P,3) nearest to all rays of each track, and the degrees between its first ray and its last."""
+    """Points (P,3) nearest to all rays of each track, and the angle in degrees between its first and last ray."""
     rays = _rays(frame, pixel, path)
     across = np.eye(3) - rays[:, :, None] * rays[:, None, :]
     matrix, goal = np.zeros((count, 3, 3)), np.zeros((count, 3))

@@ -17,9 +17,9 @@ from pipelines.method import Progress
 
 Picture = NDArray[np.uint8]
 MOMENTS = 3
-"""Frames of a shot on the contact sheet: its first, its middle, its last."""
+"""Frames per shot on the contact sheet: first, middle and last."""
 BAND = 26
-"""Height of the line over each shot, pixels."""
+"""Height of the caption above each shot, pixels."""
 PAPER, INK = (250, 250, 248), (40, 40, 40)
 
 
@@ -44,8 +44,8 @@ def animatic(scene: Scene, shots: tuple[Shot, ...], video: Path) -> Iterator[Pro
 
 
 def contact_sheet(scene: Scene, shots: tuple[Shot, ...], *, side: int = 320) -> Picture:
-    """(H,W,3) uint8: a row for each shot with its first, middle and last frame, ``side`` pixels wide, under its name, its
-    length and its lens. Raises `InputError` for no shots, or shots of different size or rate."""
+    """(H,W,3) uint8: a row for each shot with its first, middle and last frame, ``side`` pixels wide, below its name, length
+    and lens. Raises `InputError` for no shots, or shots of different size or rate."""
     whole = join_shots(shots)
     height = max(2, round(side * whole.height / whole.width))
     rows = [_row(scene, number, shot, side, height) for number, shot in enumerate(shots, start=1)]

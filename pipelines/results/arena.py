@@ -22,7 +22,7 @@ from pipelines.media.video import complete
 
 FORMAT = 1
 HOME_VARIABLE = "RESHOOT_ARENA"
-"""Environment variable: the folder of the arena that the page uses."""
+"""Mount point of a Space's persistent storage."""
 SPACE_STORAGE = Path("/data")
 """Where a Space with persistent storage has it."""
 MOST_ENTRIES = 1000
@@ -57,7 +57,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two results of one move, in random order; their names are shown after the vote."""
+    """Two results of one move, in random order; method names are shown after the vote."""
 
     left: Entry
     right: Entry
@@ -74,7 +74,7 @@ class Arena:
     """Entries and votes in one file; safe for concurrent visitors and processes."""
 
     def __init__(self, file: Path) -> None:
-        """Open or create ``file``; raises `InputError` where it is no arena or of a newer format."""
+        """Open or create ``file``; raises `InputError` if it is not an arena or of a newer format."""
         self.file = Path(file)
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with self._open() as store:
@@ -91,15 +91,15 @@ class Arena:
             store.execute("insert or replace into entries values (?, ?, ?, ?, ?, ?)", values)
 
     def keep(self, entry: Entry) -> Entry:
-        """Copy the entry's video beside the arena, under an anonymous name, and enter it; one that is there already
-        only renews its errors. Raises `InputError` where the arena is full or the video too large."""
+        """Copy the entry's video beside the arena, under an anonymous name, and enter it; for an existing entry only updates the
+        errors. Raises `InputError` if the arena is full or the video too large."""
         video = Path(entry.video)
         if video.stat().st_size > LARGEST_VIDEO:
-            raise InputError(f"The arena keeps videos of up to {LARGEST_VIDEO >> 20} MB.")
+            raise InputError(f"The arena accepts videos of up to {LARGEST_VIDEO >> 20} MB.")
         own = self.file.parent / f"{hashlib.sha256(video.read_bytes()).hexdigest()[:24]}.mp4"
         if not own.is_file():
             if len(self.entries()) >= MOST_ENTRIES:
-                raise InputError(f"The arena is full: it keeps {MOST_ENTRIES} shots.")
+                raise InputError(f"The arena is full: it has {MOST_ENTRIES} shots.")
             with complete(own) as part:
                 shutil.copyfile(video, part)
         kept = replace(entry, video=str(own))
@@ -107,9 +107,9 @@ class Arena:
         return kept
 
     def pair(self, *, seed: int | None = None) -> Pair:
-        """Two results of different methods over one move: prefers methods that met least often, then chooses at random.
+        """Two results of different methods for one move: prefers methods that were compared least often, then chooses at random.
 
-        Raises `InputError` where no move was shot with two methods.
+        Raises `InputError` if no move was shot with two methods.
         """
         chance = random.Random(seed)
         entries = self.entries()
@@ -146,12 +146,12 @@ class Arena:
             return [tuple(row) for row in store.execute("select first, second, outcome from votes order by seconds")]  # type: ignore[misc]
 
     def table(self) -> list[Strength]:
-        """Scores with intervals, the strongest first."""
+        """Scores with intervals, strongest first."""
         return strengths(self.votes())
 
     def as_csv(self) -> str:
-        """A line per vote with the mean measured errors of both methods over that move, so that taste stands beside measure, and
-        both methods' scores of today with their 95 % intervals."""
+        """A line per vote with the mean measured errors of both methods for that move, for comparing votes with measurements, and
+        both methods' current scores with 95 % intervals."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow([*VOTE, *(f"{who}_{column}" for who in VOTE[2:4] for column in (*ERRORS, *SCORES))])

@@ -1,4 +1,4 @@
-"""A clip as plain arrays, without loss, so that a job can send it and another process can continue it."""
+"""A clip as plain arrays, lossless, so that a job can send it and another process can continue it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def scene_of(arrays: Mapping[str, Any], facts: Mapping[str, Any], prefix: str = 
 
 
 def clip_arrays(clip: Clip, scene: Scene | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Arrays and, for JSON, facts of a clip shot from ``scene``, without its files and notes."""
+    """Arrays and JSON facts of a clip shot from ``scene``, without its files and notes."""
     arrays: dict[str, Any] = {
         "frames": clip.frames,
         "poses": clip.path.world_from_camera,

@@ -19,8 +19,8 @@ def borrow_camera(report: TakeReport, tolerance: Tolerance | None = None, *, smo
 
 
 def fit_to_scene(found: BorrowedMove, report: TakeReport, scene: Scene, *, own_lens: bool = False) -> KeyedMove:
-    """The keys from the scene's first camera on; ``own_lens`` as in `camera.evaluation.borrow.place_move`. Of a clip that shows no
-    parallax the distance is not known, and lengths stay as they are."""
+    """The keys relative to the scene's first camera; ``own_lens`` as in `camera.evaluation.borrow.place_move`. For a clip without
+    parallax the distance is unknown, and lengths are not scaled."""
     move = found.move
     if report.clip_distance > 0:
         move = move.with_cameras(scale_to_subject(move.cameras, subject_distance(scene.first), report.clip_distance))
@@ -30,7 +30,7 @@ def fit_to_scene(found: BorrowedMove, report: TakeReport, scene: Scene, *, own_l
 def borrow_path(video: Path, scene: Scene, *, smooth: float = 0.0) -> tuple[CameraPath, str]:
     """The move of ``video`` as a path in ``scene``, and a description of what was done; measured if there is no report in it or beside it.
 
-    Raises `InputError` where no camera can be measured.
+    Raises `InputError` if no camera can be measured.
     """
     from pipelines.results.take_report import measure_video, read_report
 

@@ -19,7 +19,7 @@ DEPTH_FILE = "disparity-16-bit.zip"
 
 
 _PER_MILLE = 0.001
-"""Share of the pixels at either end that may be cut off, so that one stray point does not grey out the rest."""
+"""Share of the pixels at either end that is clipped, so that a single outlier does not reduce the contrast."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class DisparityRange:
         return far_of(np.array([1e3 / self.white]))
 
     def depth(self, brightness: NDArray) -> NDArray[np.float32]:
-        """Brightness 0..1 to depth along z in scene units; what is a thousandth as near as white is `far`."""
+        """Brightness 0..1 to depth along z in scene units; disparities below a thousandth of white's become `far`."""
         disparity = self.black + np.asarray(brightness, dtype=np.float32) * (self.white - self.black)
         return np.where(disparity > 1e-3 * self.white, 1 / np.maximum(disparity, 1e-12), self.far).astype(np.float32)
 
@@ -63,7 +63,7 @@ def sixteen_bit_zip(brightness: NDArray[np.float32]) -> bytes:
 def read_saved_depth(video: str | Path) -> NDArray[np.float32] | None:
     """(F,H,W) depth in scene units, NaN where infinitely far, of a saved result whose `sixteen_bit_zip` is beside it.
 
-    None where it is not, or where the result does not carry the picture that says what black and white mean.
+    None without such a file, or if the result does not contain the picture that defines black and white.
     """
     import cv2
 

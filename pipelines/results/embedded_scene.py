@@ -22,16 +22,16 @@ from pipelines.results import mp4_box
 from pipelines.results.arrays import scene_arrays, scene_facts
 
 MOST_PIXELS = 4_000_000
-"""Of a scene that is carried: four pictures of 1280 x 704, about 4 MB each. Larger ones must be opened again."""
+"""Maximum number of pixels of an embedded scene: four pictures of 1280 x 704, about 4 MB each. Larger scenes must be opened again."""
 _MOST_VIEWS, _MOST_ADDED, _MOST_BYTES = 500, 8, 64 << 20
 """Limits for untrusted files: number of pictures, and bytes of each array."""
 SHAPES = {"colour": "H W 3", "depth": "H W", "known": "H W", "intrinsics": "3 3", "world_from_camera": "4 4"}
-"""Of the arrays of one view, as `pipelines.inputs.npz.read_npz` reads them."""
+"""Shapes of the arrays of one view, as in `pipelines.inputs.npz.read_npz`."""
 
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedScene:
-    """``scene`` as the method's frame saw it, ``added``: pictures that joined its cache."""
+    """``scene``: fitted to the method's frame; ``added``: pictures that were added to its cache."""
 
     scene: Scene
     added: tuple[View, ...] = ()
@@ -46,9 +46,9 @@ def scene_to_embed(clip: Clip, scene: Scene, *, goes_on: bool) -> bytes:
 
 
 def pack_scene(carried: EmbeddedScene, last: NDArray[np.uint8] | None = None) -> bytes:
-    """The bytes to embed in an mp4; ``last``: (H,W,3), the video's last frame, without loss.
+    """The bytes to embed in an mp4; ``last``: (H,W,3), the video's last frame, lossless.
 
-    A scene that is too large, or that has objects in it, is left out.
+    Empty for a scene that is too large or contains objects.
     """
     scene = carried.scene
     pictures = (*scene.views, *scene.others)
@@ -91,7 +91,7 @@ def last_frame(file: str | Path) -> NDArray[np.uint8] | None:
 
 
 def _box(file: str | Path) -> tuple[Callable[..., dict[str, NDArray]], dict[str, Any]] | None:
-    """A reader of the arrays that an mp4 carries, and the facts among them."""
+    """A reader of the arrays embedded in an mp4, and the facts among them."""
     content = mp4_box.read_box(file)
     if content is None:
         return None
@@ -109,20 +109,20 @@ def _damage_error(file: str | Path) -> InputError:
 
 
 def shapes_of(views: int, others: int = 0) -> dict[str, str]:
-    """Names and shapes of the arrays of the given number of pictures, as `pipelines.results.arrays.scene_arrays` names them."""
+    """Names and shapes of the arrays of the given number of pictures, as named by `pipelines.results.arrays.scene_arrays`."""
     numbered = [f"view{number}" for number in range(views)] + [f"other{number}" for number in range(others)]
     return {f"{name}.{field}": shape for name in numbered for field, shape in SHAPES.items()}
 
 
 def read_view(arrays: dict[str, NDArray], number: int, kind: str = "view") -> View:
-    """View ``number`` of the arrays of `SHAPES`, or one of the others, checked."""
+    """View ``number`` from arrays of `SHAPES`, or one of the others, checked."""
     part = {field: arrays[f"{kind}{number}.{field}"] for field in SHAPES}
     view = View.of(part["colour"], part["depth"], part["intrinsics"], part["world_from_camera"])
     return replace(view, known=view.known & part["known"].astype(bool))
 
 
 def check_facts(facts: dict[str, Any]) -> dict[str, Any]:
-    """Checked fields of a scene."""
+    """Check the fields of a scene."""
     hints = get_type_hints(Scene)
     for name in ("kind", "unit"):
         if facts[name] not in get_args(hints[name]):

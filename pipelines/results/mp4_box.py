@@ -13,9 +13,9 @@ from pipelines.media.mp4_boxes import outer_boxes
 from pipelines.media.video import complete
 
 OURS = UUID("5a1c7e9e-3f6b-4c0e-9d4e-2b7f10c4e6a1").bytes
-"""Says that a box is Reshoot's."""
+"""UUID of Reshoot's boxes."""
 TAKE = UUID("0f6d3c52-8a0e-4d57-9f0b-7c2f4be1d935").bytes
-"""The same of a box that holds a take report."""
+"""UUID of boxes that contain a take report."""
 MOST_BYTES = 256 << 20
 
 
@@ -28,14 +28,14 @@ def append_box(file: Path, content: bytes) -> None:
 def replace_box(file: Path, content: bytes, *, kind: bytes) -> None:
     """Write ``content`` at the end of an mp4 in a box of this ``kind``; replaces an earlier one, which must be the last box.
 
-    The file is whole at any time: a copy takes its name. Raises `InputError` where its boxes make no sense.
+    The file is complete at any time: a finished copy replaces it. Raises `InputError` for invalid boxes.
     """
     length = file.stat().st_size
     with file.open("rb") as source:
         boxes = list(outer_boxes(source, length))
         end = sum(boxes[-1][1:]) if boxes else 0
         if end != length:
-            raise InputError(f"{file.name} is no whole mp4, so nothing is added to it.")
+            raise InputError(f"{file.name} is not a complete mp4, so nothing is added to it.")
         box, start, size = boxes[-1]
         source.seek(start)
         if box == b"uuid" and size >= 16 and source.read(16) == kind:

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def colmap_zip(frames: Frames, path: CameraPath, cloud: PointCloud | None = None) -> bytes:
-    """A zip with images/ and sparse/0/ as text, as COLMAP's tools read them."""
+    """A zip with images/ and sparse/0/ as text, for COLMAP's tools."""
     return zip_files(colmap_files(frames, path, cloud))
 
 
 def nerfstudio_zip(frames: Frames, path: CameraPath, cloud: PointCloud) -> bytes:
-    """A zip with images/, transforms.json and the points that it names, in the world of ``path``."""
+    """A zip with images/, transforms.json and its point cloud, in the world of ``path``."""
     values = json.loads(write_transforms(path)) | {"ply_file_path": "points.ply"}
     named = {"transforms.json": json.dumps(values).encode(), "points.ply": cloud.ply_bytes()}
     return zip_files(_pictures(frames, path) | named)
@@ -38,11 +38,11 @@ def colmap_files(frames: Frames, path: CameraPath, cloud: PointCloud | None = No
 
 
 def _pictures(frames: Frames, path: CameraPath) -> dict[str, bytes]:
-    """Frames as PNG under the names that COLMAP's and nerfstudio's cameras give them."""
+    """Frames as PNG with the names used in COLMAP's and nerfstudio's camera files."""
     shape = (len(path), path.height, path.width, 3)
     if tuple(frames.shape) != shape:
         raise InputError(
-            f"The path is for frames of shape {shape}, got {tuple(frames.shape)}; give the path they were shot on."
+            f"The path is for frames of shape {shape}, got {tuple(frames.shape)}; use the path they were shot on."
         )
     return {f"images/frame_{i:05d}.png": png(frame) for i, frame in enumerate(frames, 1)}
 

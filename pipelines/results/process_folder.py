@@ -21,9 +21,9 @@ except ImportError:  # Windows: killed processes leave their files to its own cl
 
 _PREFIX, _LOCK = "reshoot-sessions-", "process.lock"
 _VARIABLES = {"uploads": "GRADIO_TEMP_DIR", "work": "TMPDIR"}
-"""By folder inside a process's own: the environment variable that leads there."""
+"""Environment variables that point to the folders inside a process's own folder."""
 _held: dict[Path, IO[bytes] | None] = {}
-"""Folders of this process, and the lock of each that says so to others."""
+"""Folders of this process, each with the lock that marks it as used."""
 
 
 @cache
@@ -39,7 +39,7 @@ def make_folder(place: str | Path | None = None) -> Path:
     if fcntl:
         lock = _held[folder] = (folder / "new.lock").open("wb")
         fcntl.flock(lock, fcntl.LOCK_EX)
-        Path(lock.name).rename(folder / _LOCK)  # nobody can find it unlocked
+        Path(lock.name).rename(folder / _LOCK)  # so that no process finds it unlocked
     return folder
 
 
@@ -57,8 +57,8 @@ def _remove_all() -> None:
 
 
 def use_for_temporary_files(folder: Path) -> None:
-    """From now on this process and Gradio put uploads and everything else that is temporary into ``folder``, so that it goes
-    away with it, however this process ends."""
+    """Make this process and Gradio put uploads and other temporary files into ``folder`` from now on, so that they are removed
+    with it, however this process ends."""
     _system_folder()
     for name, variable in _VARIABLES.items():
         place = folder / name
@@ -69,9 +69,9 @@ def use_for_temporary_files(folder: Path) -> None:
 
 @contextmanager
 def temporary_files() -> Iterator[Path]:
-    """A folder for everything temporary that is made during the block, removed at its end.
+    """A folder for all temporary files of the block, removed at its end; removes files left by killed processes first.
 
-    What killed processes left behind is removed first. Raises `InputError` where nothing can be written.
+    Raises `InputError` if no folder is writable.
     """
     before, folder_before = {name: os.environ.get(name) for name in _VARIABLES.values()}, tempfile.tempdir
     with reading(NO_TEMPORARY_FOLDER):
@@ -90,7 +90,7 @@ def temporary_files() -> Iterator[Path]:
 
 
 def remove_abandoned(place: str | Path | None = None) -> list[Path]:
-    """Remove the folders in ``place`` whose process is gone (the system lets go of its lock); returns them."""
+    """Remove the folders in ``place`` whose process has ended (the system releases its lock); returns them."""
     found = Path(place or _system_folder()).glob(f"{_PREFIX}*/{_LOCK}")
     gone = [lock.parent for lock in found if _free(lock)]
     for folder in gone:
@@ -104,6 +104,6 @@ def _free(lock: Path) -> bool:
     try:
         with lock.open("rb") as opened:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # held, another user's, or just removed
+    except OSError:  # locked, another user's, or just removed
         return False
     return True

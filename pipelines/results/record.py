@@ -41,8 +41,8 @@ _ROOT = Path(__file__).parents[2]
 class Record:
     """The record of a result: what it was made from.
 
-    ``moves``: the camera controls where the path came from them, else empty. ``input_sha256``: of the scene's pictures,
-    depths, cameras and objects. ``revisions``: commits of the weights' repositories. ``version``: of this program.
+    ``moves``: the camera controls that made the path, empty if it came from elsewhere. ``input_sha256``: of the scene's
+    pictures, depths, cameras and objects. ``revisions``: commits of the weights' repositories. ``version``: of this program.
     """
 
     method: str
@@ -64,7 +64,7 @@ class Record:
         return filter_values(method.settings, self.settings)
 
     def moves_for(self, method: Method) -> tuple[Moves, tuple[str, ...]]:
-        """The camera controls for ``method``, likewise."""
+        """The camera controls for ``method``, and sentences as in `settings_for`."""
         moves, notes = filter_values(method.moves, self.moves)
         return moves, notes  # type: ignore[return-value]
 
@@ -101,8 +101,8 @@ def record(shot: Shot, *, moves: Moves | None = None, report: Any = None) -> Rec
 def save(
     folder: str | Path, name: str, clip: Clip, made: Record, *, carries: bytes = b"", begun: VideoPrefix | None = None
 ) -> SavedResult:
-    """Write ``clip`` as ``folder``/``name``.mp4 with everything beside it; each file appears only when it is whole. What
-    an interrupted writer left there long ago goes away.
+    """Write ``clip`` as ``folder``/``name``.mp4 with its other files beside it; each file appears only when complete. Removes
+    files that an interrupted writer left there long ago.
 
     ``carries``: see `pipelines.results.embedded_scene`. ``begun``: a saved video with which ``clip`` begins; its pictures, and those of
     its companions, are copied instead of being encoded again.
@@ -142,12 +142,12 @@ def restore(file: str | Path) -> Record:
     file = Path(file)
     if kind_of(file) == ".json":
         if file.stat().st_size > LARGEST_JSON:
-            raise InputError(f"{file.name} is too large for a record of Reshoot; give the JSON beside a result.")
+            raise InputError(f"{file.name} is too large for a record of Reshoot; use the JSON beside a result.")
         text = file.read_bytes().decode("utf-8", errors="replace")
     else:
         text = probe(file).metadata.get(TAG, "")
     if not text:
-        raise InputError(f"{file.name} carries no record; give an mp4 made by Reshoot or the JSON beside it.")
+        raise InputError(f"{file.name} contains no record; use an mp4 made by Reshoot or the JSON beside it.")
     return _parse(text, file.name)
 
 
@@ -162,7 +162,7 @@ def frames_zip(file: str | Path, clip: Clip, cameras: Mapping[str, bytes]) -> Pa
 
 
 def sweep(folder: str | Path) -> int:
-    """Remove what an interrupted writer left an hour ago or more; returns how many files."""
+    """Remove files that an interrupted writer left at least an hour ago; returns their number."""
     stale = [part for part in Path(folder).glob(".part-*") if time.time() - part.stat().st_mtime > _STALE_SECONDS]
     for part in stale:
         part.unlink(missing_ok=True)
@@ -185,7 +185,7 @@ def scene_sha256(scene: Scene) -> str:
 
 
 def version() -> str:
-    """The program's version, with the commit where it runs from a checkout."""
+    """The program's version, with the commit if it runs from a checkout."""
     head = _ROOT / ".git" / "HEAD"
     try:
         commit = head.read_text().strip()
@@ -229,7 +229,7 @@ def _write(file: Path, data: bytes) -> Path:
 
 
 def _parse(text: str, name: str) -> Record:
-    with reading(f"The record in {name} is damaged; give an mp4 made by Reshoot or the JSON beside it."):
+    with reading(f"The record in {name} is damaged; use an mp4 made by Reshoot or the JSON beside it."):
         values = json.loads(text)
         if values.pop(TAG) > FORMAT:
             raise InputError(f"{name} was made by a newer Reshoot; update to open it.")
@@ -237,12 +237,12 @@ def _parse(text: str, name: str) -> Record:
         texts = {key: str(values.pop(key)) for key in ("method", "input_sha256", "version")}
         tables = {key: values.pop(key) for key in ("settings", "moves", "options", "revisions", "report")}
     if not all(isinstance(table, dict) for table in tables.values()):
-        raise InputError(f"The record in {name} is damaged; give an mp4 made by Reshoot or the JSON beside it.")
+        raise InputError(f"The record in {name} is damaged; use an mp4 made by Reshoot or the JSON beside it.")
     return Record(path=path, **texts, **tables)
 
 
 def _drop_folders(settings: Settings) -> dict[str, Any]:
-    """Replace paths of files by file names, so that records hold no folders of this machine."""
+    """Replace paths of files by file names, so that records contain no folders of this machine."""
     return settings.values() | {name: Path(getattr(settings, name)).name for name in settings.files()}
 
 
@@ -253,7 +253,7 @@ def filter_values(kind: type[Settings], values: Mapping[str, Any]) -> tuple[Any,
         try:
             if value and name in kind.files():
                 raise InputError(
-                    f"{kind.controls()[name].label}: a result does not carry {value}; choose the file again."
+                    f"{kind.controls()[name].label}: a result does not contain {value}; choose the file again."
                 )
             kind.of({name: value})
         except InputError as error:

@@ -26,7 +26,9 @@ def responses_folder() -> Path:
 
 def words(one: Response) -> str:
     """A short description of every axis."""
-    axes = [f"{answer.axis} {100 * answer.gain:.0f} % of asked, {answer.lag:g} frames late" for answer in one.answers]
+    axes = [
+        f"{answer.axis} {100 * answer.gain:.0f} % of requested, {answer.lag:g} frames late" for answer in one.answers
+    ]
     return "; ".join(axes) or "no axis was requested"
 
 
@@ -39,7 +41,7 @@ def save_responses(one: Response, folder: Path) -> Path:
 
 
 def load_responses(folder: Path, method: str, weights: str) -> Response | None:
-    """The curve that `save_responses` wrote for this method and these weights; None if there is none."""
+    """The curve saved by `save_responses` for this method and these weights; None if there is none."""
     file = folder / f"{method}-{weights}.json"
     if not file.is_file():
         return None
@@ -50,24 +52,24 @@ def load_responses(folder: Path, method: str, weights: str) -> Response | None:
 
 
 def generate_corrected(shot: Shot, run: Callable[[Shot], Iterator[Any]]) -> Iterator[Any]:
-    """Yield from ``run`` for the path that must be requested to get that of ``shot``; its clips belong to the path that was drawn,
-    and say what was asked.
+    """Yield from ``run`` for the path that must be requested to get that of ``shot``; its clips have the drawn path, and a note
+    on what was requested.
 
     Raises `InputError` if the method receives no poses, or has no curve with these weights.
     """
     name, weights = shot.method.name, shot.options.weights
     known = load_responses(responses_folder(), name, weights)
     if shot.method.nominal:
-        raise InputError(f"{shot.method.title} is not told the path's poses, so that nothing else can be asked for.")
+        raise InputError(f"{shot.method.title} does not receive the path's poses, so no other path can be requested.")
     if known is None:
         raise InputError(
-            f"There is no response curve of {shot.method.title} with {weights} weights yet; measure one, or ask for the move as drawn."
+            f"There is no response curve of {shot.method.title} with {weights} weights yet; measure one, or request the move as drawn."
         )
     path, told = known.asked_for(shot.path)
     asked = replace(shot, path=path, options=replace(shot.options, correct_turns=False))
     for step in run(asked):
         if isinstance(step, Clip):
             drawn = shot.path.sliced(slice(0, len(step.path)))
-            notes = (*step.notes, told or "The response curve holds: asked for as drawn.")
+            notes = (*step.notes, told or "No correction by the response curve: requested as drawn.")
             step = replace(step, path=drawn, notes=notes)
         yield step

@@ -1,6 +1,6 @@
 """Measures the take report of a video file, and stores it inside the mp4 and as JSON beside it.
 
-Measuring runs in a separate process, off every queue of shots: closing the generator ends it at once.
+Measuring runs in a separate process, outside all queues of shots: closing the generator ends it at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LARGEST = 64 << 20
 def measure_video(video: str | Path, requested: CameraPath | None = None, *, free_lens: bool = False) -> TakeReport:
     """The report that compares ``video`` with ``requested``, or with the path stored in the file itself.
 
-    The lens of the first frame is that of the request where there is one, unless it shall be found (``free_lens``). Raises
+    The lens of the first frame is that of the request, if any, unless it should be estimated (``free_lens``). Raises
     `InputError` for files that are not videos, and if nothing can be tracked.
     """
     from pipelines.estimation.recovery.follow import clip_of_video
@@ -112,9 +112,7 @@ def measure_steps(video: str | Path, requested: CameraPath | None = None) -> Ite
         with subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
             try:
                 while process.poll() is None:
-                    yield Progress(
-                        "Measuring the camera", 0, 1, note=f"{time.monotonic() - start:.0f} s, on the processor"
-                    )
+                    yield Progress("Measuring the camera", 0, 1, note=f"{time.monotonic() - start:.0f} s, on the CPU")
                     time.sleep(LOOK_SECONDS)
             finally:
                 if process.poll() is None:

@@ -1,4 +1,4 @@
-"""Strict loading of weights: nothing is unpickled, no key is dropped silently, no network is loaded in part.
+"""Strict loading of weights: nothing is unpickled, no key is dropped silently, no network is loaded partially.
 
 A method's ``convert.py`` is a table of renames and one call of `load_strict`.
 """
@@ -30,7 +30,7 @@ Network = TypeVar("Network", bound=nn.Module)
 _WRAPPERS = ("state_dict", "module", "model")
 _BLOCK = 1 << 20
 _FOLDERS = re.compile(r"""(?<![\w:/.])(?:/|[A-Za-z]:\\)(?:[^\s'"/\\]+[/\\])*""")
-"""Of a file's place, all but its name."""
+"""The folders of a path, without the file name."""
 _building = Lock()
 
 
@@ -55,7 +55,7 @@ class LoadReport:
 
 
 def dtype_for(device: str | torch.device) -> torch.dtype:
-    """The floating-point type for networks on ``device``: bfloat16 on a GPU that supports it, float16 on an older one, else float32."""
+    """The floating-point dtype for networks on ``device``: bfloat16 on a GPU that supports it, float16 on an older one, else float32."""
     if torch.device(device).type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
@@ -69,16 +69,16 @@ def read_state(
 ) -> dict[str, Tensor]:
     """Named tensors of one file or of all shards of a checkpoint, on the CPU and memory-mapped where possible.
 
-    ``.safetensors`` is read as such, anything else with ``torch.load(weights_only=True)``; ``allowed`` are harmless classes
-    that such a file may mention besides tensors (numpy scalars of a random state, say). A state dict wrapped under
-    "state_dict", "module" or "model" is unwrapped. Raises `InputError` for files that are missing, damaged or hold code.
+    ``.safetensors`` files are read as such, all others with ``torch.load(weights_only=True)``; ``allowed``: harmless classes
+    that such a file may contain besides tensors (for example numpy scalars of a random state). A state dict wrapped under
+    "state_dict", "module" or "model" is unwrapped. Raises `InputError` for files that are missing, damaged or contain code.
     """
     state: dict[str, Tensor] = {}
     for path in [paths] if isinstance(paths, (str, Path)) else paths:
         shard = _read_file(Path(path), allowed)
         if twice := state.keys() & shard.keys():
             raise InputError(
-                f"The tensor {min(twice)} is in two files of one checkpoint; remove the file that does not belong."
+                f"The tensor {min(twice)} is in two files of one checkpoint; remove the file that does not belong to it."
             )
         state |= shard
     return state
@@ -86,7 +86,7 @@ def read_state(
 
 def _read_file(path: Path, allowed: Sequence[type | Callable]) -> dict[str, Tensor]:
     if not path.is_file():
-        raise InputError(f"The weights file {path.name} is not there; download the checkpoint or correct the folder.")
+        raise InputError(f"The weights file {path.name} does not exist; download the checkpoint or correct the folder.")
     with reading(f"{path.name} is damaged or incomplete; delete it and download it again."):
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -95,7 +95,7 @@ def _read_file(path: Path, allowed: Sequence[type | Callable]) -> dict[str, Tens
                 loaded = _torch_load(path)
         except pickle.UnpicklingError as error:
             raise InputError(
-                f"{path.name} holds more than tensors and is not opened, because it could run code; give a safetensors file."
+                f"{path.name} contains more than tensors and is not opened, because it could run code; use a safetensors file."
             ) from error
     return _tensors_in(loaded, path.name)
 
@@ -117,7 +117,7 @@ def _tensors_in(loaded: Any, name: str) -> dict[str, Tensor]:
         for wrapper in _WRAPPERS:
             if isinstance(loaded.get(wrapper), Mapping):
                 return _tensors_in(loaded[wrapper], name)
-    raise InputError(f"{name} holds no named tensors; expected the state dict of a network.")
+    raise InputError(f"{name} contains no named tensors; expected the state dict of a network.")
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
@@ -125,18 +125,20 @@ def read_json(path: str | Path) -> dict[str, Any]:
     with reading(f"{Path(path).name} is not readable JSON; download the checkpoint again."):
         value = json.loads(Path(path).read_text(encoding="utf-8"))
     if not isinstance(value, dict):
-        raise InputError(f"{Path(path).name} should hold a JSON object, got {json_kind(value)}.")
+        raise InputError(f"{Path(path).name} should contain a JSON object, got {json_kind(value)}.")
     return value
 
 
 def strip_prefix(state: State, *prefixes: str) -> dict[str, Tensor]:
-    """The tensors under the first of ``prefixes`` that occurs, with the prefix removed; the empty prefix takes everything."""
+    """The tensors under the first of ``prefixes`` that occurs, with the prefix removed; the empty prefix matches everything."""
     for prefix in prefixes:
         inside = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
         if inside:
             return inside
     wanted = " or ".join(prefix or "no prefix" for prefix in prefixes)
-    raise InputError(f"The checkpoint holds nothing under {wanted}; its first tensor is {next(iter(state), 'none')}.")
+    raise InputError(
+        f"The checkpoint contains nothing under {wanted}; its first tensor is {next(iter(state), 'none')}."
+    )
 
 
 # --- building and filling --------------------------------------------------------------------------------------
@@ -153,7 +155,7 @@ def on_meta_device(build: Callable[[], Network]) -> Network:
 def fill_randomly(
     network: Network, *, seed: int, dtype: torch.dtype | None = None, device: str | torch.device = "cpu"
 ) -> Network:
-    """Every parameter drawn anew, the same for the same seed: matrices and kernels normal with standard deviation
+    """Fill every parameter with random values, deterministic for a seed: matrices and kernels normal with standard deviation
     1/sqrt(inputs), one-dimensional weights one, biases zero. Large tensors repeat a block of 2^20 numbers.
 
     ``dtype``: of floating parameters, except those that the class keeps in float32. Returns ``network``.
@@ -194,10 +196,9 @@ def load_strict(
 ) -> LoadReport:
     """Load exactly the tensors of ``state`` into ``network`` and return a report; parameters may be on the meta device.
 
-    ``renames`` leads from the file's names to the network's. ``dropped``: regular expressions (search) of file names that are
-    known not to be needed. ``optional``: regular expressions of network names that may keep the value they were built with.
-    ``dtype`` as for `fill_randomly`. Raises `InputError`, before anything is changed, when a tensor is missing, unknown or
-    of another shape.
+    ``renames`` maps the file's names to the network's. ``dropped``: regular expressions (search) of file names that are known not
+    to be needed. ``optional``: regular expressions of network names that may keep their initial value. ``dtype`` as for
+    `fill_randomly`. Raises `InputError`, before anything is changed, if a tensor is missing, unknown or of another shape.
     """
     named, left_out = _rename(state, renames, dropped, source)
     own = dict(network.state_dict())
@@ -224,7 +225,7 @@ def _rename(
             left_out.append(key)
         elif new in named:
             raise InputError(
-                f"Two tensors of {source} become {new} ({key} is one); this is not the expected checkpoint."
+                f"Two tensors of {source} are renamed to {new} ({key} is one); this is not the expected checkpoint."
             )
         else:
             named[new] = value
@@ -273,9 +274,9 @@ def _check_shapes(own: State, named: State, source: str) -> None:
 
 
 def _dtype_of(network: nn.Module, name: str, tensor: Tensor, dtype: torch.dtype | None) -> torch.dtype:
-    """The type a tensor gets: integers stay, modules that the class wants in float32 get it, the rest ``dtype``.
+    """The dtype of a tensor: integers keep theirs, modules that the class keeps in float32 get float32, all others ``dtype``.
 
-    transformers means its list for float16 only, and has a second one for bfloat16 too; diffusers means it always.
+    The list of such modules applies in transformers to float16 only, with a second list for bfloat16 too; in diffusers always.
     """
     if dtype is None or not tensor.is_floating_point():
         return tensor.dtype
@@ -311,8 +312,8 @@ def from_folder(
     """A diffusers or transformers model from a local checkpoint folder; raises `InputError` unless every tensor fits.
 
     ``dropped``: regular expressions of tensors in the file that this class does not need (the decoder of a text model).
-    ``options`` go to ``from_pretrained``. Both libraries only warn about missing tensors and fill them at random; here
-    that is an `InputError`.
+    ``options`` are passed to ``from_pretrained``. Both libraries only warn about missing tensors and initialise them randomly;
+    here that is an `InputError`.
     """
     source = "/".join(filter(None, [source or Path(folder).name, subfolder]))
     wanted = {"dtype" if _is_transformers(kind) else "torch_dtype": dtype}

@@ -23,8 +23,8 @@ def component(
 ) -> Any:
     """A network of class ``kind``, loaded once and shared by all methods that use it.
 
-    Real weights come from ``checkpoint``/``subfolder`` and must fit exactly, but for ``dropped`` (see `from_folder`,
-    which also gets ``options``); otherwise the network has the configuration ``tiny`` or ``full`` and random values.
+    Real weights come from ``checkpoint``/``subfolder`` and must fit exactly, except for ``dropped`` (see `from_folder`, which
+    also receives ``options``); otherwise the network has the configuration ``tiny`` or ``full`` and random values.
     """
 
     def load() -> Any:
@@ -45,9 +45,9 @@ def component(
 
 
 def byte_tokenizer(vocabulary: int, *, max_length: int = 512, pad: str = "<pad>", end: str = "</s>") -> Any:
-    """A real fast tokenizer that needs no files: one token per byte (at most ``vocabulary``, at least 300, numbers).
+    """A real fast tokenizer that needs no files: one token per byte (at most ``vocabulary``, at least 300 ids).
 
-    For tiny and random weights, whose text encoders have learnt no vocabulary.
+    For tiny and random weights, whose text encoders have no vocabulary.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast

@@ -50,7 +50,7 @@ class Cancelled(Exception):
 class Weights:
     """Weights for one loading of one method; satisfies `pipelines.method.Weights`.
 
-    ``device``: where the run will happen, which decides ``dtype``. ``folder``: local weights, by default
+    ``device``: where the run will happen, which determines ``dtype``. ``folder``: local weights, by default
     ``$RESHOOT_WEIGHTS``. ``announce`` is called for every download and loading step; ``cancelled`` is polled during downloads.
     ``revisions`` collects the commit of every repository that was read.
     """
@@ -65,13 +65,13 @@ class Weights:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Floating type of networks on ``device``."""
+        """Floating-point dtype of networks on ``device``."""
         return dtype_for(self.device)
 
     def files(self, checkpoint: Checkpoint) -> dict[str, str]:
-        """Local paths of a checkpoint's files by name in the repository, fetched where needed.
+        """Local paths of a checkpoint's files by name in the repository, downloaded if necessary.
 
-        Raises `InputError` with what to do when they can't be had, `ValueError` when the weights are not real.
+        Raises `InputError` with what to do if they are not available, `ValueError` if the weights are not real.
         """
         if self.mode != "real":
             raise ValueError(f"{self.mode} weights have no files; build the networks from their configuration")
@@ -93,7 +93,7 @@ class Weights:
 
 
 def folder_of(files: dict[str, str]) -> Path:
-    """The folder under which all ``files`` have their names in the repository."""
+    """The folder below which all ``files`` have their names in the repository."""
     name, path = next(iter(files.items()))
     return Path(path).parents[len(Path(name).parts) - 1]
 
@@ -110,7 +110,7 @@ def _local_files(folder: Path, checkpoint: Checkpoint) -> dict[str, str]:
 
 
 def _choose(names: Sequence[str], checkpoint: Checkpoint, place: str) -> list[str]:
-    """Those of ``names`` that the checkpoint wants; every pattern must match at least one."""
+    """The files among ``names`` that the checkpoint needs; every pattern must match at least one."""
     for pattern in checkpoint.files:
         if not any(fnmatch(name, pattern) for name in names):
             raise InputError(
@@ -133,7 +133,7 @@ class _Remote:
 
 
 class _Fetch:
-    """One checkpoint on its way from the hub into the cache."""
+    """Download of one checkpoint from the hub into the cache."""
 
     def __init__(self, checkpoint: Checkpoint, weights: Weights) -> None:
         self.checkpoint, self.weights = checkpoint, weights
@@ -143,7 +143,7 @@ class _Fetch:
             commit, remote = self._listing()
         except (GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError) as error:
             raise self._refusal(error) from error
-        except Exception as error:  # whatever keeps us from the hub, the cache may have everything
+        except Exception as error:  # after any error of the hub, try the cache
             return self._read_cache(error)
         self.weights.revisions[self.checkpoint.repo] = commit
         cached = {file.name: path for file in remote if (path := self._in_cache(file, commit))}
@@ -165,7 +165,7 @@ class _Fetch:
         return info.sha or revision, [known[name] for name in names]
 
     def _in_cache(self, file: _Remote, commit: str) -> str | None:
-        """The file's place in the cache; one cut short there is deleted, since the hub's client looks only for its name."""
+        """Path of the file in the cache; deletes a truncated one, since the hub's client checks only its name."""
         path = hub.try_to_load_from_cache(self.checkpoint.repo, file.name, revision=commit)
         if not isinstance(path, str):
             return None
@@ -175,7 +175,7 @@ class _Fetch:
         return path
 
     def _read_cache(self, reason: Exception) -> dict[str, str]:
-        """Everything from the cache, without the hub; refuses when a pattern has no file there."""
+        """Read everything from the cache, without the hub; raises an error if a pattern has no file there."""
         repo = self.checkpoint.repo
         if isinstance(reason, InputError):
             raise reason
@@ -236,7 +236,7 @@ class _Fetch:
             return InputError(f"{repo} has no revision {revision}; update Reshoot or check the repository at {url}.")
         if isinstance(error, RepositoryNotFoundError):
             return InputError(
-                f"{repo} does not exist or is private; look at {url} and, if you have access, log in with `hf auth login`."
+                f"{repo} does not exist or is private; see {url} and, if you have access, log in with `hf auth login`."
             )
         if status in (401, 403):
             return InputError(
@@ -306,7 +306,7 @@ class _Meter:
 
 
 def _delete(path: str) -> None:
-    """A file of the cache with the content that its link leads to."""
+    """Delete a file of the cache and the content that its link points to."""
     blob = Path(path).resolve()
     Path(path).unlink()
     blob.unlink(missing_ok=True)

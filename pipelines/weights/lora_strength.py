@@ -1,9 +1,8 @@
 """The scale of LoRA files: one rule for every method, that of peft and diffusers.
 
-A layer's update is ``scale B A``. Where a file says an alpha, ``scale`` is alpha / rank, with ``use_rslora`` alpha / sqrt(rank);
-``alpha_pattern`` and ``rank_pattern`` name layers of their own. Files say it in alphas beside the matrices (Kohya), in diffusers'
-``lora_adapter_metadata`` of the safetensors header, in plain header entries, or in peft's ``adapter_config.json`` beside the file.
-
+A layer's update is ``scale B A``. If a file contains an alpha, ``scale`` is alpha / rank, with ``use_rslora`` alpha / sqrt(rank);
+``alpha_pattern`` and ``rank_pattern`` set other values for single layers. Files store this in alphas beside the matrices (Kohya), in
+diffusers' ``lora_adapter_metadata`` of the safetensors header, in plain header entries, or in peft's ``adapter_config.json`` beside the file.
 Source: peft, ``tuners/lora/layer.py`` and ``utils/other.py`` (`get_pattern_key`); diffusers, ``loaders/lora_base.py``.
 """
 
@@ -21,7 +20,7 @@ from camera.errors import InputError, json_kind
 from camera.formats.account import Account, Fields, refusal
 
 HEADER = "lora_adapter_metadata"
-"""Where diffusers keeps peft's configuration in a safetensors header."""
+"""Key of peft's configuration in a safetensors header, as written by diffusers."""
 BESIDE = "adapter_config.json"
 
 _IDLE = (
@@ -30,7 +29,7 @@ _IDLE = (
     "eva_config", "megatron_core", "ensure_weight_tying", "bias", "fan_in_fan_out", "qalora_group_size", "use_dora", "lora_bias",
     "modules_to_save", "trainable_token_indices", "target_parameters",
 )  # fmt: skip
-"""Of peft's configuration: how it was trained, and what the tensors of the file say themselves."""
+"""Fields of peft's configuration about training, or repeated by the tensors of the file."""
 _OTHER_UPDATES = {
     "layer_replication": "a network with repeated layers", "use_qalora": "matrices over groups of a layer's inputs", "use_bdlora": "matrices in diagonal blocks",
     "alora_invocation_tokens": "an adapter that acts after certain tokens only", "arrow_config": "a choice between several adapters",
@@ -39,7 +38,7 @@ _OTHER_UPDATES = {
     "monteclora_config": "another kind of update", "kasa_config": "another kind of update",
 }  # fmt: skip
 _CHANGED_BASE = ("pissa", "olora", "loftq", "corda", "lora_ga")
-"""Beginnings of ``init_lora_weights`` whose training took a part out of the base weights."""
+"""Prefixes of ``init_lora_weights`` whose training removed a part from the base weights."""
 _ALPHA, _RANK = (
     ("lora_alpha", "ss_network_alpha", "network_alpha", "alpha"),
     ("r", "lora_rank", "ss_network_dim", "rank"),
@@ -49,7 +48,7 @@ _PLAIN = (*_ALPHA, *_RANK, "use_rslora", "alpha_pattern", "rank_pattern")
 _WORDLESS = re.compile(
     r"^(modelspec\..*|sshs_.*|ss_.*|.*(name|hash|version|step|epoch|author|date|time|prompt|software|license))$"
 )
-"""Header entries that are about the file's making."""
+"""Header entries about how the file was made."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Strength:
         said = _match_layer(self.ranks, module, self.rank)
         if said is not None and said != rank:
             raise InputError(
-                f"{name} says rank {said} for {module}, whose matrices have {rank} (r, rank_pattern); export the LoRA again."
+                f"{name} states rank {said} for {module}, whose matrices have {rank} (r, rank_pattern); export the LoRA again."
             )
 
 
@@ -82,7 +81,7 @@ UNSAID = Strength()
 
 
 def read_strength(path: str | Path, part: str, account: Account) -> Strength:
-    """Read the strength for the network that the file calls ``part`` ("transformer", "unet", ...); raises `InputError`."""
+    """Read the strength for the network that is called ``part`` in the file ("transformer", "unet", ...); raises `InputError`."""
     path = Path(path)
     header = _header(path)
     header.pop("format", None)  # of the container: the framework whose tensors were saved
@@ -112,7 +111,7 @@ def layer_alphas(stored: Mapping[str, Any], name: str) -> dict[str, float]:
 
 
 def _match_layer(patterns: Mapping[str, Any], module: str, usual: Any) -> Any:
-    """peft's rule: the first pattern that is the whole name of a layer or its last words."""
+    """peft's rule: the first pattern that equals a layer's name or its last components."""
     for pattern, value in patterns.items():
         if module == pattern.removeprefix("^") or module.endswith(f".{pattern}"):
             return value
@@ -135,27 +134,27 @@ def _json(text: str, where: str) -> dict[str, Any]:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where} is no valid JSON; export the LoRA again.") from error
+        raise InputError(f"{where} is not valid JSON; export the LoRA again.") from error
     if not isinstance(values, dict):
         raise InputError(f"{where} should be a JSON object, got {json_kind(values)}; export the LoRA again.")
     return values
 
 
 def _select_part(values: Mapping[str, Any], part: str) -> dict[str, Any]:
-    """The entries ``PART.KEY`` by their key; where there are none, those without a part that are about strength."""
+    """The entries ``PART.KEY`` by their key; if there are none, entries without a part that are about strength."""
     own = {key.removeprefix(f"{part}."): values[key] for key in values if key.startswith(f"{part}.")}
     return own or {key: values[key] for key in values if key in _PLAIN}
 
 
 def _parse_config(values: Mapping[str, Any], name: str, account: Account) -> Strength:
-    """Of peft's configuration; raises `InputError` for updates of another kind."""
+    """Parse peft's configuration; raises `InputError` for updates of another kind."""
     if not values:
         return Strength()
     config = account.fields(values, "configuration", idle=_IDLE)
     _check_kind(config, name)
     alphas, ranks = _pattern(config, "alpha_pattern", name), _pattern(config, "rank_pattern", name)
     rank = _number(config["r"], f"r of {name}") if config.get("r") is not None else None
-    # peft's own default, where its configuration leaves alpha out
+    # peft's default if its configuration contains no alpha
     alpha = _number(config["lora_alpha"], f"lora_alpha of {name}") if config.get("lora_alpha") is not None else 8.0
     return _strength(alpha, rank, alphas, ranks, config.get("use_rslora"))
 
@@ -166,7 +165,7 @@ def _check_kind(config: Fields, name: str) -> None:
             raise refusal(key, name, meaning, "export the LoRA in the usual form, as plain pairs of matrices")
     kind = config.get("peft_type")
     if kind not in (None, "LORA"):
-        raise refusal(f"peft_type {kind!r}", name, "another kind of update than LoRA's", "give a LoRA")
+        raise refusal(f"peft_type {kind!r}", name, "another kind of update than LoRA's", "use a LoRA")
     start = str(config.get("init_lora_weights") or "").lower()
     if start.startswith(_CHANGED_BASE):
         meaning = "matrices that fit base weights changed before the training"
@@ -179,7 +178,7 @@ def _check_kind(config: Fields, name: str) -> None:
 
 
 def _parse_header(values: Mapping[str, Any], name: str) -> Strength:
-    """Of header entries, which are all text."""
+    """Parse header entries, which are all text."""
     where = f"the header of {name}"
     alphas, ranks = (
         [_number(values[key], f"{key} in {where}") for key in keys if key in values] for keys in (_ALPHA, _RANK)

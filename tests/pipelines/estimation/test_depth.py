@@ -52,7 +52,7 @@ def test_a_network_gives_a_scene_of_the_pictures_size(picture, tiny_folder):
 
 def test_a_broken_folder_is_refused_in_words(tiny_folder, tmp_path):
     (tmp_path / "config.json").write_bytes((tiny_folder / "config.json").read_bytes())
-    with pytest.raises(InputError, match="fetch it again"):
+    with pytest.raises(InputError, match="download it again"):
         load_model(tmp_path)
 
 

@@ -60,5 +60,5 @@ def test_it_paints_in_the_pictures_size_and_the_same_each_time(tiny_pipeline, mo
 
 
 def test_a_folder_without_one_is_refused_in_words(tmp_path):
-    with pytest.raises(InputError, match="must be the folder of a diffusers pipeline that inpaints"):
+    with pytest.raises(InputError, match="must be the folder of a diffusers inpainting pipeline"):
         inpainter_of(tmp_path)

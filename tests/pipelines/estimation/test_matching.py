@@ -51,7 +51,7 @@ def test_a_folder_is_read_and_a_broken_one_is_said(network, pictures, tmp_path):
         matching.matches(network, pictures[:2], [(0, 1)])[1][0, 1],
     )
     (tmp_path / "broken").mkdir()
-    with pytest.raises(InputError, match="not complete"):
+    with pytest.raises(InputError, match="incomplete"):
         matching.load(tmp_path / "broken")
 
 

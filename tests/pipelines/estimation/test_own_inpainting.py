@@ -82,7 +82,7 @@ def test_the_command_paints_with_it_and_says_so(tmp_path, capsys, picture):
 
 def test_what_is_no_such_model_is_said(tmp_path, picture, monkeypatch):
     (tmp_path / "words.onnx").write_text("no model")
-    with pytest.raises(InputError, match=r"words\.onnx must be an ONNX model that onnxruntime opens"):
+    with pytest.raises(InputError, match=r"words\.onnx must be an ONNX model that onnxruntime can open"):
         inpainter_of(tmp_path / "words.onnx")
     with pytest.raises(InputError, match=r"must take a picture \(1,3,H,W\) and holes.*mask \[1, 3, 'h', 'w'\]"):
         inpainter_of(tiny_model(tmp_path, channels=(3, 3)))

@@ -45,16 +45,16 @@ def test_its_frames_get_one_scale_and_what_is_left_is_said(clip):
     plain, steady = read_material([file]), read_material([file], steady=True)
     assert apart(plain.scene, depth) > 0.3 and "steadied" not in plain.note
     assert apart(steady.scene, depth) < 0.03
-    assert "Depth steadied over 5 frames: neighbours differ by" in steady.note and "(before" in steady.note
+    assert "Depth stabilised over 5 frames: neighbours differ by" in steady.note and "(before" in steady.note
 
 
 def test_the_command_line_and_the_page_offer_it(clip, capsys):
     file, depth = clip
     words = ["preview", "gen3c", "--files", str(file), "--out", "x.mp4"]
     scene, _ = _scene(parser().parse_args([*words, "--steady-depth"]))
-    assert apart(scene, depth) < 0.03 and "Depth steadied over 5 frames" in capsys.readouterr().err
+    assert apart(scene, depth) < 0.03 and "Depth stabilised over 5 frames" in capsys.readouterr().err
     project, told, _ = open_files_of_any_kind(Project(), [str(file)], 0, steady_depth=True)
-    assert project.scene is not None and apart(project.scene, depth) < 0.03 and "Depth steadied" in told
+    assert project.scene is not None and apart(project.scene, depth) < 0.03 and "Depth stabilised" in told
 
 
 def test_views_are_no_clip(tmp_path):
@@ -69,5 +69,5 @@ def test_views_are_no_clip(tmp_path):
         f'{{"file_path": "{name}", "transform_matrix": {np.eye(4).tolist()}}}' for name in ("a.png", "b.png")
     )
     files[2].write_text(f'{{"fl_x": 30, "fl_y": 30, "cx": 16, "cy": 12, "w": 32, "h": 24, "frames": [{frames}]}}')
-    with pytest.raises(InputError, match="steadied over the frames of a clip"):
+    with pytest.raises(InputError, match="stabilised over the frames of a clip"):
         read_material(files, steady=True)

@@ -94,4 +94,4 @@ def test_what_is_missing_is_said(truth, video, capsys):
     assert scene(video, "--depth", str(video.parent / "bad.npz"))[0] == 1
     assert "bad.npz is not a readable npz file" in capsys.readouterr().err
     assert main(["scene", str(video), "--out", str(video.parent / "made")]) == 1
-    assert "carries no record" in capsys.readouterr().err
+    assert "contains no record" in capsys.readouterr().err

@@ -61,7 +61,7 @@ def test_what_moves_is_not_followed_but_is_there_and_the_object_alone_can_be_kep
     noisy[marks] = np.random.default_rng(0).integers(0, 255, (int(marks.sum()), 3))
     told = replace(shots, frames=noisy, aligned=False, moving=marks)
     everything = made(told)
-    assert "stand still" in everything.sentence() and len(everything.moments[0].cloud) > 3500
+    assert "are static" in everything.sentence() and len(everything.moments[0].cloud) > 3500
     alone = made(replace(shots, marked=marks), keep="masks")
     assert all(len(moment.cloud) <= 20 * 20 for moment in alone.moments)
     middle = made(shots, keep="object")

@@ -41,7 +41,7 @@ def missed(scene, truth):
 
 def test_flickering_depth_is_brought_to_the_cameras_scale(truth, flickering):
     scene = finished(scene_from_frames(truth.frames, truth.path, depth=flickering))
-    assert scene.kind == "views" and len(scene.views) == 6 and "stand still" in scene.source
+    assert scene.kind == "views" and len(scene.views) == 6 and "are static" in scene.source
     assert max(missed(scene, truth)) < 0.02
     assert not scene.first.known[:20, :30].any()
     cloud = finished(fuse_points(scene, tolerance=0.05))
@@ -127,7 +127,7 @@ def test_without_a_depth_model_the_sparse_points_are_offered(truth):
     def missing(frame):
         raise InputError("The depth model is not on this machine; fetch it.")
 
-    with pytest.raises(InputError, match=r"fetch it\. Without depth the cameras and a sparse cloud"):
+    with pytest.raises(InputError, match=r"download it\. Without depth the cameras and a sparse cloud"):
         finished(scene_from_frames(truth.frames, truth.path, estimate=missing))
 
 

@@ -93,7 +93,7 @@ def test_files_are_named_without_their_folder_and_asked_for_again(shot):
     assert made.settings == {"lora_file": "mine.safetensors"}
     settings, notes = made.settings_for(method)
     assert settings == WithFile() and notes == (
-        "LoRA file: a result does not carry mine.safetensors; choose the file again.",
+        "LoRA file: a result does not contain mine.safetensors; choose the file again.",
     )
 
 

@@ -61,5 +61,5 @@ def test_it_is_off_by_default_and_refused_without_a_curve(asked):
     with pytest.raises(InputError, match="no response curve of GEN3C with tiny weights"):
         list(dispatch.generate(shot(correct_turns=True)))
     one = shot(correct_turns=True)
-    with pytest.raises(InputError, match="not told the path"):
+    with pytest.raises(InputError, match="does not receive the path"):
         list(dispatch.generate(replace(one, method=method("dimensionx"))))

@@ -120,7 +120,7 @@ def test_shards_are_joined_and_may_not_overlap(tmp_path, state):
 
 @pytest.mark.parametrize("name", ["a.safetensors", "b.pt", "c.bin"])
 def test_cut_and_missing_files_are_refused(tmp_path, state, name):
-    with pytest.raises(InputError, match=f"{name} is not there"):
+    with pytest.raises(InputError, match=f"{name} does not exist"):
         read_state(tmp_path / name)
     if name == "a.safetensors":
         save_file(state, tmp_path / name)
@@ -129,7 +129,7 @@ def test_cut_and_missing_files_are_refused(tmp_path, state, name):
     data = (tmp_path / name).read_bytes()
     for length in (0, 10, len(data) // 2, len(data) - 1):
         (tmp_path / name).write_bytes(data[:length])
-        with pytest.raises(InputError, match=rf"{name} (is damaged or incomplete|holds more than tensors)"):
+        with pytest.raises(InputError, match=rf"{name} (is damaged or incomplete|contains more than tensors)"):
             read_state(tmp_path / name)
 
 
@@ -151,7 +151,7 @@ def test_code_in_a_file_never_runs(tmp_path):
 
 def test_files_without_tensors_and_foreign_json_are_refused(tmp_path):
     torch.save({"epoch": 1}, tmp_path / "a.pt")
-    with pytest.raises(InputError, match="holds no named tensors"):
+    with pytest.raises(InputError, match="contains no named tensors"):
         read_state(tmp_path / "a.pt")
     for text in ("[]", "{", "\xff", "[" * 10**5):
         (tmp_path / "c.json").write_text(text, encoding="latin-1")

@@ -59,7 +59,7 @@ REFUSED = [
     (packed(lora_alpha=8, alpha_pattern=[4]), "should name layers"),
     (packed(lora_alpha="much"), "should be a number above 0, got 'much'"),
     ({"lora_alpha": "nan"}, "should be a number above 0"),
-    ({HEADER: "{"}, "no valid JSON"),
+    ({HEADER: "{"}, "not valid JSON"),
     ({HEADER: "[1]"}, "should be a JSON object"),
 ]
 
@@ -83,5 +83,5 @@ def test_the_rest_of_a_header_is_named(tmp_path):
 
 def test_another_rank_than_the_matrices_have_is_refused(tmp_path):
     said, _ = strength(tmp_path, packed(r=8, lora_alpha=8))
-    with pytest.raises(InputError, match=r"says rank 8 for blocks\.0\.attn1\.to_q, whose matrices have 16"):
+    with pytest.raises(InputError, match=r"states rank 8 for blocks\.0\.attn1\.to_q, whose matrices have 16"):
         said.check_rank(LAYER, 16, "x")

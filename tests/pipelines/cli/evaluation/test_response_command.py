@@ -32,7 +32,7 @@ def test_a_folder_of_shots_becomes_a_curve_that_is_kept(tmp_path, capsys):
     for name, degrees in (("weak", 10), ("strong", 30)):
         shot(tmp_path, name, degrees, 0.8)
     assert response.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 0
-    assert "pan 80 % of asked, 0 frames late" in capsys.readouterr().out
+    assert "pan 80 % of requested, 0 frames late" in capsys.readouterr().out
     made = responses.load_responses(tmp_path / "out", "unknown", "unknown")
     assert made is not None and made.gain("pan") == pytest.approx(0.8, abs=1e-3)
     assert responses.load_responses(tmp_path / "out", "gen3c", "real") is None
