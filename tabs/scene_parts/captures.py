@@ -88,7 +88,7 @@ def _masks_words(project: Project) -> str:
 
 
 def depth_table(project: Project):
-    """Scale, offset and residuals of the clip's depth, a line per frame, before and after it is steadied; the scene stays as it is."""
+    """Scale, offset and residuals of the clip's depth, a line per frame, before and after it is stabilised; the scene stays as it is."""
     from pipelines.estimation.depth_over_time import steady_scene
 
     if project.scene is None:

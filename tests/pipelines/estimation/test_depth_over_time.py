@@ -57,7 +57,7 @@ def test_with_parallax_depth_comes_back_to_the_truth():
     assert np.abs(ratios / ratios.mean() - 1).max() < 0.005, "0.5 % between frames"
     assert report.placed > 100 and "triangulated points" in report.sentence()
     assert np.nanmedian(report.after) < 0.2 * np.nanmedian(report.before) and np.nanmax(report.after) < 0.02
-    assert found.kind == "clip" and "steadied" in found.source and found.fps == truth.fps
+    assert found.kind == "clip" and "stabilised" in found.source and found.fps == truth.fps
     lines = report.table().splitlines()
     assert len(lines) == 1 + COUNT and lines[1].startswith("0,") and lines[0].endswith("residual_after")
 

@@ -43,7 +43,7 @@ def apart(scene, depth) -> float:
 def test_its_frames_get_one_scale_and_what_is_left_is_said(clip):
     file, depth = clip
     plain, steady = read_material([file]), read_material([file], steady=True)
-    assert apart(plain.scene, depth) > 0.3 and "steadied" not in plain.note
+    assert apart(plain.scene, depth) > 0.3 and "stabilised" not in plain.note
     assert apart(steady.scene, depth) < 0.03
     assert "Depth stabilised over 5 frames: neighbours differ by" in steady.note and "(before" in steady.note
 
