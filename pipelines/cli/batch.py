@@ -26,22 +26,22 @@ def shots_of(known: Method, given: argparse.Namespace) -> list[argparse.Namespac
     """The command ``given``, once per line of its list; the line's values override those of the command.
 
     Paths in the list are relative to it; results are named by line, 0.mp4 and so on, in the folder ``given.out``. Raises
-    `InputError` for a line that cannot be understood, before anything is shot.
+    `InputError` for an invalid line, before anything is shot.
     """
-    with reading(f"The list {given.batch} cannot be read; give a text file with one JSON object a line."):
+    with reading(f"The list {given.batch} cannot be read; use a text file with one JSON object per line."):
         lines = given.batch.read_text(encoding="utf-8").splitlines()
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not numbered:
-        raise InputError(f"The list {given.batch} is empty; give one JSON object a line.")
+        raise InputError(f"The list {given.batch} is empty; write one JSON object per line.")
     rows = [_row(line, f"Line {number} of {given.batch.name}") for number, line in numbered]
     return [_shot(known, given, *row, number) for number, row in enumerate(rows)]
 
 
 def _row(line: str, where: str) -> tuple[dict[str, Any], str]:
-    with reading(f"{where} is no JSON; write it like {{'{INPUT}': 'room.png', 'prompt': '...'}}."):
+    with reading(f"{where} is not JSON; write it like {{'{INPUT}': 'room.png', 'prompt': '...'}}."):
         row = json.loads(line)
     if not isinstance(row, dict):
-        raise InputError(f"{where} is no JSON object; write it like {{'{INPUT}': 'room.png', 'prompt': '...'}}.")
+        raise InputError(f"{where} is not a JSON object; write it like {{'{INPUT}': 'room.png', 'prompt': '...'}}.")
     return row, where
 
 
@@ -55,7 +55,7 @@ def _shot(known: Method, given: argparse.Namespace, row: dict[str, Any], where: 
     if source is None:
         shot.no_picture = True
     elif not isinstance(source, str) or not (file := given.batch.parent / source).exists():
-        raise InputError(f"{where}: there is no {source}; paths are relative to the list.")
+        raise InputError(f"{where}: {source} does not exist; paths are relative to the list.")
     elif file.suffix.lower() in PICTURES:
         shot.image = file
     else:
@@ -74,7 +74,7 @@ def _shot(known: Method, given: argparse.Namespace, row: dict[str, Any], where: 
 
 
 def is_finished(file: Path, shot: Shot) -> bool:
-    """Whether ``file`` is the complete result of exactly this shot. Files get their names only when complete, and store what they were made from."""
+    """Whether ``file`` is the complete result of exactly this shot. Files get their final names only when complete, and contain their inputs."""
     from pipelines.results.record import record, restore
 
     if not file.is_file():

@@ -31,7 +31,7 @@ FOV_DEGREES = 55.0
 
 @dataclass(frozen=True, eq=False)
 class BenchRun:
-    """One run: its report and its picture."""
+    """One run: its report and its frames."""
 
     report: Report
     frames: Frames
@@ -126,7 +126,7 @@ def default_shot(
 def measure(runtime: Runtime, shot: Shot) -> BenchRun:
     """Measure one run after a warm-up run. Skips the warm-up if the weights are full size and it would take too long.
 
-    Over several GPUs every run loads anew, since its processes are new."""
+    Over several GPUs every run loads the weights again, since its processes are new."""
     measured: list[BenchRun] = []
     for _ in range(2 if shot.options.compile or shot.options.weights == "tiny" else 1):
         clip: Clip | None = None
@@ -139,7 +139,7 @@ def measure(runtime: Runtime, shot: Shot) -> BenchRun:
 
 
 def apply_change(settings: Settings, change: str) -> Settings:
-    """``settings`` with one written as NAME=VALUE."""
+    """``settings`` with one changed; ``change``: NAME=VALUE."""
     name, _, text = change.partition("=")
     if name not in settings.controls():
         raise InputError(f"There is no option {name!r} here; known are {', '.join(settings.controls())}.")
@@ -147,7 +147,7 @@ def apply_change(settings: Settings, change: str) -> Settings:
     try:
         value = text.lower() in ("1", "true", "yes", "on") if kind is bool else kind(text)
     except ValueError as error:
-        raise InputError(f"{name} should be a number, got {text!r}.") from error
+        raise InputError(f"{name} must be a number; got {text!r}.") from error
     return replace(settings, **{name: value})
 
 
@@ -182,10 +182,10 @@ def comparison(change: str, before: BenchRun, after: BenchRun) -> str:
 
 
 def _scene(width: int, height: int, kind: str, frames: int) -> Scene:
-    """A floor that recedes and a wall, coloured by position; ``frames`` of it for a clip, two for views."""
+    """A receding floor and a wall, coloured by position; ``frames`` views of it for a clip, two for views."""
     down, across = np.mgrid[:height, :width].astype(np.float32)
     colour = np.stack([across / width, down / height, (across // 32 + down // 32) % 2], axis=-1)
     depth = 1 / np.maximum(down / height - 0.4, 0.1)
     view = View.of((colour * 255).astype(np.uint8), depth, pinhole(width, height, FOV_DEGREES))
     count = {"still": 1, "clip": frames, "views": 2}[kind]
-    return Scene((view,) * count, kind, source="made up for measuring", name="bench")  # type: ignore[arg-type]
+    return Scene((view,) * count, kind, source="synthetic, for measuring", name="bench")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""``python -m pipelines convert``: a file of splats, or those of a saved project, in another format or as one HTML page."""
+"""``python -m pipelines convert``: write a splat file or a project's splats in another format, or as an HTML page with a path."""
 
 from __future__ import annotations
 

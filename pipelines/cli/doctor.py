@@ -25,7 +25,7 @@ from pipelines.weights.hub import folder_from_environment
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors", "huggingface_hub", "gradio")
 EXTRAS = {"pycolmap": "poses from video", "torchao": "memory mode int8"}
-"""Packages that one may do without, and what for."""
+"""Optional packages, and their purpose."""
 
 
 MACHINE, POOL = "machine", "pool"
@@ -57,10 +57,10 @@ def examine(names: Sequence[str]) -> int:
 
 def _summary(failed: Sequence[str], names: Sequence[str]) -> str:
     if not failed:
-        return "Everything that shooting needs is here."
+        return "Everything that shooting needs is installed."
     ready = [name for name in names if name not in failed and MACHINE not in failed]
     able = f"{', '.join(ready)} can be shot here" if ready else "Nothing can be shot here with real weights"
-    return f"{able}; what stands in the way of {', '.join(failed)} says FAIL above. Rehearsing and tiny weights need none of it."
+    return f"{able}; see FAIL above for {', '.join(failed)}. Rehearsing and tiny weights need none of it."
 
 
 def _chapters(names: Sequence[str]) -> Iterator[tuple[str, Iterator[Finding]]]:
@@ -84,7 +84,7 @@ def _pool() -> Iterator[Finding]:
 
 
 def hub_silence() -> str:
-    """Why the Hub does not answer, or an empty string if it does; cached, because a time-out takes long."""
+    """Why the hub does not answer, or an empty string if it does; cached, because a time-out takes long."""
     try:
         hub.get_session().head(constants.ENDPOINT, timeout=10)
     except OfflineModeIsEnabled:
@@ -112,7 +112,7 @@ def _machine(device: Device, silence: str) -> Iterator[Finding]:
 
 
 def _installed_version(package: str) -> str:
-    """The installed version of a package, empty where it is missing."""
+    """The installed version of a package, empty if it is missing."""
     try:
         return installed(package)
     except PackageNotFoundError:

@@ -2,9 +2,9 @@
 
     python -m pipelines.cli.evaluate DATA OUT --views 3
 
-``DATA``: a scene of Google Scanned Objects or a folder of such, a data set in ReconFusion format or one of its .torch files, or
-posed pictures in a folder or zip. ``OUT`` gets SCENE.mp4, SCENE-compare.mp4 (given pictures, the true one, the made one) and
-scores.json with PSNR and SSIM of every frame.
+``DATA``: a scene of Google Scanned Objects or a folder of them, a data set in ReconFusion format or one of its .torch files, or
+posed pictures in a folder or zip. ``OUT`` gets SCENE.mp4, SCENE-compare.mp4 (given pictures, the true and the generated view)
+and scores.json with PSNR and SSIM of every frame.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def scenes(
 ) -> Iterator[tuple[str, PosedInput]]:
     """Name, input pictures, known cameras and ground-truth pictures of every scene in ``data``; raises `InputError`.
 
-    ``views``: given pictures, 0 for 1 of objects and 3 of other scenes. ``everything``: the given ones are made too.
+    ``views``: number of given pictures, 0 for 1 of objects and 3 of other scenes. ``everything``: also generates the given ones.
     """
     data = Path(data)
     if data.suffix in (".torch", ".pt"):

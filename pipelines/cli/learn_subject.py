@@ -1,7 +1,7 @@
 """Phase 1 without a browser: ``python -m pipelines.cli.learn_subject --image fox.jpg --prompt "a sks fox" --folder fox``.
 
-Learns the subject of a picture or of a project as a LoRA, from the picture and masked views of its 3D. Begun again with the same folder and
-settings, it goes on where it was saved last.
+Learns the subject of a picture or of a project as a LoRA, from the picture and masked views of its 3D. Started again with the same
+folder and settings, it resumes from the last save.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipelines.training import TrainedWeights, TrainingStep
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 learnt, 1 refused (the reason is printed), 2 wrong usage, 130 cancelled."""
+    """Run the command. Exit status: 0 finished, 1 refused (the reason is printed), 2 wrong usage, 130 cancelled."""
     parser = argparse.ArgumentParser(
         "python -m pipelines.cli.learn_subject", description=(__doc__ or "").split("\n\n")[1]
     )
@@ -46,12 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"Cancelled; begun again with {given.folder} it goes on where it was saved last.", file=sys.stderr)
+        print(f"Cancelled; start again with {given.folder} to resume from the last save.", file=sys.stderr)
         return 130
 
 
 def _learn(given: argparse.Namespace) -> tuple[Path, ...]:
-    """The file that was learned, first those in other layouts."""
+    """Train, and return the files: first those in other layouts, last the LoRA."""
     from pipelines.runtime.training.job import run_training
 
     with tempfile.TemporaryDirectory(prefix="reshoot-") as carried:
@@ -76,7 +76,7 @@ def _learn(given: argparse.Namespace) -> tuple[Path, ...]:
         else:
             note = f" {step.note}" if isinstance(step, TrainingStep) else ""
             print(f"{step.phase} {step.step}/{step.steps}{note}", file=sys.stderr)
-    assert made is not None, "a training ends with its file"
+    assert made is not None, "a training must end with its file"
     return (*made.further, made.file)
 
 

@@ -31,7 +31,7 @@ from pipelines.splats.formats.axes import UPS
 
 GUESS = "guess"
 OBJECT_FILES = (
-    "objects in place of the project's: models (GLB, OBJ, PLY), a zip that holds objects, or a JSON list of objects "
+    "objects instead of the project's: models (GLB, OBJ, PLY), a zip of objects, or a JSON list of objects "
     '[{"file": "fox.glb", "animation": "walk", "keys": [{"at": 0, "right": -0.5}, {"at": 1, "right": 0.5}]}]'
 )
 
@@ -91,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
 def read_settings(
     kind: type[Settings], given: argparse.Namespace, prefix: str, *, over: Settings | None = None
 ) -> Settings:
-    """Settings of ``kind`` from the parsed options; the others come from ``over``, or are the defaults."""
+    """Settings of ``kind`` from the parsed options; others come from ``over``, or are the defaults."""
     return kind.of({**(over.values() if over else {}), **given_settings(kind, given, prefix)})
 
 
@@ -108,14 +108,14 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
     if name == "run":
         given.add_argument(
             "--batch", type=Path, metavar="LIST",
-            help="shots as JSON lines, each with visual_input (a picture, clip or views), prompt, and what other moves and "
-            "settings differ; --out is then a folder",
+            help="shots as JSON lines, each with visual_input (a picture, clip or views), prompt, and other moves and settings "
+            "that differ; --out is then a folder",
         )  # fmt: skip
     command.add_argument(
         "--path",
         type=Path,
-        help="path file, a result of Reshoot, or any other video, whose move is measured and borrowed in the size of this "
-        "scene's subject; replaces the moves",
+        help="path file, a result of Reshoot, or any other video, whose move is measured and scaled to this scene's subject; "
+        "replaces the moves",
     )
     command.add_argument(
         "--path-smooth",
@@ -135,7 +135,7 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         "--path-scale",
         default="keep",
         metavar="SCALE",
-        help="keep, subject (scale so that what the path looks at is as far away as the scene's subject), or a factor such as 0.01",
+        help="keep, subject (scale so that the path's target is as far away as the scene's subject), or a factor such as 0.01",
     )
     command.add_argument(
         "--path-as-given",
@@ -146,7 +146,7 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         command.add_argument(
             "--after",
             type=Path,
-            help="a result of Reshoot to continue by one chunk along the move; its picture is read from it where embedded",
+            help="a result of Reshoot to continue by one chunk along the move; its picture is read from it if embedded",
         )
     command.add_argument("--out", type=Path, required=True, help="the mp4 to write")
     add_settings(command.add_argument_group("moves"), known.moves, "moves", taken=())
@@ -168,13 +168,13 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
 def _add_holes(group: Any) -> None:
     group.add_argument(
         "--holes", choices=get_args(Holes), default="filled",
-        help="what the scene does not show: filled in every frame, completed once for the whole move, remembered from other "
+        help="how holes are shown: filled in every frame, completed once for the whole move, remembered from other "
         "times of a clip, shown in pink, or a map",
     )  # fmt: skip
     group.add_argument(
         "--inpaint", type=Path, metavar="MODEL",
-        help="your own model that paints what --holes completed invents: an ONNX file, such as LaMa's, or the folder of a diffusers "
-        "pipeline that inpaints",
+        help="your own model for --holes completed: an ONNX file, such as LaMa's, or the folder of a diffusers inpainting "
+        "pipeline",
     )  # fmt: skip
 
 
@@ -186,9 +186,9 @@ def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool
     if known.blank is not None:
         given.add_argument("--no-picture", action="store_true", help="generate from the prompt alone")
     given.add_argument("--files", type=Path, nargs="+", metavar="FILE", help=ACCEPTED)
-    beside = ", or that lies beside a result with objects" if known.projects else ""
+    beside = ", or that is beside a result with objects" if known.projects else ""
     given.add_argument(
-        "--project", type=Path, help=f"project that the page saved{beside}; options on the command line override it"
+        "--project", type=Path, help=f"project saved by the page{beside}; options on the command line override it"
     )
     if known.projects:
         given.add_argument("--empty-stage", action="store_true", help="no picture: an empty floor for objects")
@@ -213,9 +213,9 @@ def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool
     )
     source.add_argument(
         "--second-capture", type=Path, nargs="+", metavar="FILE",
-        help="a second capture of the same place, as --files; it is registered and fills what the first does not show",
+        help="a second capture of the same place, as --files; it is registered and fills areas that the first does not show",
     )  # fmt: skip
-    source.add_argument("--up", choices=UPS, default="auto", help="the axis that points up in a file of splats")
+    source.add_argument("--up", choices=UPS, default="auto", help="the up axis of a file of splats")
     source.add_argument("--depth", type=Path, help=f"depth map of the picture: {KINDS}")
     source.add_argument(
         "--depth-meaning", choices=MEANINGS, default="distance", help="meaning of the depth map's values"
@@ -227,7 +227,7 @@ def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool
         "--depth-model",
         choices=(*MODELS, GUESS),
         default="small",
-        help="depth model used where no depth map is given; guess needs no weights",
+        help="depth model used without a depth map; guess needs no weights",
     )
     source.add_argument("--fov", type=float, help="horizontal field of view in degrees")
     return given
@@ -269,7 +269,7 @@ def _add_bench(command: argparse.ArgumentParser) -> None:
 def add_settings(
     group: Any, kind: type[Settings], prefix: str, *, taken: Iterable[str], only: Iterable[str] | None = None
 ) -> None:
-    """Add an option for every setting of ``kind``, or ``only`` for these; names that are ``taken`` get the prefix."""
+    """Add an option for every setting of ``kind``, or ``only`` for these; names in ``taken`` get the prefix."""
     for declared in fields(kind):
         if only is not None and declared.name not in only:
             continue

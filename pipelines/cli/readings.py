@@ -1,8 +1,8 @@
-"""Draw the eight readings of raw matrices, the likeliest first, so that a convention can be chosen by eye.
+"""Draws the eight readings of raw matrices, the most likely first, so that a convention can be chosen by eye.
 
     python -m pipelines.cli.readings poses.npy readings.svg
 
-The file is a .npy of (F,4,4) or (F,3,4), a JSON list of such matrices, or text with one in every line. ``run METHOD --path FILE --convention NAME`` then reads it so.
+The file is a .npy of (F,4,4) or (F,3,4), a JSON list of such matrices, or text with one per line. ``run METHOD --path FILE --convention NAME`` uses the chosen reading.
 """
 
 from __future__ import annotations

@@ -52,24 +52,24 @@ def add_options(command: argparse.ArgumentParser) -> None:
         metavar="MODULE:FUNCTION",
         help="your own model of cameras and depth, such as VGGT: a pipelines.reconstruct.plugin.PoseEstimator",
     )
-    command.add_argument("--keep", choices=("everything", "object"), default="everything", help="object: what stands "
-        "where all cameras look, above the ground")  # fmt: skip
+    command.add_argument("--keep", choices=("everything", "object"), default="everything", help="object: the object "
+        "that all cameras look at, above the ground")  # fmt: skip
     command.add_argument(
         "--masks", type=Path, help="zip with one mask per frame, or a video, opaque or bright on the object to keep"
     )
     command.add_argument(
         "--moving",
         type=Path,
-        help="zip with one mask per frame, or a video, opaque or bright on what moves and is left out",
+        help="zip with one mask per frame, or a video, opaque or bright on moving parts, which are left out",
     )
     command.add_argument(
         "--background", choices=tuple(BACKGROUNDS.values()), default="nothing", help="dome: a far shell behind the mesh"
     )
-    command.add_argument("--texture", action="store_true", help="also a mesh of few triangles with a texture")
+    command.add_argument("--texture", action="store_true", help="also write a mesh of few triangles with a texture")
     command.add_argument(
-        "--depth-model", choices=tuple(MODELS), default="small", help="depth model used where no --depth is given"
+        "--depth-model", choices=tuple(MODELS), default="small", help="depth model used without --depth"
     )
-    command.add_argument("--mesh", choices=MESHES, default="tsdf", help="how the mesh is made")
+    command.add_argument("--mesh", choices=MESHES, default="tsdf", help="method for the mesh")
     command.add_argument("--voxel", type=float, help="side of the smallest voxels in scene units")
     command.add_argument("--triangles", type=int, default=400_000, help="maximum number of triangles of the mesh")
     command.add_argument("--points", type=int, default=300_000, help="maximum number of points of the cloud")
@@ -100,7 +100,7 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
     if given.matcher is not None:
         settings["matcher"] = load_plugin(given.matcher)
     if given.model is not None:
-        say(Progress("Asking the model", 0, 1))
+        say(Progress("Running the model", 0, 1))
         path, settings["depth"] = run_plugin(load_plugin(given.model), frames, path.fps)
         settings |= {"aligned": True, "source": given.model}
     if given.masks is not None:
@@ -144,10 +144,12 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
 
 def _check_models(given: argparse.Namespace) -> None:
     if given.matcher is not None and (given.lightglue or given.cameras == "given"):
-        raise InputError("A matcher of your own is for --cameras refined or estimated, and instead of --lightglue.")
+        raise InputError(
+            "Your own matcher needs --cameras refined or estimated, and cannot be combined with --lightglue."
+        )
     if given.model is not None and (given.cameras != "given" or given.depth or given.path or given.matcher):
         raise InputError(
-            "A model of your own tells cameras and depth; leave --cameras, --path, --depth and --matcher out."
+            "Your own model returns cameras and depth; leave --cameras, --path, --depth and --matcher out."
         )
 
 
@@ -159,7 +161,7 @@ def _masks(file: Path, frames: Frames) -> NDArray[np.bool_]:
 
 
 def _video(given: argparse.Namespace) -> tuple[Frames, CameraPath]:
-    """Frames, and the cameras they were shot with: of the file given, else the result's own."""
+    """Frames, and the cameras they were shot with: from the given file, else the result's own."""
     from pipelines.media.video import read_video
     from pipelines.results.record import restore
 
@@ -186,7 +188,9 @@ def _video(given: argparse.Namespace) -> tuple[Frames, CameraPath]:
     else:
         path = restore(given.video).path
     if len(path) != len(frames):
-        raise InputError(f"The path has {len(path)} cameras and the video {len(frames)} frames; give one for each.")
+        raise InputError(
+            f"The path has {len(path)} cameras and the video {len(frames)} frames; the numbers must be equal."
+        )
     return frames, path.resized(width, height)
 
 

@@ -2,7 +2,7 @@
 
     python -m pipelines.cli.score_poses REQUESTED ACHIEVED
 
-Each number's convention is in docs/evaluation.md. What cannot be computed for these paths is null, with the reason beside it.
+Each number's convention is in docs/evaluation.md. A number that cannot be computed for these paths is null, with the reason beside it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Builds the shot that a command line describes: a scene from pictures, files or a project, with objects, path and settings."""
+"""Builds the shot described by a command line: a scene from pictures, files or a project, with objects, path and settings."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from pipelines.settings import Settings
 from pipelines.shot import Shot
 
 _KEYFRAMES = {"keyframes_file", "keyframes_at", "keyframe_prompts", "window", "form"}
-"""Settings that ask for other keyframes than a project may hold."""
-_AS_PAINTED = "Between the keyframes as the project has them; --keyframes-file '' paints them anew."
+"""Settings that may require other keyframes than those of a project."""
+_AS_PAINTED = "Between the keyframes of the project; --keyframes-file '' paints them again."
 _FRAME = ("frames", "width", "height", "fps", "fit")
-"""Moves that only say how a path is filmed."""
+"""Moves that only describe the format of a path."""
 _Parts = tuple[Scene, CameraPath, Settings, Moves | None]
 
 
 def shot_of(known: Method, given: argparse.Namespace, folder: Path) -> tuple[Shot, Moves | None]:
-    """The shot for the method ``known``, and the moves that made its path, None where others did; ``folder`` keeps what a
-    project carries. Raises `InputError`."""
+    """The shot for the method ``known``, and the moves that made its path, None if it has another source; ``folder`` stores the
+    files of a project. Raises `InputError`."""
     if getattr(given, "project", None) and is_project(given.project):
         return _shot_of_saved_project(known, given, folder)
     scene, path, settings, moves = _read_parts(known, given, folder)
@@ -46,11 +46,12 @@ def shot_of(known: Method, given: argparse.Namespace, folder: Path) -> tuple[Sho
 
 
 def _shot_of_saved_project(known: Method, given: argparse.Namespace, folder: Path) -> tuple[Shot, Moves | None]:
-    """The shot of a project that the page saved. Options of the command line come before what it says; a move among them
-    makes a new path."""
+    """The shot of a project saved by the page. Options of the command line override it; a move among them makes a new path."""
     content, notes = content_of(read_project(given.project, folder=folder))
     if content.scene is None:
-        raise InputError(f"{given.project.name} holds no picture yet; open one in the page and save the project again.")
+        raise InputError(
+            f"{given.project.name} contains no picture yet; open one in the page and save the project again."
+        )
     scene = _replace_objects(content.scene, getattr(given, "objects", None))
     chosen = given_settings(known.moves, given, "moves")
     moves: Any = known.moves.of({**(content.moves.get(known.name) or known.moves()).values(), **chosen})
@@ -78,7 +79,7 @@ def _shot_of_saved_project(known: Method, given: argparse.Namespace, folder: Pat
 
 
 def _paints_anew(known: Method, given: argparse.Namespace) -> bool:
-    """Whether the command line asks for another move, other objects or other keyframes than a project's painted ones show."""
+    """Whether the command line sets another move, other objects or other keyframes than those painted in a project."""
     settings = given_settings(known.settings, given, "settings")
     return bool(
         given_settings(known.moves, given, "moves") or given.path or given.objects or settings.keys() & _KEYFRAMES
@@ -100,7 +101,7 @@ def moving_masks(
     if given.moving is None:
         return None
     if given.holes != "remembered":
-        raise InputError("--moving says what a clip's memory leaves out; give --holes remembered with it.")
+        raise InputError("--moving works only with --holes remembered; add that option.")
     from camera.completion.masks import fit_masks
     from pipelines.reconstruct.object_mask import read_masks
 
@@ -110,7 +111,7 @@ def moving_masks(
 
 
 def _merge(stored: Mapping[str, Any], kind: type[Settings], given: argparse.Namespace, prefix: str) -> Settings:
-    """Settings of ``kind``: what is ``stored``, and over it what the command line says."""
+    """Settings of ``kind``: the ``stored`` ones, overridden by the command line."""
     known = {name: stored[name] for name in kind.controls() if name in stored}
     return kind.of({**known, **given_settings(kind, given, prefix)})
 
@@ -137,7 +138,7 @@ def _read_parts(known: Method, given: argparse.Namespace, folder: Path) -> _Part
 
 
 def _parts_of_project(known: Method, given: argparse.Namespace, folder: Path) -> _Parts:
-    """Options of the command line come before what the project says; a move among them makes a new path."""
+    """Options of the command line override the project; a move among them makes a new path."""
     module = import_module(known.projects)
     project = module.read_project(given.project, folder=folder) if given.project else module.new_project()
     print(*project.notes, sep="\n", end="\n" * bool(project.notes), file=sys.stderr)
@@ -161,7 +162,7 @@ def _parts_of_project(known: Method, given: argparse.Namespace, folder: Path) ->
 
 
 def _add_capture(scene: Scene, files: Sequence[Path] | None) -> Scene:
-    """With what a second capture of the same place shows, and a word on how it was registered."""
+    """Add a second capture of the same place, and print how it was registered."""
     if not files:
         return scene
     from pipelines.estimation.second_capture import add_capture
@@ -174,7 +175,7 @@ def _add_capture(scene: Scene, files: Sequence[Path] | None) -> Scene:
 
 
 def _replace_objects(scene: Scene, files: Sequence[Path] | None) -> Scene:
-    """With the objects of these files in place of any others."""
+    """Replace all objects by those in the files."""
     if not files:
         return scene
     from camera.objects.archive import objects_of_file
@@ -186,7 +187,7 @@ def _replace_objects(scene: Scene, files: Sequence[Path] | None) -> Scene:
 
 
 def _own_path(given: argparse.Namespace, like: CameraPath, scene: Scene) -> CameraPath:
-    """The path of ``--path`` in the scale of ``--path-scale``."""
+    """The path of ``--path`` at the scale of ``--path-scale``."""
     from camera.objects.scene import subject_distance
     from camera.trajectories.scaling import scale_path
 
@@ -197,7 +198,7 @@ def _own_path(given: argparse.Namespace, like: CameraPath, scene: Scene) -> Came
 
 
 def _clip_move(given: argparse.Namespace, scene: Scene) -> CameraPath | None:
-    """The move of a video that ``--path`` names, borrowed for the scene; None of other files and of results, which carry theirs."""
+    """The move of a video given as ``--path``, scaled to the scene; None for other files and for results, which contain theirs."""
     from pipelines.results.borrowed import borrow_path
     from pipelines.results.take_report import read_recorded_path
 
@@ -227,7 +228,7 @@ def _path_file(file: Path, like: CameraPath, convention: str) -> CameraPath:
 
 
 def _scene(given: argparse.Namespace) -> tuple[Scene, CameraPath | None]:
-    """The scene, and the path to shoot where the files bring one in its world."""
+    """The scene, and the path to shoot if the files contain one in its world."""
     from pipelines import method
     from pipelines.inputs.open import read_material
 
@@ -246,20 +247,20 @@ def _scene(given: argparse.Namespace) -> tuple[Scene, CameraPath | None]:
 
 
 def _write_report(file: Path | None, material: Material) -> None:
-    """The table of a clip's depth over time, where it is asked for."""
+    """Write the table of a clip's depth over time, if requested."""
     if file is None:
         return
     if material.steady is None:
-        raise InputError("--depth-report is the table of --steady-depth; give both.")
+        raise InputError("--depth-report is the table of --steady-depth; use both.")
     file.write_text(material.steady.table())
 
 
 def _moves_framed_as(after: Path, moves: Any) -> Any:
-    """The moves in the frame of the result ``after``."""
+    """The moves in the format of the result ``after``."""
     from pipelines.results.record import restore
 
     if not after.is_file():
-        raise InputError(f"There is no result {after} to go on from.")
+        raise InputError(f"There is no result {after} to continue.")
     path = restore(after).path
     return replace(moves, width=path.width, height=path.height)
 
@@ -268,11 +269,11 @@ def _scene_of_result(after: Path | None) -> Scene:
     from pipelines.results.embedded_scene import read_embedded_scene
 
     if after is None:
-        raise InputError("Give a picture with --image, a clip or views with --files, or a result with --after.")
+        raise InputError("Add a picture with --image, a clip or views with --files, or a result with --after.")
     box = read_embedded_scene(after)
     if box is None:
         raise InputError(
-            f"{after.name} does not carry what it was shot from; give that picture with --image, or the clip or views with --files."
+            f"{after.name} does not contain its input; add that picture with --image, or the clip or views with --files."
         )
     return box.scene
 

@@ -22,7 +22,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--target",
         choices=tuple(TARGETS),
-        help="check the move for this model: print what it loses, refuse what it cannot do",
+        help="check the move for this model: print what is lost, refuse what is impossible",
     )
 
 
@@ -34,15 +34,15 @@ def _add_scene_and_move(command: argparse.ArgumentParser, out: str) -> None:
     command.add_argument("scene", type=Path, help="a picture, clip, zip of views, or file of splats")
     command.add_argument("move", help="a film line such as 'arc 20 ease', or a camera file")
     command.add_argument("-o", "--out", type=Path, required=True, help=out)
-    command.add_argument("--frames", type=int, default=81, help="of a move given as a film line")
-    command.add_argument("--fps", type=float, default=16.0, help="of a move given as a film line")
+    command.add_argument("--frames", type=int, default=81, help="number of frames of a film line")
+    command.add_argument("--fps", type=float, default=16.0, help="frame rate of a film line")
     command.add_argument("--size", default="832x480", help="WIDTHxHEIGHT; the scene is cropped to it")
     command.add_argument(
         "--depth",
         default="depth-anything-v2-small",
         help="depth of a picture: a depth map, a depth model's name, or guess",
     )
-    command.add_argument("--up", choices=UPS, default="auto", help="the axis that points up in a splat file")
+    command.add_argument("--up", choices=UPS, default="auto", help="the up axis of a splat file")
 
 
 def run(given: argparse.Namespace, say: Callable[[Progress], None]) -> Path:
@@ -96,7 +96,7 @@ def _scene(given: argparse.Namespace) -> Scene:
 
 
 def _path(given: argparse.Namespace, scene: Scene, width: int, height: int) -> CameraPath:
-    """A camera file where the move names one, in the scene's frame and from its first camera; else a film line."""
+    """A camera file if the move names one, in the scene's frame and from its first camera; otherwise a film line."""
     from camera import film_path, formats
     from camera.formats.account import Account
 

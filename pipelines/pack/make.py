@@ -1,4 +1,4 @@
-"""Writes the control pack: everything is rendered once, frame by frame, on a CPU, and goes straight into the zip."""
+"""Writes the control pack: everything is rendered once, frame by frame, on a CPU, and written directly to the zip."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from pipelines.pack.readme import DEPTH_STEPS, NO_DEPTH, text
 TRACK_SPACING = 32
 """Pixels between the tracked points of the first frame."""
 MOST_PIXELS = 400_000_000
-"""Of all frames together: beyond, the zip grows past what anybody mails."""
+"""Maximum number of pixels of all frames together: larger packs are too large to send."""
 VIDEOS = ("warped", "holes", "grey_box")
 
 
 def pack(scene: Scene, path: CameraPath, out: Path, *, targets: str = "") -> Generator[Progress, None, Path]:
     """Yield progress and return ``out``, the zip; closing the generator leaves no file behind.
 
-    ``targets``: sentences on what other models lose, for the README. What is in the zip stands there, see
-    `pipelines.pack.readme`. Raises `InputError` for more than `MOST_PIXELS`.
+    ``targets``: sentences on what other models lose, for the README. See `pipelines.pack.readme` for the contents of the zip.
+    Raises `InputError` for more than `MOST_PIXELS`.
     """
     if len(path) * path.width * path.height > MOST_PIXELS:
         raise InputError(
-            f"{len(path)} frames of {path.width} x {path.height} are too many for one pack; take fewer or smaller ones."
+            f"{len(path)} frames of {path.width} x {path.height} are too many for one pack; use fewer or smaller ones."
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     unit = scene.first.focus_depth / DEPTH_STEPS
@@ -87,7 +87,7 @@ def _mask(image: RenderedFrame) -> NDArray[np.uint8]:
 
 
 def _still(image: RenderedFrame, found: NDArray[np.float32], unit: float, folder: Path) -> dict[str, bytes]:
-    """Files of one frame by name, in which ``{:04}`` stands for its number."""
+    """Files of one frame by name, with ``{:04}`` in place of its number."""
     known = maps.known_mask(image)
     steps = np.clip(np.rint(np.where(known, image.depth, 0) / unit), 0, 65535).astype(np.uint16)
     return {
@@ -112,13 +112,13 @@ def _exr(depth: NDArray[np.float32], file: Path) -> bytes:
 
 
 def _flo(flow: NDArray[np.float32]) -> bytes:
-    """Middlebury's file: "PIEH", width, height, then two floats a pixel."""
+    """Middlebury's format: "PIEH", width, height, then two floats per pixel."""
     height, width = flow.shape[:2]
     return b"PIEH" + np.array([width, height], "<i4").tobytes() + flow.astype("<f4").tobytes()
 
 
 def _tracks(places: NDArray[np.float64], visible: NDArray[np.bool_], folder: Path) -> dict[str, bytes]:
-    """Of pixels (F,N,2) and visibility (F,N). A point behind the camera stays where it was last before it."""
+    """Files of the tracks from pixels (F,N,2) and visibility (F,N). A point behind the camera keeps its last position in front of it."""
     for frame in range(1, len(places)):
         lost = ~np.isfinite(places[frame]).all(axis=1)
         places[frame, lost] = places[frame - 1, lost]

@@ -11,9 +11,9 @@ from camera.render.painters import RenderedFrame
 from camera.unproject import unproject
 
 UNKNOWN_FLOW = 1e10
-"""Middlebury's mark for pixels without flow, in both directions."""
+"""Middlebury's value for pixels without flow, in both components."""
 _LIGHT = np.array([-0.35, -0.6, -0.72], np.float32)
-"""Towards the lamp, in the camera's axes: above, to the left, behind the camera."""
+"""Direction to the light, in the camera's axes: above, to the left, behind the camera."""
 _AMBIENT = 0.3
 
 
@@ -23,7 +23,7 @@ def known_mask(image: RenderedFrame) -> NDArray[np.bool_]:
 
 
 def project_points(points: NDArray, path: CameraPath, frame: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pixels (...,2) and depth (...) of points (...,3) of the world; NaN behind the camera."""
+    """Pixels (...,2) and depth (...) of world points (...,3); NaN behind the camera."""
     camera = path.camera_from_world[frame]
     local = points @ camera[:3, :3].T + camera[:3, 3]
     depth = np.where(local[..., 2] > 1e-9, local[..., 2], np.nan)
@@ -31,7 +31,7 @@ def project_points(points: NDArray, path: CameraPath, frame: int) -> tuple[NDArr
 
 
 def flow(image: RenderedFrame, path: CameraPath, frame: int) -> NDArray[np.float32]:
-    """(H,W,2): flow in pixels from ``frame`` to the next one, assuming a static scene; `UNKNOWN_FLOW` where there is no depth."""
+    """(H,W,2): flow in pixels from ``frame`` to the next one, assuming a static scene; `UNKNOWN_FLOW` without depth."""
     points = unproject(image.depth, path.intrinsics[frame], path.world_from_camera[frame]).astype(np.float64)
     pixels, depth = project_points(points, path, frame + 1)
     rows, columns = np.mgrid[: path.height, : path.width]
@@ -41,8 +41,8 @@ def flow(image: RenderedFrame, path: CameraPath, frame: int) -> NDArray[np.float
 
 
 def normals(image: RenderedFrame, path: CameraPath, frame: int) -> NDArray[np.float32]:
-    """(H,W,3) of length one, in the camera's OpenCV axes and towards it; zeros where there is no depth, beside a
-    pixel or between two that have none."""
+    """(H,W,3) unit normals in the camera's OpenCV axes, facing it; zeros at pixels without depth, or with a neighbour without
+    depth on both sides."""
     points = unproject(image.depth, path.intrinsics[frame], np.eye(4)).astype(np.float32)
     points[~known_mask(image)] = np.nan
     across = _smaller_step(points, 1)
@@ -54,7 +54,7 @@ def normals(image: RenderedFrame, path: CameraPath, frame: int) -> NDArray[np.fl
 
 
 def _smaller_step(points: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
-    """(H,W,3): the step to the neighbour before or after, whichever is nearer in depth, so that edges keep their surface."""
+    """(H,W,3): the step to the neighbour before or after, whichever is nearer in depth, so that edges keep their own surface."""
     step = np.diff(points, axis=axis)
     zero = [(0, 0)] * 3
     zero[axis] = (0, 1)
@@ -79,9 +79,9 @@ def grey_box(found: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def track_points(image: RenderedFrame, path: CameraPath, spacing: int) -> NDArray[np.float64]:
-    """(N,3) points of the world on a grid of the first frame, ``spacing`` pixels apart, where there is depth.
+    """(N,3) world points on a grid of the first frame, ``spacing`` pixels apart, where depth is known.
 
-    Left out are pixels beside an edge of depth, which two surfaces share.
+    Skips pixels beside a depth edge, which may belong to two surfaces.
     """
     depth = image.depth
     near, far = cv2.erode(depth, np.ones((3, 3), np.uint8)), cv2.dilate(depth, np.ones((3, 3), np.uint8))

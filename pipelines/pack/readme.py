@@ -6,9 +6,9 @@ from camera.path import CameraPath
 from camera.view import Scene
 
 DEPTH_STEPS = 1000
-"""Steps of the 16-bit depth in the distance of the subject."""
+"""Number of 16-bit depth steps at the distance of the subject."""
 NO_DEPTH = 1e10
-"""In EXR: sky, and holes."""
+"""EXR value of sky and holes."""
 
 
 def text(scene: Scene, path: CameraPath, unit: float, targets: str) -> str:

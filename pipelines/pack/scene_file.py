@@ -28,8 +28,8 @@ KINDS = {
 def scene_file(scene: Scene, path: CameraPath, file: str | Path) -> Path:
     """Write ``scene`` with the camera of ``path`` and return the file; its suffix, one of `KINDS`, selects the format.
 
-    The surface is that of known depth, cut at depth edges: of the first frame of a clip, and without objects. Splats stay splats
-    in glTF and HTML, and are points in USD. Raises `InputError`, also for lenses that glTF cannot hold.
+    The surface consists of known depth, cut at depth edges: that of a clip's first frame, without objects. Splats stay splats
+    in glTF and HTML, and become points in USD. Raises `InputError`, also for lenses that glTF does not support.
     """
     file = Path(file)
     if file.suffix.lower() not in KINDS:
@@ -78,5 +78,5 @@ def _mesh(relief: Relief) -> trimesh.Trimesh:
 def _splats(scene: Scene):
     found = getattr(scene, "splats", None)
     if found is None:
-        raise InputError(f"{scene.name} is {scene.source}, of which no file can be made.")
+        raise InputError(f"{scene.name} is {scene.source} and cannot be written as a file.")
     return found

@@ -1,7 +1,7 @@
-"""Preflight: what other models lose of a move, and which moves they cannot shoot.
+"""Preflight: which parts of a move other models lose, and which moves they cannot shoot.
 
-After the models' public descriptions and example commands; none of them was run here. The numbers are those their published
-examples use; the user may know better, so sizes and frame counts are recommended, not enforced.
+Based on the models' public descriptions and example commands; none was run here. The numbers are those of published
+examples; other values may work, so sizes and frame counts are recommended, not enforced.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from camera.view import Scene
 
 @dataclass(frozen=True)
 class Target:
-    """``frames``: (step, most), numbers of frames are a multiple of step plus one, 0 for no limit. ``multiple``: of width
-    and height. ``parts``: what of the pack it takes. ``loses``: what never reaches it. ``clip``: it re-shoots a video.
-    ``zoom``: whether its lens can."""
+    """``frames``: (step, most), the number of frames is a multiple of step plus one, most 0 for no limit. ``multiple``: of width
+    and height. ``parts``: parts of the pack that it uses. ``loses``: information that it does not receive. ``clip``: it
+    re-shoots a video. ``zoom``: whether it supports zoom."""
 
     title: str
     frames: tuple[int, int]
@@ -74,7 +74,7 @@ def preflight(name: str, scene: Scene, path: CameraPath) -> Preflight:
 def describe_targets(scene: Scene, path: CameraPath) -> str:
     """The section of the pack's README about all targets."""
     lines = [f"- {preflight(name, scene, path).sentence()}" for name in TARGETS]
-    head = "## Other models\nAfter their public descriptions; none was run."
+    head = "## Other models\nBased on their public descriptions; none was run."
     return "\n".join([head, *lines, ""])
 
 
@@ -82,7 +82,7 @@ def _refusal(target: Target, scene: Scene, path: CameraPath) -> str:
     if target.clip and scene.kind != "clip":
         return f"it re-shoots a video, and this scene is a {scene.kind}; open a clip."
     if not target.zoom and _zooms(path):
-        return "its lens cannot zoom; use a move without zoom."
+        return "it does not support zoom; use a move without zoom."
     if len(path) < target.frames[0] + 1:
         return f"it needs at least {target.frames[0] + 1} frames, and the path has {len(path)}."
     return ""
@@ -93,7 +93,7 @@ def _losses(target: Target, path: CameraPath) -> tuple[str, ...]:
     found = [f"Lost: {target.loses}."]
     fitting = min((len(path) - 1) // step * step + 1, most)
     if fitting != len(path):
-        found.append(f"Of {len(path)} frames it takes {fitting} ({step}n + 1, at most {most}).")
+        found.append(f"It uses {fitting} of {len(path)} frames ({step}n + 1, at most {most}).")
     if path.width % target.multiple or path.height % target.multiple:
         sizes = [max(round(side / target.multiple), 1) * target.multiple for side in (path.width, path.height)]
         found.append(f"{path.width} x {path.height} becomes {sizes[0]} x {sizes[1]} (multiples of {target.multiple}).")

@@ -34,14 +34,14 @@ class MoveSource(Settings):
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """``scene`` as it was given and ``example``, its name where it is one; ``points``: sparse points that came with it.
+    """``scene`` as it was opened and ``example``, its name if it is one; ``points``: sparse points that belong to it.
 
     ``source`` describes the move; ``own``: an uploaded path file, ``own_as_given``: its cameras came with the scene, so they
-    are neither moved nor resampled, ``own_scale``: how it comes to the size of the scene, see
-    `camera.trajectories.scaling.scale_path`; ``track``: the move's keys, in the size of the scene's picture; ``shots``: moves that
-    were set one after another, with cuts between them. ``moves``, ``settings``: by method, what its controls say where they were
-    changed; settings and options of a run stand together by name. ``kept``: what a method keeps beside its settings, as it packed it, by "METHOD/NAME". ``look``: lens and shutter of the
-    rehearsal. ``moving`` (F,h,w): masks by hand of what moves in a clip, of any one size; None without.
+    are neither moved nor resampled, ``own_scale``: how it is scaled to the scene, see
+    `camera.trajectories.scaling.scale_path`; ``track``: the move's keys, in the size of the scene's picture; ``shots``: moves in
+    sequence, with cuts between them. ``moves``, ``settings``: changed values of the controls, by method; settings and options of a
+    run share one dictionary. ``kept``: data that a method stores in the project, in its own format, by "METHOD/NAME". ``look``:
+    lens and shutter of the rehearsal. ``moving`` (F,h,w): the user's masks of moving parts of a clip, of any size; None without.
     """
 
     scene: Scene | None = None

@@ -50,14 +50,14 @@ from pipelines.results.embedded_scene import check_facts, read_view, shapes_of
 from pipelines.results.record import filter_values, plain_name
 
 LARGEST_WORDS, LARGEST_SCENE = 1 << 26, 1 << 31
-"""Bytes of ``project.json``, and of ``scene.npz`` as it lies in the zip."""
+"""Maximum bytes of ``project.json``, and of the compressed ``scene.npz``."""
 LARGEST_ARRAY, MOST_VIEWS, MOST_KEPT = 1 << 28, 2000, 20
-"""Bytes of one picture or depth, pictures of a scene, and parts that methods keep."""
+"""Maximum bytes of one picture or depth map, number of pictures, and number of parts stored by methods."""
 _KEPT = re.compile(r"[a-z0-9_]{1,40}/[a-z0-9_]{1,40}")
 
 
 def save_project(file: str | Path, project: ProjectFile) -> Path:
-    """Write the zip, which gets its name only when complete. Raises `InputError` if a file that a setting names is gone."""
+    """Write the zip, which gets its final name only when complete. Raises `InputError` if a file named by a setting no longer exists."""
     with complete(file) as whole, zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
         for name, text in words_of(project).items():
             archive.writestr(name, text, zipfile.ZIP_DEFLATED)
@@ -68,15 +68,15 @@ def save_project(file: str | Path, project: ProjectFile) -> Path:
 
 
 def is_project(file: str | Path) -> bool:
-    """Whether a zip is a project of the whole app, as `save_project` writes it, rather than one of I2V3D's own."""
+    """Whether a zip is a project of the whole app, as saved by `save_project`, rather than one of I2V3D's own."""
     with reading(_broken(file)), zipfile.ZipFile(file) as archive:
         about = json.loads(read_part(archive, WORDS, LARGEST_WORDS))
         return isinstance(about, dict) and TAG in about
 
 
 def read_project(file: str | Path, *, folder: Path | None = None) -> ProjectFile:
-    """Read what `save_project` wrote; raises `InputError` for anything else. ``folder``: where files that settings name are put;
-    without one they are left out, with a note."""
+    """Read a file of `save_project`; raises `InputError` for anything else. ``folder``: where files named by settings are written;
+    without a folder they are left out, with a note."""
     name = Path(file).name
     with reading(_broken(file)), zipfile.ZipFile(file) as archive:
         about = _words(archive, name)
@@ -107,7 +107,7 @@ def read_look(file: str | Path) -> Look:
 def _words(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
     about = json.loads(read_part(archive, WORDS, LARGEST_WORDS))
     if not isinstance(about, dict) or TAG not in about:
-        raise InputError(f"{name} is no project of all tabs; one of I2V3D's is opened on its own tab.")
+        raise InputError(f"{name} is not a project of all tabs; open projects of I2V3D on its own tab.")
     if not isinstance(about[TAG], int) or about[TAG] > FORMAT:
         raise InputError(f"{name} was saved by a newer Reshoot; update to open it.")
     return about
@@ -118,10 +118,10 @@ def _broken(file: str | Path) -> str:
 
 
 def _scene(archive: zipfile.ZipFile, facts: dict[str, Any], name: str, example: str) -> Scene:
-    """The scene; where the pictures are not in the zip, they are an example's."""
+    """The scene; if the pictures are not in the zip, they are those of the example."""
     count, beside = int(facts["views"]), int(facts.get("others", 0))
     if not 1 <= count <= MOST_VIEWS or not 0 <= beside <= MOST_VIEWS:
-        raise InputError(f"{name} says that its scene has {count} pictures and {beside} more; it cannot be opened.")
+        raise InputError(f"{name} states {count} pictures of its scene and {beside} more; it cannot be opened.")
     if SCENE not in archive.namelist() and example:
         scene = load(example)
     else:
@@ -136,9 +136,9 @@ def _scene(archive: zipfile.ZipFile, facts: dict[str, Any], name: str, example: 
 
 
 def _with_splats(archive: zipfile.ZipFile, scene: Scene) -> tuple[Scene, tuple[str, ...]]:
-    """The scene drawn from its splats again; a note where these are not in the zip."""
+    """The scene rendered from its splats again; a note if they are not in the zip."""
     if SPLATS not in archive.namelist():
-        return scene, ("The splats are not in the file; their first picture is open. Give the file of splats again.",)
+        return scene, ("The splats are not in the file; their first picture is open. Open the file of splats again.",)
     from pipelines.splats.formats import read
     from pipelines.splats.scene import SplatScene
 
@@ -152,7 +152,7 @@ def _moving(archive: zipfile.ZipFile, shape: Any, name: str) -> NDArray[np.bool_
     frames, height, width = (int(side) for side in shape)
     count = frames * height * width
     if not (0 < frames <= MOST_VIEWS and height > 0 and width > 0 and count <= 8 * LARGEST_ARRAY):
-        raise InputError(f"{name} says that its masks are {frames} x {height} x {width}; it cannot be opened.")
+        raise InputError(f"{name} states masks of {frames} x {height} x {width}; it cannot be opened.")
     bits = np.frombuffer(read_part(archive, MOVING, LARGEST_ARRAY), np.uint8)
     return np.unpackbits(bits, count=count).reshape(frames, height, width).astype(bool)
 
@@ -169,7 +169,7 @@ def _shots(archive: zipfile.ZipFile, count: int, name: str) -> tuple[Shot, ...]:
 def _files(
     archive: zipfile.ZipFile, named: Mapping[str, Mapping[str, str]], folder: Path | None
 ) -> tuple[dict[str, dict[str, Path]], tuple[str, ...]]:
-    """Files that settings name, by method and setting, written to ``folder``; and what is not there."""
+    """Files named by settings, by method and setting, written to ``folder``; and notes on missing ones."""
     found: dict[str, dict[str, Path]] = {}
     notes: list[str] = []
     for method in named.keys() & set(NAMES):
@@ -184,7 +184,7 @@ def _files(
 
 
 def _unpacked(archive: zipfile.ZipFile, place: str, folder: Path, label: str) -> Path:
-    """A file of the zip in ``folder``, under the plain letters of its name."""
+    """Write a file of the zip to ``folder``, with only plain letters in its name."""
     plain = PurePath(plain_name(label))
     target = folder / (plain.stem[:80] + plain.suffix[:20])
     if archive.getinfo(place).file_size > LARGEST_FILE:
@@ -230,7 +230,7 @@ def content_of(made: ProjectFile) -> tuple[Content, tuple[str, ...]]:
                 *(f"{key} is not known any more." for key in strange),
             )
     unknown = sorted({*made.moves, *made.settings} - set(NAMES))
-    notes += tuple(f"What was set for {name} is left out: that method is not here." for name in unknown)
+    notes += tuple(f"The settings for {name} are left out: that method is not available here." for name in unknown)
     content = Content(
         scene=made.scene, example=made.example, own=made.own, own_as_given=made.own_as_given, own_scale=made.own_scale,
         track=made.track, shots=made.shots, source=source, moves=moves, settings=settings,

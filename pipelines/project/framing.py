@@ -23,8 +23,7 @@ _taken: WeakKeyDictionary[Scene, dict[tuple[bool, bool], Scene]] = WeakKeyDictio
 
 
 def scene_for_method(scene: Scene, method: Method) -> Scene:
-    """The scene as ``method`` takes it: the first picture alone where it takes no clip or views, without objects where it
-    knows none."""
+    """The scene for ``method``: only the first picture if it supports no clips or views, without objects if it supports none."""
     first, plain = scene.kind not in method.scenes, isinstance(scene, StagedScene) and not method.projects
     if first and "still" not in method.scenes:
         return scene
@@ -54,8 +53,8 @@ def path_of(content: Content, method: Method, moves: Moves, framed: Scene) -> Ca
 
 
 def frame_path(path: CameraPath, moves: Moves, framed: Scene, *, as_given: bool) -> CameraPath:
-    """A path that came from a file, in the frame of ``moves``; begun at the ``framed`` scene's first camera, with the frames and
-    rate of ``moves``, unless it is taken ``as_given``."""
+    """A path from a file, in the frame of ``moves``; moved to the ``framed`` scene's first camera, with the number of frames and
+    rate of ``moves``, unless ``as_given``."""
     path = path.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
     if as_given:
         return path
@@ -63,7 +62,7 @@ def frame_path(path: CameraPath, moves: Moves, framed: Scene, *, as_given: bool)
 
 
 def keys_of_move(content: Content, moves: Moves) -> KeyedMove:
-    """The keys of the move; where there are none yet, one: the picture's own camera, for as long as ``moves`` last. Over a clip
+    """The keys of the move; without keys, a single one: the picture's own camera, for the duration of ``moves``. Over a clip
     with known cameras it follows these."""
     if content.scene is None:
         raise InputError("There is no scene yet: choose an example or open a picture first.")
@@ -113,9 +112,9 @@ class FramedScene:
 
 
 def frame_content(content: Content, method: Method, moves: Moves, views: tuple[View, ...] | None = None) -> FramedScene:
-    """Frame a content that has a scene for ``method``; ``views``: its views in the method's frame, if they are known.
+    """Frame a content that has a scene for ``method``; ``views``: its views in the method's frame, if already computed.
 
-    Raises `InputError` where the scene cannot be framed.
+    Raises `InputError` if the scene cannot be framed.
     """
     assert content.scene is not None
     scene = scene_for_method(content.scene, method)
@@ -134,8 +133,8 @@ _shared: WeakKeyDictionary[Scene, WeakValueDictionary[tuple, FramedScene]] = Wea
 
 
 def frame_shared(content: Content, method: Method, moves: Moves) -> FramedScene:
-    """Like `frame_content`; projects that hold the same scene, as those that opened one example do, get the same one for as long as
-    one of them has it. Not where they have a path, keys or objects of their own."""
+    """Like `frame_content`; projects with the same scene, for example those that opened one example, share one result as long as
+    one of them uses it. Not shared if they have their own path, keys or objects."""
     scene = content.scene
     assert scene is not None
     if content.own is not None or content.track is not None or isinstance(scene, StagedScene):
@@ -169,7 +168,7 @@ class Framings:
         return known[2]
 
     def is_new(self, scene: Scene | None) -> bool:
-        """Whether the previous request was for another scene; then the stage returns to its first view."""
+        """Whether the previous call was for another scene; then the stage returns to its first view."""
         before, self._shown = self._shown, scene
         return before is not scene
 
@@ -214,11 +213,11 @@ def losses(given: Scene, method: Method) -> list[str]:
     found = []
     if given.kind not in method.scenes and "still" in method.scenes:
         what = f"clip of {len(given.views)} frames" if given.kind == "clip" else f"{len(given.views)} views"
-        found.append(f"{method.title} takes one picture: of this {what} it gets the first.")
+        found.append(f"{method.title} uses one picture: the first of this {what}.")
     if given.others:
         found.append(
-            f"{len(given.others)} more pictures of the place fill holes of rehearsals, packs and exports; {method.title} is not shown them."
+            f"{len(given.others)} more pictures of the place fill holes of rehearsals, packs and exports; {method.title} does not receive them."
         )
     if isinstance(given, StagedScene) and given.objects and not method.projects:
-        found.append(f"{method.title} knows no objects: they are left out.")
+        found.append(f"{method.title} supports no objects: they are left out.")
     return found

@@ -13,10 +13,10 @@ from pipelines.settings import Settings, setting
 
 @dataclass(frozen=True, kw_only=True)
 class Look(Settings):
-    """The user's settings, which `exposure_of` converts to numbers. Methods never receive them, because they take pinhole cameras."""
+    """The user's settings, which `exposure_of` converts to numbers. Methods never receive them, because they expect pinhole cameras."""
 
     aperture: float = setting(
-        0.0, "Aperture (f-stop)", minimum=0, maximum=64, step=0.1, help="2.8 is f/2.8; 0 for none: all is sharp"
+        0.0, "Aperture (f-stop)", minimum=0, maximum=64, step=0.1, help="2.8 is f/2.8; 0 for none: everything is sharp"
     )
     focus: str = setting(
         "", "Focus", help="distance in scene units, or x,y,z of a point that focus follows; empty for the subject"
@@ -40,7 +40,7 @@ class Look(Settings):
             if len(numbers) not in (0, 1, 3) or not all(abs(number) < 1e9 for number in numbers):
                 raise ValueError("no focus")
         if len(numbers) == 1 and numbers[0] <= 0:
-            raise InputError(f"Focus lies ahead of the camera, at a distance above 0; got {self.focus}.")
+            raise InputError(f"Focus must be in front of the camera, at a distance above 0; got {self.focus}.")
         return numbers
 
 

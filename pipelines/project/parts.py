@@ -1,8 +1,9 @@
 """The parts of a project's file: its text, and parts named by their content, so that unchanged parts are not sent again.
 
-``project.json`` holds camera and settings, ``objects.json`` where objects stand, ``scene.npz`` pictures with depth, lens and pose,
-``models/`` the objects' models, ``splats.ply`` what a scene of splats is drawn from, ``moving.bits`` masks of what moves in a clip, ``shots.json`` the shots, ``files/`` what settings name (a LoRA, own keyframes), ``kept/`` what a
-method keeps beside them (painted keyframes).
+``project.json`` contains camera and settings, ``objects.json`` the objects' positions, ``scene.npz`` pictures with depth, lens and
+pose, ``models/`` the objects' models, ``splats.ply`` the splats of a scene of splats, ``moving.bits`` masks of moving parts of a
+clip, ``shots.json`` the shots, ``files/`` the files named by settings (a LoRA, the user's own keyframes), ``kept/`` data that a
+method stores beside them (painted keyframes).
 """
 
 from __future__ import annotations
@@ -33,21 +34,21 @@ from camera.view import Scene, View
 from pipelines.results.arrays import scene_arrays, scene_facts
 
 TAG, FORMAT = "reshoot_studio", 2
-"""Format 1 had no parts but the scene and its models."""
+"""Format 1 had only the scene and its models as parts."""
 WORDS, OBJECTS, SCENE, SHOTS, MOVING, SPLATS = (
     "project.json", "objects.json", "scene.npz", "shots.json", "moving.bits", "splats.ply",
 )  # fmt: skip
 LARGEST_FILE = 1 << 31
-"""Bytes of one file that a setting names, or of what a method keeps."""
+"""Maximum bytes of one file named by a setting, or of a method's data."""
 
 
 @dataclass(frozen=True, eq=False)
 class ProjectFile:
-    """``scene`` as it was given, ``example`` its name where it is one; ``own``: a path file, with how it is taken;
-    ``track``: the keys of the move; ``shots``: the list with cuts. ``source`` says where the move comes from, ``moves`` and
-    ``settings`` what the controls say, by method; values are plain. ``files``: by method and setting, files that settings name;
-    ``kept``: what methods keep, as in `pipelines.project.content.Content`. ``method``: the one that was selected; ``notes`` on
-    what was left out; ``moving`` (F,h,w): masks of what moves in a clip; ``look``: values of `pipelines.project.look.Look`."""
+    """``scene`` as it was opened, ``example`` its name if it is one; ``own``: a path file, with its options; ``track``: the keys of
+    the move; ``shots``: the list with cuts. ``source``: source of the move; ``moves`` and ``settings``: plain values of the
+    controls, by method. ``files``: files named by settings, by method and setting; ``kept``: data stored by methods, as in
+    `pipelines.project.content.Content`. ``method``: the selected one; ``notes`` on what was left out; ``moving`` (F,h,w): masks of
+    moving parts of a clip; ``look``: values of `pipelines.project.look.Look`."""
 
     scene: Scene | None = None
     example: str = ""
@@ -69,8 +70,8 @@ class ProjectFile:
 
 @dataclass(frozen=True)
 class Part:
-    """``name``: its place in the zip; ``id``: the same for the same content; ``size``: bytes before it is packed; ``write``
-    writes it into a stream."""
+    """``name``: its path in the zip; ``id``: identical for identical content; ``size``: uncompressed bytes; ``write``: function that
+    writes it to a stream."""
 
     name: str
     id: str
@@ -129,7 +130,7 @@ def parts_of(project: ProjectFile) -> Iterator[Part]:
 
 
 def _splats_part(splats: Any) -> Part:
-    """The splats that a scene is drawn from, as the ``.ply`` of 3DGS."""
+    """The splats of a scene, as the ``.ply`` of 3DGS."""
     from pipelines.splats.files import ply_bytes
 
     arrays = (splats.means, splats.sh, splats.log_scales, splats.quaternions, splats.logit_opacities)
@@ -148,7 +149,7 @@ def scene_part(scene: Scene) -> Part:
 
 
 def _write_scene(scene: Scene, stream: IO[bytes]) -> None:
-    """Like `numpy.savez_compressed`, four times as fast: pictures hardly get smaller with more effort."""
+    """Like `numpy.savez_compressed`, four times as fast: more effort hardly makes pictures smaller."""
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in scene_arrays(scene).items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
@@ -161,7 +162,7 @@ def _of_bytes(name: str, data: bytes, content: str) -> Part:
 
 def _of_file(name: str, file: Path) -> Part:
     if not file.is_file():
-        raise InputError(f"There is no file {file.name} any more; choose it again, or empty that field.")
+        raise InputError(f"The file {file.name} does not exist any more; choose it again, or empty that field.")
     facts = file.stat()
     if facts.st_size > LARGEST_FILE:
         raise InputError(f"{file.name} is larger than {LARGEST_FILE >> 30} GB; empty that field to save.")
@@ -174,7 +175,7 @@ def _of_file(name: str, file: Path) -> Part:
 
 
 _names: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-"""Of views and models, which do not change."""
+"""Names of views and models, which are immutable."""
 
 
 def _named(owner: Any, *content: Any) -> str:

@@ -1,4 +1,4 @@
-"""Chooses the rasteriser of splats: gsplat on a GPU where it is installed, else this project's own."""
+"""Chooses the rasterizer of splats: gsplat on a GPU if it is installed, otherwise this project's own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipelines.splats.splats import Splats
 
 @dataclass(frozen=True)
 class Drawing:
-    """``draw`` as `pipelines.splats.rasterizer.draw`, on ``device``; ``words`` say what draws; the rest is what a fit takes here."""
+    """``draw`` as `pipelines.splats.rasterizer.draw`, on ``device``; ``words``: the renderer, for the user; the rest are limits of a fit on this device."""
 
     draw: Callable[..., RenderedSplats]
     device: torch.device
@@ -31,7 +31,7 @@ class Drawing:
 
 
 def drawing_on(device: str | None = None) -> Drawing:
-    """``device``: "cuda" or "cpu"; by default the GPU where there is one, but not ZeroGPU's, which only runs methods."""
+    """``device``: "cuda" or "cpu"; by default the GPU if there is one, except on ZeroGPU, which only runs methods."""
     from pipelines.environment import on_zerogpu
 
     gpu = device == "cuda" or (device is None and torch.cuda.is_available() and not on_zerogpu())
@@ -47,10 +47,10 @@ def drawing_on(device: str | None = None) -> Drawing:
 
 
 def _gsplat() -> tuple[str, str]:
-    """gsplat with its version, and why it cannot be used here, else nothing.
+    """gsplat with its version, and why it cannot be used here, empty if it can.
 
-    Without kernels that fit torch in its wheel, gsplat compiles them when they are first wanted, which takes minutes and
-    the CUDA toolkit.
+    If its wheel contains no kernels for this torch, gsplat compiles them on first use, which takes minutes and needs the CUDA
+    toolkit.
     """
     try:
         import gsplat  # type: ignore[import-not-found]
@@ -102,8 +102,7 @@ def _draw_gsplat(
 ) -> RenderedSplats:
     """Like `pipelines.splats.rasterizer.draw`; gsplat's pixel centres are at half-integers.
 
-    Not packed: then what is told of the Gaussians has the shape (1,N,...), one row for each of them. Its radii are (1,N,2)
-    since gsplat 1.5.
+    Not packed, so arrays of the Gaussians have the shape (1,N,...), one row for each Gaussian. Radii are (1,N,2) since gsplat 1.5.
     """
     from gsplat import rasterization  # type: ignore[import-not-found]
 

@@ -1,7 +1,7 @@
 """Files of Gaussian splats: the ``.ply`` of 3DGS, which every viewer opens, and the compact ``.splat``.
 
-Both hold the Gaussians in the axes they are given in; 3DGS files are by custom in COLMAP's world (x right, y down,
-z forward), which is the world of the cameras here.
+Both store the Gaussians in unchanged axes; 3DGS files are by convention in COLMAP's world (x right, y down, z forward), the
+world of the cameras here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipelines.splats.splats import MOST_DEGREE, SH_C0, Splats
 
 MOST_SPLATS = 20_000_000
 _RECORD = np.dtype([("mean", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), ("quaternion", "u1", 4)])
-"""One Gaussian of a ``.splat`` file: 32 bytes; standard deviations are not logarithms, quaternions wxyz as 128 + 128 q."""
+"""One Gaussian of a ``.splat`` file: 32 bytes; standard deviations are not logarithmic, quaternions wxyz are stored as 128 + 128 q."""
 _TYPES = {"float": "<f4", "float32": "<f4", "double": "<f8", "float64": "<f8", "uchar": "u1", "uint8": "u1"}
 
 
@@ -41,7 +41,7 @@ def read_ply(data: bytes, name: str = "splats.ply") -> Splats:
     if 3 * ((degree + 1) ** 2 - 1) != rest:
         raise InputError(f"{name} has {rest} harmonics beyond the first; 0, 9, 24 or 45 are possible.")
     if missing := [column for column in _names(degree) if column not in present and column not in ("nx", "ny", "nz")]:
-        raise InputError(f"{name} has no {missing[0]}, so it holds no Gaussian splats; give a .ply of 3DGS.")
+        raise InputError(f"{name} has no {missing[0]}, so it contains no Gaussian splats; use a .ply of 3DGS.")
 
     def columns(*names: str) -> NDArray[np.float32]:
         return np.stack([rows[each].astype(np.float32) for each in names], axis=1)
@@ -59,7 +59,7 @@ def read_ply(data: bytes, name: str = "splats.ply") -> Splats:
 
 
 def splat_bytes(splats: Splats) -> bytes:
-    """A file with 32 bytes per Gaussian, the most visible first, so that viewers show something early; colours lose their dependence on direction."""
+    """A file with 32 bytes per Gaussian, the most visible first, so that viewers show something early; colours become independent of direction."""
     order = np.argsort(-splats.opacities * np.exp(splats.log_scales.sum(axis=1)), kind="stable")
     chosen = splats.chosen(order)
     records = np.empty(len(chosen), _RECORD)
@@ -74,12 +74,14 @@ def splat_bytes(splats: Splats) -> bytes:
 def read_splat(data: bytes, name: str = "scene.splat") -> Splats:
     """Splats of a ``.splat`` file, of degree 0. Raises `InputError`."""
     if not data or len(data) % _RECORD.itemsize:
-        raise InputError(f"{name} has {len(data)} bytes, not 32 for each Gaussian; it is cut off or no .splat file.")
+        raise InputError(
+            f"{name} has {len(data)} bytes, not 32 for each Gaussian; it is truncated or not a .splat file."
+        )
     records = np.frombuffer(data, _RECORD)
     opacity = np.clip(records["rgba"][:, 3] / 255.0, 1e-4, 1 - 1e-4)
     quaternions = ((records["quaternion"].astype(np.float32) - 128) / 128).astype(np.float32)
     if not (records["scale"] > 0).all() or not np.abs(quaternions).max(axis=1).all():
-        raise InputError(f"{name} holds Gaussians without size or direction; it is no .splat file.")
+        raise InputError(f"{name} contains Gaussians without size or direction; it is not a .splat file.")
     sh = ((records["rgba"][:, None, :3] / 255 - 0.5) / SH_C0).astype(np.float32)
     return Splats(records["mean"], quaternions, np.log(records["scale"]), np.log(opacity / (1 - opacity)), sh)
 
@@ -93,7 +95,7 @@ def _names(degree: int) -> list[str]:
 
 
 def _rows(data: bytes, name: str) -> NDArray:
-    """The vertices of a binary PLY that holds nothing before them."""
+    """The vertices of a binary PLY, which must be its first element."""
     found = re.match(
         rb"ply\r?\nformat binary_little_endian 1\.0\r?\n(?:(?:comment|obj_info).*\r?\n)*"
         rb"element vertex (\d+)\r?\n((?:property \w+ \w+\r?\n)+)(?:element [^\n]*\n(?:property [^\n]*\n)*)*end_header\r?\n",
@@ -106,8 +108,8 @@ def _rows(data: bytes, name: str) -> NDArray:
     if len(set(names)) < len(names):
         raise InputError(f"{name} names a property twice; export it as 3DGS .ply.")
     if unknown := [kind for kind in kinds if kind not in _TYPES]:
-        raise InputError(f"{name} holds numbers of type {unknown[0]}; export it as 3DGS .ply.")
+        raise InputError(f"{name} contains numbers of type {unknown[0]}; export it as 3DGS .ply.")
     kind = np.dtype([(each, _TYPES[kind]) for each, kind in zip(names, kinds)])
     if not 0 < count <= MOST_SPLATS or len(data) - found.end() < count * kind.itemsize:
-        raise InputError(f"{name} is cut off or says a wrong count: {count} vertices; export it again.")
+        raise InputError(f"{name} is truncated or states a wrong number of vertices, {count}; export it again.")
     return np.frombuffer(data, kind, count, found.end())

@@ -1,10 +1,9 @@
-"""Compositing of splats on a CPU, compiled, with its own gradients: what `pipelines.splats.rasterizer.composite_tiles` does, faster.
+"""Compositing of splats on a CPU, compiled, with its own gradients: a faster `pipelines.splats.rasterizer.composite_tiles`.
 
-The Gaussians are sorted once per view. Each is then drawn over the pixels of its own ellipse, a span in every row, before the
-next one, without the pixels around it that whole tiles would add. Its gradients are summed on the way back, last
-Gaussian first. A row lies in memory as tiles of `LANES` pixels, each channel of a tile together, so that the processor computes a
-tile's pixels side by side. Threads take every so-many-th row, so that they share the work evenly and no pixel.
-
+The Gaussians are sorted once per view. Each is then drawn over the pixels of its own ellipse, one span per row, before the next
+one, without the surrounding pixels that whole tiles would add. The backward pass sums gradients from the last Gaussian to the
+first. A row is stored as tiles of `LANES` pixels, each channel of a tile contiguous, so that a tile's pixels are computed with
+SIMD instructions. Threads process interleaved rows, so that they have equal work and share no pixel.
 Imports the compiler, so import this module only on first use.
 """
 
@@ -26,12 +25,12 @@ from camera.kernel import kernel, summing_kernel
 from pipelines.splats.rasterizer import LEAST_ALPHA, LEAST_LIGHT, MOST_ALPHA, REACH, ProjectedGaussians
 
 CHANNELS = 4
-"""Of the values: a colour and a depth."""
+"""Number of values: a colour and a depth."""
 SLACK = 1e-3
-"""Added to the exponent at which a Gaussian falls below `LEAST_ALPHA`; what is beyond is looked at and left out."""
+"""Margin on the exponent at which a Gaussian falls below `LEAST_ALPHA`; pixels in it are tested and skipped."""
 LANES = 8
 _SEEN, _LEARNT = 6 * LANES, 8 * LANES
-"""Numbers of a tile: light, four values and the last rank; on the way back light, what is behind, the last rank, five gradients."""
+"""Numbers per tile: light, four values and the last rank; in the backward pass light, contribution from behind, the last rank, five gradients."""
 THREADS = min(cpu_count() or 1, 8)
 
 
@@ -79,7 +78,7 @@ class _Composited(torch.autograd.Function):
 
 
 def put_over(blended: Tensor, background: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Colour (H,W,3) over ``background`` (3,) or (H,W,3), expected depth and alpha (H,W) of what was composited (H,W,5)."""
+    """Colour (H,W,3) over ``background`` (3,) or (H,W,3), expected depth and alpha (H,W) from the composited values (H,W,5)."""
     return _Over.apply(blended, background)  # type: ignore[return-value]
 
 
@@ -118,7 +117,7 @@ def plain(tensor: Tensor) -> NDArray[np.float32]:
 
 @kernel
 def _exp_of_minus(x):
-    """exp(-x) for x from 0 to 6, as far as a Gaussian is drawn: a polynomial of x/8, squared three times; a part in 1e4 off at most."""
+    """exp(-x) for x from 0 to 6, the range in which a Gaussian is drawn: a polynomial of x/8, squared three times; relative error at most 1e-4."""
     y = x * np.float32(-0.125)
     p = np.float32(1 / 5040)
     p = p * y + np.float32(1 / 720)
@@ -135,7 +134,7 @@ def _exp_of_minus(x):
 
 @kernel
 def _rows(y, tall, limit, first, step, height):
-    """The first and the last row of a Gaussian at row ``y``, of those that are ``first`` modulo ``step``."""
+    """The first and the last row of a Gaussian at row ``y``, among rows that are ``first`` modulo ``step``."""
     reach = tall * math.sqrt(2 * limit) / REACH + 1
     low = max(math.ceil(y - reach), 0)
     low += (first - low) % step
@@ -144,7 +143,7 @@ def _rows(y, tall, limit, first, step, height):
 
 @kernel
 def _span(x, dy, xx, xy, yy, limit, columns):
-    """The first tile and the one after the last of a row where 0.5 (xx dx^2 + yy dy^2) + xy dx dy is at most ``limit``."""
+    """The first tile of a row, and the one after the last, where 0.5 (xx dx^2 + yy dy^2) + xy dx dy is at most ``limit``."""
     x, dy, xx, xy, yy = np.float64(x), np.float64(dy), np.float64(xx), np.float64(xy), np.float64(yy)
     middle = -xy * dy / xx
     inner = middle * middle - (yy * dy * dy - 2 * limit) / xx
@@ -157,7 +156,7 @@ def _span(x, dy, xx, xy, yy, limit, columns):
 
 @summing_kernel
 def _forward(pixels, conics, opacities, values, tall, order, first, step, columns, height, tiles):
-    """``tiles``: flat, see `_SEEN`; light is negative where a pixel is finished. Offsets are unsigned: they never count from the end."""
+    """``tiles``: flat, see `_SEEN`; light is negative for finished pixels. Offsets are unsigned, so they never index from the end."""
     least, most, dark = np.float32(LEAST_ALPHA), np.float32(MOST_ALPHA), np.float32(LEAST_LIGHT)
     zero, half, one, lanes = np.float32(0), np.float32(0.5), np.float32(1), np.uint64(LANES)
     for rank in range(len(order)):
@@ -197,9 +196,9 @@ def _forward(pixels, conics, opacities, values, tall, order, first, step, column
 
 @summing_kernel
 def _backward(pixels, conics, opacities, values, tall, order, first, step, columns, height, tiles, found):
-    """From the last Gaussian to the first; ``tiles``: flat, see `_LEARNT`: what is behind is what later ones add to the loss.
+    """From the last Gaussian to the first; ``tiles``: flat, see `_LEARNT`; the contribution from behind is that of later Gaussians to the loss.
 
-    ``found`` (N,10): gradients of two pixels, three conics, opacity and four values, added to.
+    ``found`` (N,10): gradients of two pixels, three conics, opacity and four values; added to.
     """
     least, most = np.float32(LEAST_ALPHA), np.float32(MOST_ALPHA)
     zero, half, one, lanes = np.float32(0), np.float32(0.5), np.float32(1), np.uint64(LANES)

@@ -1,7 +1,7 @@
-"""Gaussians in front of a camera on a CPU, compiled, with their gradients: `pipelines.splats.rasterizer.project` and `radiance`, faster.
+"""Projection of Gaussians on a CPU, compiled, with its gradients: faster `pipelines.splats.rasterizer.project` and `radiance`.
 
-One pass over the Gaussians takes each from its parameters to its place, shape, opacity and colour in the picture, and one pass
-back takes the gradients to the parameters and the pose. Imports the compiler, so import this module only on first use.
+One pass over the Gaussians computes their position, shape, opacity and colour in the picture, and one backward pass computes
+the gradients of the parameters and the pose. Imports the compiler, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipelines.splats.rasterizer import BLUR, FAR, NEAR, REACH, Gaussians, Proje
 from pipelines.splats.splats import SH_C0
 
 _WIDENED = 0.15
-"""Beyond the picture's border by so much of a side, perspective is taken at the border; see `rasterizer.project`."""
+"""Perspective is clamped at this share of a side outside the picture's border; see `rasterizer.project`."""
 
 
 def draw(
@@ -69,7 +69,7 @@ class _Projected(torch.autograd.Function):
 def _project(
     means, quaternions, log_scales, logits, sh, pose, lens, width, height, pixels, conics, values, opacities, reach
 ):
-    """Fill the last five; a Gaussian that is not seen keeps zeros."""
+    """Fill the last five arguments; invisible Gaussians keep zeros."""
     turned, axes, basis = np.zeros((2, 3), np.float32), np.zeros((3, 3), np.float32), np.zeros(16, np.float32)
     local, bent, centre = np.zeros(3, np.float32), np.zeros(6, np.float32), _centre(pose)
     for i in range(len(means)):
@@ -101,7 +101,7 @@ def _unproject(
     means, quaternions, log_scales, logits, sh, pose, lens, width, height, reach, d_pixels, d_conics, d_values, d_opacities,
     d_means, d_quaternions, d_log_scales, d_logits, d_sh, d_pose,
 ):  # fmt: skip
-    """The gradients of `_project`'s inputs from those of its outputs; ``d_pose`` (4,4) in float64, the others as the inputs."""
+    """Gradients of `_project`'s inputs from those of its outputs; ``d_pose`` (4,4) in float64, the others as the inputs."""
     turned, axes, basis = np.zeros((2, 3), np.float32), np.zeros((3, 3), np.float32), np.zeros(16, np.float32)
     local, bent, centre = np.zeros(3, np.float32), np.zeros(6, np.float32), _centre(pose)
     d_turned, d_axes, d_local = np.zeros((2, 3), np.float32), np.zeros((3, 3), np.float32), np.zeros(3, np.float32)
@@ -144,7 +144,7 @@ def _unproject(
 
 @kernel
 def _centre(pose):
-    """(3,): where the camera stands."""
+    """(3,): position of the camera."""
     centre = np.zeros(3, np.float32)
     for c in range(3):
         centre[c] = -(pose[0, c] * pose[0, 3] + pose[1, c] * pose[1, 3] + pose[2, c] * pose[2, 3])
@@ -159,7 +159,7 @@ def _to_camera(means, i, pose, local):
 
 @kernel
 def _limits(lens, axis, side):
-    """Between which slopes perspective is taken where a point is."""
+    """The range of slopes to which perspective is clamped."""
     middle = lens[axis, 2] + np.float32(0.5)
     slack = np.float32(_WIDENED) * np.float32(side)
     return -(middle + slack) / lens[axis, axis], (np.float32(side) - middle + slack) / lens[axis, axis]
@@ -167,7 +167,7 @@ def _limits(lens, axis, side):
 
 @kernel
 def _perspective(local, lens, width, height, bent):
-    """How the pixel moves with the point: x by x and z in ``bent`` 0 and 1, y by y and z in 2 and 3; the slopes in 4 and 5."""
+    """Derivatives of the pixel by the point: x by x and z in ``bent`` 0 and 1, y by y and z in 2 and 3; the slopes in 4 and 5."""
     z = local[2]
     for axis in range(2):
         low, high = _limits(lens, axis, width if axis == 0 else height)
@@ -185,7 +185,7 @@ def _bent(bent, row, column):
 
 @kernel
 def _axes(quaternions, log_scales, i, axes):
-    """The turn of a Gaussian, its columns times its standard deviations."""
+    """Rotation matrix of a Gaussian, its columns multiplied by the standard deviations."""
     w, x, y, z = quaternions[i, 0], quaternions[i, 1], quaternions[i, 2], quaternions[i, 3]
     length = max(math.sqrt(w * w + x * x + y * y + z * z), 1e-12)
     w, x, y, z = np.float32(w / length), np.float32(x / length), np.float32(y / length), np.float32(z / length)
@@ -201,7 +201,7 @@ def _axes(quaternions, log_scales, i, axes):
 
 @kernel
 def _spread(bent, pose, axes, turned):
-    """The variances xx, xy, yy in the picture; ``turned`` (2,3): the Gaussian's axes there."""
+    """The covariance xx, xy, yy in the picture; ``turned`` (2,3): the Gaussian's projected axes."""
     for c in range(3):
         x = pose[0, 0] * axes[0, c] + pose[0, 1] * axes[1, c] + pose[0, 2] * axes[2, c]
         y = pose[1, 0] * axes[0, c] + pose[1, 1] * axes[1, c] + pose[1, 2] * axes[2, c]
@@ -218,7 +218,7 @@ def _spread(bent, pose, axes, turned):
 
 @kernel
 def _shape_back(xx, xy, yy, d_conics, i, turned, d_turned):
-    """From the inverse covariance to the Gaussian's axes in the picture: -C G C for the inverse C."""
+    """Gradient from the inverse covariance to the Gaussian's projected axes: -C G C for the inverse C."""
     area = max(np.float64(xx) * yy - np.float64(xy) * xy, 1e-10)
     a, b, c = yy / area, -xy / area, xx / area
     g, h, k = np.float64(d_conics[i, 0]), np.float64(d_conics[i, 1]) / 2, np.float64(d_conics[i, 2])
@@ -262,7 +262,7 @@ def _axes_back(quaternions, log_scales, i, axes, d_axes, d_quaternions, d_log_sc
 def _place_back(
     local, lens, bent, axes, d_turned, pose, width, height, d_pixels, d_values, i, d_local, d_pose,
 ):  # fmt: skip
-    """Fill ``d_local``, how the loss moves with the point in front of the camera, and add to the rotation of ``d_pose``."""
+    """Fill ``d_local``, the gradient by the point in camera coordinates, and add to the rotation part of ``d_pose``."""
     z = local[2]
     d_local[2] = d_values[i, 3]
     for axis in range(2):
@@ -292,7 +292,7 @@ def _place_back(
 
 @kernel
 def _colour(sh, i, c, basis):
-    """Before what is below 0 is cut."""
+    """Colour before clamping at 0."""
     total = np.float32(0.5)
     for k in range(sh.shape[1]):
         total += basis[k] * sh[i, k, c]
@@ -312,7 +312,7 @@ def _colour_back(sh, i, basis, d_values, d_sh, d_basis):
 
 @kernel
 def _sight(means, i, centre):
-    """From the camera to the Gaussian: a direction and how far."""
+    """Direction and distance from the camera to the Gaussian."""
     x, y, z = means[i, 0] - centre[0], means[i, 1] - centre[1], means[i, 2] - centre[2]
     away = np.float32(max(math.sqrt(x * x + y * y + z * z), 1e-12))
     return x / away, y / away, z / away, away
@@ -320,7 +320,7 @@ def _sight(means, i, centre):
 
 @kernel
 def _basis(means, i, centre, basis, count):
-    """Fill the harmonics as `rasterizer.harmonics` has them; gives how far the Gaussian is."""
+    """Fill the harmonics as in `rasterizer.harmonics`; returns the distance of the Gaussian."""
     x, y, z, away = _sight(means, i, centre)
     basis[0] = SH_C0
     if count > 1:
@@ -338,7 +338,7 @@ def _basis(means, i, centre, basis, count):
 
 @kernel
 def _sight_back(means, i, centre, away, d, count, d_sight):
-    """Fill ``d_sight``: how the loss moves with the Gaussian's place relative to the camera's, by its colour alone."""
+    """Fill ``d_sight``: the gradient by the Gaussian's position relative to the camera, through its colour only."""
     x, y, z, _ = _sight(means, i, centre)
     g, h, k = np.float64(0), np.float64(0), np.float64(0)
     if count > 1:
@@ -363,4 +363,4 @@ _A = 0.4886025119029199
 _B, _C, _D = 1.0925484305920792, 0.31539156525252005, 0.5462742152960396
 _E, _F = 0.5900435899266435, 2.890611442640554
 _G, _H = 0.4570457994644658, 0.3731763325901154
-"""Of the harmonics of degree 1, 2 and 3."""
+"""Constants of the harmonics of degree 1, 2 and 3."""

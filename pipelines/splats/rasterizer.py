@@ -1,8 +1,8 @@
-"""Gaussian splats in front of a camera, in readable torch: differentiable, on any device, for small pictures.
+"""Rasterizer of Gaussian splats in readable torch: differentiable, on any device, for small pictures.
 
-The formulas are those of 3DGS (Kerbl et al. 2023) as gsplat states them: the EWA projection of Zwicker et al. (2001)
-with a low-pass of `BLUR` square pixels, and alpha compositing from front to back. `pipelines.splats.projection` and `pipelines.splats.kernel` do it
-faster on a CPU; gsplat does all of it on a GPU.
+The formulas are those of 3DGS (Kerbl et al. 2023) as stated in gsplat: the EWA projection of Zwicker et al. (2001)
+with a low-pass of `BLUR` square pixels, and alpha compositing from front to back. `pipelines.splats.projection` and
+`pipelines.splats.kernel` are faster on a CPU; gsplat replaces both on a GPU.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from torch.nn import functional as F
 from pipelines.splats.splats import SH_C0, Splats
 
 BLUR = 0.3
-"""Added to the variances in the picture, square pixels: no Gaussian is thinner than a pixel sees."""
+"""Added to the variances in the picture, square pixels, so that no Gaussian is thinner than a pixel."""
 NEAR, FAR = 0.01, 1e10
-"""Depths between which Gaussians are drawn, as parts of the unit of the scene."""
+"""Range of depths in which Gaussians are drawn, in scene units."""
 LEAST_ALPHA, MOST_ALPHA = 1 / 255, 0.999
 LEAST_LIGHT = 1e-4
-"""A pixel is finished when less light than this would pass."""
+"""A pixel is finished when its transmittance falls below this."""
 REACH = 3.33
 """Standard deviations at which a Gaussian of opacity 1 falls below `LEAST_ALPHA`."""
 TILE = 8
 _BUDGET = 4_000_000
-"""Pairs of pixel and Gaussian that are composited at once."""
+"""Maximum number of pixel-Gaussian pairs composited at once."""
 
 
 class Gaussians(NamedTuple):
@@ -50,7 +50,7 @@ class Gaussians(NamedTuple):
 
 class ProjectedGaussians(NamedTuple):
     """Gaussians in the picture: ``pixels`` (N,2) centres, ``conics`` (N,3) the inverse covariance's xx, xy, yy,
-    ``depths`` (N,) along z, ``reach`` (N,2) whole pixels to its border, 0 where it is not seen."""
+    ``depths`` (N,) along z, ``reach`` (N,2) extent in whole pixels, 0 if invisible."""
 
     pixels: Tensor
     conics: Tensor
@@ -61,7 +61,7 @@ class ProjectedGaussians(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class RenderedSplats:
     """``colour`` (H,W,3) over black or the given background; ``alpha`` (H,W); ``depth`` (H,W) the expected depth along z,
-    0 where nothing is. ``places`` (N,2) or (1,N,2): where the Gaussians came to lie, for a fit to retain the gradient of;
+    0 where empty. ``places`` (N,2) or (1,N,2): image positions of the Gaussians, whose gradient a fit can retain;
     ``seen`` (N,) bool."""
 
     colour: Tensor
@@ -121,7 +121,7 @@ def project(g: Gaussians, camera_from_world: Tensor, intrinsics: Tensor, width: 
 
 
 def axes(quaternions: Tensor, log_scales: Tensor) -> Tensor:
-    """(N,3,3): columns are the Gaussians' axes, as long as its standard deviations; covariance = axes @ axes^T."""
+    """(N,3,3): columns are the Gaussians' axes times the standard deviations; covariance = axes @ axes^T."""
     w, x, y, z = F.normalize(quaternions, dim=1).unbind(1)
     rows = (
         1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
@@ -132,7 +132,7 @@ def axes(quaternions: Tensor, log_scales: Tensor) -> Tensor:
 
 
 def _perspective(local: Tensor, ahead: Tensor, intrinsics: Tensor, width: int, height: int) -> Tensor:
-    """(N,2,3): how the pixel moves with the point; points far outside the picture are taken at its widened border."""
+    """(N,2,3): Jacobian of the pixel by the point; points far outside the picture are clamped to its widened border."""
     focal = intrinsics[[0, 1], [0, 1]]
     edge = torch.tensor([width, height], dtype=local.dtype, device=local.device)
     centre = intrinsics[:2, 2] + 0.5
@@ -146,12 +146,12 @@ def _perspective(local: Tensor, ahead: Tensor, intrinsics: Tensor, width: int, h
 
 
 def radiance(sh: Tensor, towards: Tensor) -> Tensor:
-    """Colours (N,3), at least 0, of harmonics (N,K,3) seen along ``towards`` (N,3), from the camera to the Gaussian."""
+    """Colours (N,3), at least 0, of harmonics (N,K,3) for directions ``towards`` (N,3) from the camera to the Gaussian."""
     return (torch.einsum("nk,nkc->nc", harmonics(towards, sh.shape[1]), sh) + 0.5).clamp(min=0)
 
 
 def harmonics(directions: Tensor, count: int) -> Tensor:
-    """(N,count): real spherical harmonics in the order and with the signs of 3DGS files, of directions of any length."""
+    """(N,count): real spherical harmonics in the order and with the signs of 3DGS files, for directions of any length."""
     x, y, z = F.normalize(directions, dim=1).unbind(1)
     terms = [torch.full_like(x, SH_C0)]
     if count > 1:
@@ -176,8 +176,8 @@ def harmonics(directions: Tensor, count: int) -> Tensor:
 
 
 class Overlaps(NamedTuple):
-    """The Gaussians that overlap each tile: ``members`` (P,) sorted by tile and depth; tile t has ``counts[t]`` from
-    ``starts[t]`` on. Tiles are `TILE` pixels square, counted in rows of ``columns``."""
+    """The Gaussians that overlap each tile: ``members`` (P,) sorted by tile and depth; tile t has ``counts[t]`` of them, from
+    ``starts[t]`` on. Tiles are `TILE` pixels square, numbered in rows of ``columns``."""
 
     members: Tensor
     starts: Tensor
@@ -205,7 +205,7 @@ def overlaps(flat: ProjectedGaussians, width: int, height: int) -> Overlaps:
 
 
 def composite_tiles(flat: ProjectedGaussians, opacities: Tensor, values: Tensor, width: int, height: int) -> Tensor:
-    """See `Composite`. Tiles with about as many Gaussians are composited together."""
+    """See `Composite`. Tiles with similar numbers of Gaussians are composited together."""
     found = overlaps(flat, width, height)
     shape = (found.columns * found.rows, TILE * TILE, values.shape[1] + 1)
     picture = values.new_zeros(shape)
@@ -221,7 +221,7 @@ def composite_tiles(flat: ProjectedGaussians, opacities: Tensor, values: Tensor,
 
 
 def _weights(flat: ProjectedGaussians, opacities: Tensor, members: Tensor, there: Tensor, pixels: Tensor) -> Tensor:
-    """(T,P,K): how much each of a tile's K ``members`` (T,K), nearest first, adds to each of its P ``pixels`` (T,P,2)."""
+    """(T,P,K): weight of each of a tile's K ``members`` (T,K), nearest first, in each of its P ``pixels`` (T,P,2)."""
     dx, dy = (pixels[:, :, None] - flat.pixels[members][:, None]).unbind(3)
     xx, xy, yy = flat.conics[members][:, None].unbind(3)
     exponent = 0.5 * (xx * dx * dx + yy * dy * dy) + xy * dx * dy
@@ -233,7 +233,7 @@ def _weights(flat: ProjectedGaussians, opacities: Tensor, members: Tensor, there
 
 
 def _batches(counts: Tensor) -> Iterator[Tensor]:
-    """Numbers of the tiles that hold anything, in groups of similar counts that keep to the budget."""
+    """Indices of the non-empty tiles, in groups of similar counts that fit the budget."""
     order = torch.argsort(counts, descending=True)
     order = order[counts[order] > 0]
     while len(order):

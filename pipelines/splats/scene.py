@@ -1,7 +1,8 @@
-"""A file of splats as a scene: its first picture with depth, and every frame of a path, are rendered from the splats themselves.
+"""A file of splats as a scene: its first picture with depth, and every frame of a path, are rendered from the splats.
 
-Methods that take a picture get the drawn one with its depth; rehearsals, viewfinder and all else that `camera.render.scene`
-draws show the splats. Splats have no picture and no camera of their own, so a viewpoint is chosen, and a note describes it.
+Methods that need a picture get the rendered one with its depth; rehearsals, viewfinder and other users of
+`camera.render.scene` draw the splats. Splats have no picture and no camera of their own, so a viewpoint is chosen, and a note
+describes it.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from pipelines.splats.splats import Splats
 
 WIDTH, HEIGHT, FOV_DEGREES = 1280, 720, 60.0
 COVERED = 0.5
-"""A pixel shows the splats where they hide at least so much of what is behind them."""
+"""Minimum alpha of a pixel that counts as covered by splats."""
 FILLED, CLOSE = 0.6, 0.05
-"""A camera at the origin is kept where splats fill at least this part of its picture, and no more than a twentieth of what
-it sees is nearer than this part of the median depth: then it stands in none of them."""
+"""A camera at the origin is used if splats cover at least this share of its picture, and at most a twentieth of the visible
+depths is below this share of the median depth: then it is not inside any of them."""
 BACK, ABOVE_DEGREES = 2.2, 10.0
 """Otherwise, the camera's distance from the scene's centre in multiples of its size, and its downward angle."""
 _SMALL = 160
@@ -90,9 +91,9 @@ def open_splats(
 ) -> tuple[SplatScene, str]:
     """The scene from a file of splats (see `pipelines.splats.formats`), and a sentence on how it was read.
 
-    ``up``: which axis of the file points up. ``camera``: where the first picture is taken from, a path's first frame; else
-    the origin, looking along z, where that shows the scene, and a place before all of it where not. ``fov_degrees``:
-    across, where no camera is given. Raises `InputError`.
+    ``up``: the up axis of the file. ``camera``: the camera of the first picture, a path's first frame; by default the origin,
+    looking along z, if it shows the scene, otherwise a position in front of everything. ``fov_degrees``: horizontal, if no
+    camera is given. Raises `InputError`.
     """
     file = Path(file)
     if not file.is_file():
@@ -113,10 +114,10 @@ def scene_of_splats(
     seen = paint_frame(ready, camera.sliced(slice(0, 1)), 0)
     if seen.holes.all():
         raise InputError(
-            f"{name} shows nothing from its first camera; give a camera that looks at it, or another way up."
+            f"{name} shows nothing from its first camera; choose a camera that looks at it, or another up axis."
         )
     view = View.of(seen.colour, seen.depth, camera.intrinsics[0], camera.world_from_camera[0])
-    return SplatScene((view,), source="drawn from splats", name=name, splats=splats), where
+    return SplatScene((view,), source="rendered from splats", name=name, splats=splats), where
 
 
 def prepare(splats: Splats) -> Any:
@@ -129,7 +130,7 @@ def prepare(splats: Splats) -> Any:
 
 
 def paint_frame(ready: Any, path: CameraPath, frame: int) -> RenderedFrame:
-    """Frame ``frame`` of ``path`` before `prepare` splats; depth is the mean along each ray, weighted as colours are."""
+    """Frame ``frame`` of ``path`` with `prepare`d splats; depth is the mean along each ray, weighted like the colours."""
     import torch
 
     drawing, gaussians = ready
@@ -162,11 +163,11 @@ def _standing(splats: Splats, ready: Any, fov_degrees: float) -> tuple[CameraPat
     pose[:3, :3], pose[:3, 3] = look_at(eye, middle), eye
     return origin.with_poses(
         pose[None]
-    ), "The origin does not show the scene, so the first view is from in front of it; give a camera for another view."
+    ), "The origin does not show the scene, so the first view is from in front of it; set a camera for another view."
 
 
 def _extent(splats: Splats) -> tuple[NDArray[np.float64], float]:
-    """The middle (3,) of the more opaque half, and the distance from it within which four fifths of them lie."""
+    """The centre (3,) of the more opaque half, and the radius that contains four fifths of them."""
     means = splats.means[splats.logit_opacities >= np.median(splats.logit_opacities)].astype(np.float64)
     middle = np.median(means, axis=0)
     return middle, max(float(np.quantile(np.linalg.norm(means - middle, axis=1), 0.8)), 1e-6)

@@ -1,8 +1,8 @@
 """Gaussian splats as plain arrays. Imports no torch.
 
 Kerbl et al., "3D Gaussian Splatting for Real-Time Radiance Field Rendering" (2023). Their files are in
-`pipelines.splats.files`, the rasteriser in
-`pipelines.splats.rasterizer`, the fit to frames in `pipelines.reconstruct.gaussians.fit`.
+`pipelines.splats.files`, the rasterizer in `pipelines.splats.rasterizer`, the fit to frames in
+`pipelines.reconstruct.gaussians.fit`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Splats:
                     "fit is damaged."
                 )
             if not np.isfinite(array).all():
-                raise InputError(f"The splats hold {declared.name} that are not finite numbers; make them again.")
+                raise InputError(f"The splats contain {declared.name} that are not finite numbers; create them again.")
             object.__setattr__(self, declared.name, array)
         if k not in [(degree + 1) ** 2 for degree in range(MOST_DEGREE + 1)]:
             raise InputError(f"Splats have 1, 4, 9 or 16 harmonics per colour, got {k}.")
@@ -63,12 +63,12 @@ class Splats:
 
     @property
     def degree(self) -> int:
-        """Of the spherical harmonics, 0 to 3."""
+        """Degree of the spherical harmonics, 0 to 3."""
         return round(self.sh.shape[1] ** 0.5) - 1
 
     @property
     def opacities(self) -> NDArray[np.float32]:
-        """(N,) in 0..1."""
+        """(N,): opacities in 0..1."""
         return (1 / (1 + np.exp(-self.logit_opacities.astype(np.float64)))).astype(np.float32)
 
     @property
@@ -83,7 +83,7 @@ class Splats:
 
     @property
     def middles(self) -> PointCloud:
-        """The Gaussians' centres as points, with these colours."""
+        """The Gaussians' centres as points, with the colours of `colours`."""
         return PointCloud(self.means, (self.colours * 255).round().astype(np.uint8))
 
     def chosen(self, which: ArrayLike) -> Splats:

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from pipelines.splats.splats import Splats
 
 MOST_BYTES = 160 << 20
-"""Of arrays: what a browser still opens at once from one file."""
+"""Maximum bytes of arrays that browsers open at once from one file."""
 MOST_POINTS = 1_000_000
 _HERE = Path(__file__).parent
 _SHADERS = {"f4": "<f4", "f2": "<f2", "u1": "u1", "u4": "<u4"}
 
 
 def page_of_points(cloud: PointCloud, path: CameraPath, *, title: str = "Points") -> bytes:
-    """A page of points as discs that touch their neighbours; at most `MOST_POINTS`, chosen evenly."""
+    """A page of points as discs that touch their neighbours; at most `MOST_POINTS`, evenly selected."""
     from camera.render.point_discs import Dots
 
     dots = Dots.of(cloud.thinned(MOST_POINTS))
@@ -106,7 +106,7 @@ def _page(
 
 
 def _pack_arrays(arrays: dict[str, NDArray]) -> tuple[dict[str, Any], bytes]:
-    """Offsets of the arrays in the bytes, on multiples of 4."""
+    """Offsets of the arrays in the bytes, aligned to 4."""
     kinds = {"float32": "f4", "float16": "f2", "uint8": "u1", "uint32": "u4"}
     about: dict[str, Any] = {}
     parts: list[bytes] = []

@@ -1,1 +1,1 @@
-"""`python -m pipelines evaluate`: results scored against their moves, one table in every form."""
+"""`python -m pipelines evaluate`: scores results against their moves, as one table in several formats."""

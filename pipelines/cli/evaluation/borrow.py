@@ -2,7 +2,7 @@
 
     python -m pipelines.cli.evaluation.borrow clip.mp4 --out path.json [--subject 2.5] [--smooth 4]
 
-The path file is one that every method takes (`run METHOD --path path.json`).
+Every method accepts the path file (`run METHOD --path path.json`).
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="the path file to write")
     parser.add_argument("--degrees", type=float, default=Tolerance.degrees, help="tolerance of rotation in degrees")
     parser.add_argument(
-        "--share", type=float, default=Tolerance.share, help="by how much a place may miss, of the whole way"
+        "--share", type=float, default=Tolerance.share, help="tolerance of position, as a share of the path length"
     )
     parser.add_argument(
         "--smooth", type=float, default=0.0, metavar="FRAMES", help="smooth over about this many frames"
     )
     parser.add_argument(
-        "--subject", type=float, help="distance to your scene's subject; the clip's own unit where not given"
+        "--subject", type=float, help="distance to your scene's subject; by default the clip's own unit"
     )
-    parser.add_argument("--fov", type=float, help="the clip's horizontal field of view in degrees, where known")
+    parser.add_argument("--fov", type=float, help="the clip's horizontal field of view in degrees, if known")
     asked = parser.parse_args(arguments)
     try:
         _borrow(asked)

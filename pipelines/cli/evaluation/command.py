@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(given: argparse.Namespace, shoot: Callable[[list[str]], int]) -> int:
-    """Score the given results and write the table in every form; returns 1 if something could not be scored.
+    """Score the given results and write the table in all formats; returns 1 if something could not be scored.
 
     ``shoot`` runs a command line of `python -m pipelines`, for ``--matrix``.
     """
@@ -57,12 +57,12 @@ def _score_all(
         results += shot_all(given.matrix, given.out / "shots", say, shoot)
     if given.poses is not None and not results:
         if given.path is None:
-            raise InputError("--poses alone needs the requested path: give it with --path.")
+            raise InputError("--poses alone needs the requested path: add --path.")
         return [score_poses(given.poses, given.path)]
     if not results:
-        raise InputError("Give results to score: folders, mp4s, --matrix, or --poses with --path.")
+        raise InputError("There are no results to score: name folders, mp4s, --matrix, or --poses with --path.")
     if given.poses is not None and len(results) != 1:
-        raise InputError("--poses belongs to one video; give one, or none and --path.")
+        raise InputError("--poses belongs to one video; name one, or none and --path.")
     return list(
         score_all(
             results,
@@ -82,7 +82,7 @@ def _read_lpips(given: argparse.Namespace) -> Lpips | None:
     if given.lpips is None:
         return None
     if given.truth is None and given.data is None:
-        raise InputError("--lpips compares with true frames; give them with --truth or --data.")
+        raise InputError("--lpips compares with true frames; add --truth or --data.")
     from pipelines.cli.evaluation.lpips import read_lpips
 
     return read_lpips(given.lpips)

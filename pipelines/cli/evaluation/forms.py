@@ -15,7 +15,7 @@ from pipelines.cli.evaluation.results import ResultScores
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """The seeds of one method, weights and move."""
+    """Results of all seeds of one method, weights and move."""
 
     method: str
     weights: str
@@ -62,7 +62,7 @@ def as_csv(results: Sequence[ResultScores]) -> str:
 
 
 def _safe(cell: object) -> object:
-    """A text that a spreadsheet would take for a formula is quoted."""
+    """Quote a text that a spreadsheet would treat as a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@" and cell else cell
 
 

@@ -1,8 +1,8 @@
 """LPIPS (Zhang et al. 2018): the perceptual distance between two pictures; 0 for identical pictures.
 
 The network is AlexNet (Krizhevsky 2014, one tower) or VGG-16 (Simonyan and Zisserman 2015) up to its last rectified layer, in
-the layout of torchvision's weights; torchvision itself is not needed. Five layers are compared: features of unit length in
-every pixel, squared differences weighted by channel, averaged over the picture, added up.
+the layout of torchvision's weights; torchvision itself is not needed. Five layers are compared: features are normalised to
+unit length per pixel, squared differences weighted by channel, averaged over the picture and summed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipelines.weights.checkpoints import read_state
 
 ENDINGS = (".pth", ".pt", ".bin", ".safetensors")
 SHIFT, SPREAD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-"""Mean and spread of photographs in -1..1 per channel, as the authors took them."""
+"""Mean and standard deviation of photographs in -1..1 per channel, as used by the authors."""
 SMALLEST = 31
 """Minimum side in pixels for AlexNet's five layers."""
 _BACKBONE = re.compile(r"(?:net\.slice\d\.|features\.)(\d+)\.(weight|bias)")
@@ -32,8 +32,8 @@ _HEAD = re.compile(r"lin(\d)\.model\.1\.weight")
 
 @dataclass(frozen=True)
 class Stack:
-    """A network's layers by their numbers in the weights: ``convolutions`` (number, stride, padding), ``pools`` (number, side), and
-    the numbers of the convolutions whose rectified answers are compared."""
+    """A network's layers by their index in the weights: ``convolutions`` (index, stride, padding), ``pools`` (index, side), and
+    the indices of the convolutions whose rectified outputs are compared."""
 
     convolutions: tuple[tuple[int, int, int], ...]
     pools: tuple[tuple[int, int], ...]
@@ -47,12 +47,12 @@ VGG16 = Stack(
     (2, 7, 14, 21, 28),
 )
 STACKS = {11: ("AlexNet", ALEXNET), 3: ("VGG-16", VGG16)}
-"""By the side of the first layer's filters."""
+"""Networks by the side of the first layer's filters."""
 
 
 @dataclass(frozen=True, eq=False)
 class Lpips:
-    """``network``: its name. ``layers``: weight and bias by number. ``heads``: five rows of channel weights (C,)."""
+    """``network``: its name. ``layers``: weight and bias by index. ``heads``: five rows of channel weights (C,)."""
 
     network: str
     stack: Stack
@@ -88,13 +88,13 @@ class Lpips:
 
 
 def read_lpips(where: Path) -> Lpips:
-    """From a file, or a folder of files: torchvision's AlexNet or VGG-16 and the linear heads of the package lpips, or both as
-    one state of that package. Raises `InputError` where something is missing."""
+    """Read a file, or a folder of files: torchvision's AlexNet or VGG-16 and the linear heads of the package lpips, or both as
+    one state dict of that package. Raises `InputError` if something is missing."""
     return lpips_of(read_state(_find_files(where)), where.name)
 
 
 def lpips_of(state: dict[str, Tensor], name: str = "the weights") -> Lpips:
-    """From named tensors."""
+    """Build the network from named tensors."""
     values = {
         (int(found[1]), found[2]): tensor.float()
         for key, tensor in state.items()
@@ -104,7 +104,7 @@ def lpips_of(state: dict[str, Tensor], name: str = "the weights") -> Lpips:
     first = values.get((0, "weight"))
     if first is None or first.shape[-1] not in STACKS:
         raise InputError(
-            f"{name} holds no AlexNet or VGG-16; give torchvision's weights, with the heads of the package lpips (alex.pth, vgg.pth) beside them."
+            f"{name} contains no AlexNet or VGG-16; use torchvision's weights, with the heads of the package lpips (alex.pth, vgg.pth) beside them."
         )
     network, stack = STACKS[first.shape[-1]]
     layers = {
@@ -114,7 +114,7 @@ def lpips_of(state: dict[str, Tensor], name: str = "the weights") -> Lpips:
     wanted = [layers[number][0].shape[0] for number in stack.compared]
     if [len(heads.get(i, ())) for i in range(5)] != wanted:
         raise InputError(
-            f"{name} holds no heads for {network}; put the package lpips' own ({'alex' if network == 'AlexNet' else 'vgg'}.pth) beside the network."
+            f"{name} contains no heads for {network}; put those of the package lpips ({'alex' if network == 'AlexNet' else 'vgg'}.pth) beside the network."
         )
     return Lpips(network, stack, layers, tuple(heads[i] for i in range(5)))
 
@@ -137,6 +137,6 @@ def _find_files(where: Path) -> Iterable[Path]:
 
 
 def _normalise(picture: NDArray[np.uint8]) -> Tensor:
-    """(3,H,W): bytes in -1..1, less `SHIFT`, over `SPREAD`."""
+    """(3,H,W): bytes scaled to -1..1, minus `SHIFT`, divided by `SPREAD`."""
     values = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1).float() / 127.5 - 1
     return (values - torch.tensor(SHIFT)[:, None, None]) / torch.tensor(SPREAD)[:, None, None]

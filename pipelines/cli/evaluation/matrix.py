@@ -31,7 +31,7 @@ def shot_all(file: Path, out: Path, say: Callable[[str], None], shoot: Callable[
         if not one.video.is_file():
             try:
                 status = shoot(one.words)
-            except SystemExit as error:  # wrong usage: argparse has told it
+            except SystemExit as error:  # wrong usage: argparse has printed it
                 status = int(error.code or 0) or 2
             if status:
                 say(f"{one.video.name} was not shot.")
@@ -81,11 +81,15 @@ def read(file: Path) -> dict[str, Any]:
     try:
         matrix = json.loads(file.read_text())
     except (OSError, ValueError) as error:
-        raise InputError(f"{file.name} is no matrix: JSON with image, methods, moves and seeds is needed.") from error
+        raise InputError(
+            f"{file.name} is not a matrix: JSON with image, methods, moves and seeds is needed."
+        ) from error
     if not isinstance(matrix, dict) or not {"image", "methods", "moves"} <= set(matrix):
-        raise InputError(f"{file.name} is no matrix: JSON with image, methods, moves and seeds is needed.")
+        raise InputError(f"{file.name} is not a matrix: JSON with image, methods, moves and seeds is needed.")
     if unknown := sorted(set(matrix) - KEYS):
-        raise InputError(f"{file.name} has {unknown[0]!r}, which is not known; known are {', '.join(sorted(KEYS))}.")
+        raise InputError(
+            f"{file.name} contains {unknown[0]!r}, which is not known; known are {', '.join(sorted(KEYS))}."
+        )
     lists = {"seeds": [0], "options": []} | matrix
     if not all(isinstance(lists[key], list) and lists[key] for key in ("methods", "moves", "seeds")):
         raise InputError(f"{file.name}: methods, moves and seeds are lists with at least one entry.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """The options of `evaluate`."""
+    """Add the options of `evaluate`."""
     command.add_argument("results", type=Path, nargs="*", metavar="RESULTS", help="mp4 files, or folders of them")
     command.add_argument(
         "--out", type=Path, default=Path("evaluation"), help="folder for the tables. Default evaluation"
@@ -20,11 +20,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--model",
         default="",
         metavar="MODULE:FUNCTION",
-        help="function that estimates cameras in place of structure from motion",
+        help="function that estimates cameras instead of structure from motion",
     )
-    command.add_argument(
-        "--matrix", type=Path, metavar="FILE", help="JSON of methods, moves and seeds, which are shot first"
-    )
+    command.add_argument("--matrix", type=Path, metavar="FILE", help="JSON of methods, moves and seeds to shoot first")
     command.add_argument(
         "--truth",
         type=Path,
@@ -41,5 +39,5 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         metavar="FOLDER",
-        help="RealEstate10K, DL3DV or CamVid-30K as it comes: results named after their clips get its true frames and cameras",
+        help="RealEstate10K, DL3DV or CamVid-30K in its published layout: results named after its clips get their true frames and cameras",
     )

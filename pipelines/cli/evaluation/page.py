@@ -49,7 +49,7 @@ def svg(report: TakeReport) -> str:
 
 
 def png(report: TakeReport, file: Path) -> None:
-    """The same curves as a picture."""
+    """Write the curves of `svg` as a picture."""
     import cv2
 
     from pipelines.media.image import png as encoded

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from pipelines.cli.evaluation.lpips import Lpips
 
 REPROJECTED, LEAST_SEEN = 6, 0.05
-"""Frames beside the first into which a scene is carried, and the share of a frame that it must show."""
+"""Number of frames besides the first into which the scene is projected, and minimum visible share of a frame."""
 BACK_DEGREES, BACK_SHARE = 2.0, 0.05
-"""A path comes back whose last camera is so near to its first: turn, and place as a share of the way."""
+"""Maximum distance of the last camera from the first for a closed path: rotation, and position as a share of the path length."""
 
 
 def _refuse_paths(achieved: CameraPath, requested: CameraPath) -> float:
@@ -32,19 +32,19 @@ PICTURES = (
     Number("psnr", "PSNR", "", "decibels against true frames, averaged over frames", "high", _refuse_paths),
     Number("ssim", "SSIM", "Wang et al. 2004", "against true frames, 11-pixel Gaussian window, averaged over frames", "high", _refuse_paths),
     Number("lpips", "LPIPS", "Zhang et al. 2018", "against true frames, with the weights of --lpips, averaged over frames", "low", _refuse_paths),
-    Number("revisit_psnr", "revisit PSNR", "", "decibels between first and last frame of a path that comes back", "high", _refuse_paths),
-    Number("revisit_ssim", "revisit SSIM", "Wang et al. 2004", "between first and last frame of a path that comes back", "high", _refuse_paths),
-    Number("reprojection", "depth reprojection PSNR", "", "decibels between frames and the scene carried into them by its depth along the move, where it is seen, 6 frames", "high", _refuse_paths),
+    Number("revisit_psnr", "revisit PSNR", "", "decibels between first and last frame of a closed path", "high", _refuse_paths),
+    Number("revisit_ssim", "revisit SSIM", "Wang et al. 2004", "between first and last frame of a closed path", "high", _refuse_paths),
+    Number("reprojection", "depth reprojection PSNR", "", "decibels between frames and the scene projected into them by its depth along the move, where visible, 6 frames", "high", _refuse_paths),
 )  # fmt: skip
 ROWS = (*NUMBERS, *PICTURES)
-"""Every row of a table."""
+"""All rows of a table."""
 
 
 def numbers(
     video: Path, requested: CameraPath, truth: Path | NDArray[np.uint8] | None, lpips: Lpips | None = None
 ) -> dict[str, float | None]:
-    """Of a ``video`` shot along ``requested``; ``truth``: true frames (F,H,W,3), a video of them, or a folder with one of the same
-    name. ``lpips``: a network that compares with true frames too."""
+    """Metrics of a ``video`` shot along ``requested``; ``truth``: true frames (F,H,W,3), a video of them, or a folder with a video of
+    the same name. ``lpips``: a network that also compares with true frames."""
     found: dict[str, float | None] = {number.key: None for number in PICTURES}
     wanted = truth if isinstance(truth, np.ndarray) else _true_video(video, truth)
     box = read_embedded_scene(video)
@@ -57,7 +57,9 @@ def numbers(
         true = wanted if isinstance(wanted, np.ndarray) else read_video(wanted)[0]
         if len(true) != len(frames):
             name = "The clip" if isinstance(wanted, np.ndarray) else wanted.name
-            raise InputError(f"{name} has {len(true)} true frames, {video.name} has {len(frames)}; give as many.")
+            raise InputError(
+                f"{name} has {len(true)} true frames, {video.name} has {len(frames)}; the numbers must be equal."
+            )
         pairs = [compare_pictures(frame, _match_size(other, frame)) for frame, other in zip(frames, true)]
         found["psnr"], found["ssim"] = np.mean(pairs, axis=0).tolist()
         if lpips is not None:
@@ -70,8 +72,8 @@ def numbers(
 
 
 def reprojection_psnr(frames: NDArray[np.uint8], scene: Scene, path: CameraPath) -> float | None:
-    """PSNR between frames (F,H,W,3) of ``path`` and the scene drawn from its depth into their cameras, over pixels that it shows,
-    averaged over some frames; None where it shows hardly any."""
+    """PSNR between frames (F,H,W,3) of ``path`` and the scene rendered from its depth into their cameras, over visible pixels,
+    averaged over some frames; None if hardly any are visible."""
     from camera.render.scene import render
     from pipelines.media.image_metrics import psnr
 
@@ -119,6 +121,6 @@ def _true_video(video: Path, truth: Path | None) -> Path | None:
 def _match_size(picture: NDArray[np.uint8], like: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if picture.shape != like.shape:
         raise InputError(
-            f"True frames of {picture.shape[1]} x {picture.shape[0]} do not fit a shot of {like.shape[1]} x {like.shape[0]}; give one size."
+            f"True frames of {picture.shape[1]} x {picture.shape[0]} do not fit a shot of {like.shape[1]} x {like.shape[0]}; both must have one size."
         )
     return picture

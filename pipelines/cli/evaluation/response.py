@@ -2,7 +2,7 @@
 
     python -m pipelines.cli.evaluation.response SHOTS... --out FOLDER
 
-Shots are results of Reshoot. ``--shoot METHOD --image room.jpg`` shoots a fixed set of moves at several strengths first; options of
+Shots are results of Reshoot. ``--shoot METHOD --image room.jpg`` first shoots a fixed set of moves at several strengths; options of
 `python -m pipelines run` may follow.
 """
 
@@ -32,7 +32,7 @@ LEAST_FRAMES = 3
 SET = {
     "pan": (-20, 10, 20, 30), "tilt": (-10, 10), "roll": (-10, 10), "truck": (-0.2, 0.2), "pedestal": (-0.1, 0.1), "dolly": (0.1, 0.3),
 }  # fmt: skip
-"""Film moves and strengths that are shot for a curve: degrees, and shares of the subject's distance."""
+"""Film moves and strengths for a curve: degrees, and shares of the subject's distance."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,17 +42,19 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("shots", type=Path, nargs="*", metavar="SHOTS", help="folders and mp4s")
     parser.add_argument(
-        "--out", type=Path, help="folder for one file per method and weights; where shots look for it if not given"
+        "--out", type=Path, help="folder for one file per method and weights; by default where shots look for it"
     )
     parser.add_argument(
         "--shoot", metavar="METHOD", default="", help="first shoot a fixed set of moves with this method"
     )
     parser.add_argument("--image", type=Path, help="the picture for --shoot")
-    parser.add_argument("--shots-to", type=Path, default=Path("response-shots"), help="folder for what --shoot makes")
+    parser.add_argument(
+        "--shots-to", type=Path, default=Path("response-shots"), help="folder for the results of --shoot"
+    )
     asked, options = parser.parse_known_args(arguments)
     refused: list[str] = []
     if bool(asked.shoot) != bool(asked.image) or not (asked.shots or asked.shoot) or (options and not asked.shoot):
-        parser.error("give shots, or --shoot METHOD with --image; options of `run` may follow --shoot")
+        parser.error("name shots, or --shoot METHOD with --image; options of `run` may follow --shoot")
     try:
         shots = list(asked.shots)
         if asked.shoot:
@@ -72,12 +74,12 @@ def responses(shots: Sequence[Path], refused: list[str]) -> list[Response]:
     for one in score_all(shots, refused.append):
         requested, placed = one.report.requested_path, list(one.report.frames)
         if requested is None or len(placed) < LEAST_FRAMES or one.report.verdict == "cannot be told":
-            refused.append(f"{one.name}: its camera cannot be told, so it answers nothing.")
+            refused.append(f"{one.name}: its camera cannot be measured, so it is not used.")
             continue
         pair = requested.sliced(placed), one.report.achieved_path  # type: ignore[arg-type]
         groups.setdefault((one.method, one.weights), []).append(pair)
     if not groups:
-        raise InputError("None of these shots has a camera that was measured beside its move.")
+        raise InputError("None of these shots has both a measured camera and its requested move.")
     return [response(method, weights, pairs) for (method, weights), pairs in groups.items()]
 
 
@@ -94,8 +96,8 @@ def shoot_set(method: str, image: Path, out: Path, options: Sequence[str], refus
 
 
 def shoot_set_steps(method: str, image: Path, out: Path, options: Sequence[str]) -> Iterator[Progress | Path]:
-    """The same, one after another: yields `Progress`, whose phase names the shot, and every mp4 when it is finished. Closing it cancels;
-    what was finished stays in ``out``."""
+    """Like `shoot_set`, one after another: yields `Progress`, whose phase names the shot, and every mp4 when it is finished. Closing it
+    cancels; finished shots stay in ``out``."""
     from pipelines.cli.evaluation.matrix import plan_shots
 
     out.mkdir(parents=True, exist_ok=True)

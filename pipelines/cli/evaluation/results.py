@@ -32,7 +32,7 @@ Estimator = Callable[[Any, float], Any]
 
 @dataclass(frozen=True, eq=False)
 class ResultScores:
-    """The scores of one result: what it is, how many of its frames were placed, every metric by key, and what could not be determined."""
+    """The scores of one result: its identity, the number of placed frames, all metrics by key, and notes on what could not be determined."""
 
     name: str
     method: str
@@ -51,7 +51,7 @@ def videos(given: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for one in given:
         if not one.exists():
-            raise InputError(f"{one} is not there.")
+            raise InputError(f"{one} does not exist.")
         found += sorted(one.rglob("*.mp4")) if one.is_dir() else [one]
     named = set(found)
     results = [file for file in found if not any(_is_companion(file, other) for other in named)]
@@ -77,11 +77,11 @@ def score(
 ) -> ResultScores:
     """Score one video against the path stored in it, ``path``, or a path file with its name beside it.
 
-    ``poses``: a path file with the achieved cameras, of every frame. ``model``: ``package.module:function``, which gets
-    frames (F,H,W,3) and frames per second and gives a `CameraPath` of all frames, or that and the placed frames' numbers.
-    ``truth``: true frames as a video, or a folder of such by the same names. ``data``: a data set whose clip of the video's name
-    gives true frames, and the path where the video carries none; see `pipelines.inputs.datasets.clips`. ``lpips``: a network that
-    compares with true frames too.
+    ``poses``: a path file with the achieved cameras of every frame. ``model``: ``package.module:function``, which gets
+    frames (F,H,W,3) and frames per second and returns a `CameraPath` of all frames, or a path and the placed frames' indices.
+    ``truth``: true frames as a video, or a folder of videos with the same names. ``data``: a data set whose clip with the video's
+    name provides true frames, and the path if the video contains none; see `pipelines.inputs.datasets.clips`. ``lpips``: a network
+    that also compares with true frames.
     """
     made, true = _read_record(video), None if data is None else _read_true_clip(video, data)
     requested = true.path if true is not None and made is None and path is None else _read_requested(video, path, made)
@@ -131,7 +131,7 @@ def _read_record(video: Path) -> Record | None:
 
 
 def _read_true_clip(video: Path, data: Path) -> DatasetClip:
-    """The data set's clip in the frames and the size of the video."""
+    """The data set's clip with the video's number of frames and size."""
     from pipelines.media.video import probe
 
     facts = probe(video)
@@ -147,11 +147,11 @@ def _read_requested(video: Path, path: Path | None, made: Record | None) -> Came
         beside = video.with_suffix(ending)
         if beside.is_file():
             return read(beside.name, beside.read_bytes())
-    raise InputError(f"{video.name} carries no path and none lies beside it; give it with --path.")
+    raise InputError(f"{video.name} contains no path and none is beside it; add --path.")
 
 
 def _measure(video: Path, requested: CameraPath) -> TakeReport:
-    """The report in the file if it belongs to this move; else measures it and stores it there, so that a second run can resume."""
+    """The report in the file if it belongs to this move; otherwise measures it and stores it there, so that a second run can resume."""
     known = read_report(video)
     if known is not None and known.requested is not None:
         asked = CameraPath(**known.requested)
@@ -188,7 +188,7 @@ def _by_model(video: Path, requested: CameraPath, model: str, cache: Path | None
     achieved, placed = answer if isinstance(answer, tuple) else (answer, range(len(frames)))
     if not isinstance(achieved, CameraPath):
         raise InputError(
-            f"{model} must give a CameraPath, or one and the numbers of its frames; it gave {type(achieved).__name__}."
+            f"{model} must return a CameraPath, or one and the numbers of its frames; it returned {type(achieved).__name__}."
         )
     asked = requested.sliced(slice(0, len(frames)))
     made = _compare(asked, achieved, list(placed), model)
@@ -200,7 +200,7 @@ def _by_model(video: Path, requested: CameraPath, model: str, cache: Path | None
 
 
 def estimator(name: str) -> Estimator:
-    """``package.module:function``; raises `InputError` where there is no such function."""
+    """Import ``package.module:function``; raises `InputError` if there is no such function."""
     module, _, function = name.partition(":")
     try:
         return getattr(importlib.import_module(module), function)

@@ -1,8 +1,8 @@
-"""Did a shot follow its move? Measures the camera of videos, reports it in words, and stores the report in each mp4 and beside it.
+"""Did a shot follow its move? Measures the camera of videos, describes it, and stores the report in each mp4 and beside it.
 
     python -m pipelines.cli.evaluation.take_report shot.mp4 [more.mp4 ...] [--path requested.json]
 
-A result of Reshoot carries the path it was shot along; for other videos --path gives it, in any format of path files.
+A result of Reshoot contains its path; for other videos add --path, in any format of path files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
     parser.add_argument("--path", type=Path, help="requested path; default: the one embedded in a result of Reshoot")
     parser.add_argument(
-        "--free-lens", action="store_true", help="find the focal length instead of holding the requested one"
+        "--free-lens", action="store_true", help="estimate the focal length instead of using the requested one"
     )
     parser.add_argument("--out", type=Path, help="also write the report of a single video here, as JSON")
     asked = parser.parse_args(arguments)

@@ -1,7 +1,7 @@
 """Reshoot's methods as a camera-conditioned model for WBench: takes its poses and returns frames; see docs/evaluation.md.
 
-WBench (github.com/meituan-longcat/WBench, src/models/camera) hands over one world-from-camera pose per latent frame, every
-fourth frame, OpenCV axes, and a lens of a 1920 x 1080 picture with its middle at (960, 540); it wants BGR frames back.
+WBench (github.com/meituan-longcat/WBench, src/models/camera) passes one world-from-camera pose per latent frame (every fourth
+frame), OpenCV axes, and a lens of a 1920 x 1080 picture with its centre at (960, 540); it expects BGR frames.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from camera.rotation import orthonormal
 
 FPS = 24.0
 WIDTH, HEIGHT = 1920, 1080
-"""The picture that WBench's lens belongs to."""
+"""Picture size of WBench's lens."""
 
 
 def path_of(poses: Mapping[str, Any], frames: int) -> CameraPath:
     """The path with ``frames`` frames; raises `InputError` for invalid poses.
 
-    Poses of third-person cases come with their x axis pointing left, so that they are mirrored; it is turned over.
+    Poses of third-person cases have their x axis pointing left, so they are mirrored; this is undone.
     """
     try:
         order = sorted(poses, key=int)
@@ -42,7 +42,7 @@ def path_of(poses: Mapping[str, Any], frames: int) -> CameraPath:
     mirrored = np.linalg.det(matrices[:, :3, :3]) < 0
     matrices[mirrored, :3, 0] *= -1
     matrices[:, :3, :3] = orthonormal(matrices[:, :3, :3])
-    lenses[:, :2, 2] -= 0.5  # its pixel centres are at halves
+    lenses[:, :2, 2] -= 0.5  # WBench's pixel centres are at halves
     path = CameraPath(matrices, lenses, WIDTH, HEIGHT, FPS * len(order) / frames).relative_to_first()
     return path.resampled(frames).with_fps(FPS)
 
@@ -52,8 +52,8 @@ def generate_with_poses(
 ) -> list[NDArray[np.uint8]]:
     """Shoot ``image`` with ``method`` along the poses; returns ``video_length`` BGR frames (H,W,3). This is WBench's model hook.
 
-    ``options`` as on the command line, say ``["--weights", "tiny", "--depth-model", "guess"]`` for a dry run. The method
-    shoots as many frames as it takes; each frame asked for is the nearest of them in time.
+    ``options`` as on the command line, for example ``["--weights", "tiny", "--depth-model", "guess"]`` for a dry run. The method
+    shoots a number of frames that it supports; each requested frame is the nearest of them in time.
     """
     from pipelines.__main__ import main
     from pipelines.media.video import read_video
@@ -63,7 +63,7 @@ def generate_with_poses(
         out = Path(folder) / "shot.mp4"
         given = ["run", method, "--image", image, "--path", f"{folder}/path.json", "--out", str(out), *options]
         if main(given) or not out.is_file():
-            raise InputError(f"{method} did not shoot {Path(image).name}; what it said stands above.")
+            raise InputError(f"{method} did not shoot {Path(image).name}; see its messages above.")
         frames, _ = read_video(out)
     nearest = np.linspace(0, len(frames) - 1, video_length).round().astype(int)
     return [np.ascontiguousarray(frames[i][..., ::-1]) for i in nearest]

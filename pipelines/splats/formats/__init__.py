@@ -1,4 +1,4 @@
-"""Files of Gaussian splats in which the field exchanges them, beside the ``.ply`` and ``.splat`` of `gaussians.files`."""
+"""Exchange formats of Gaussian splats other than the ``.ply`` and ``.splat`` of `pipelines.splats.files`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NAMES = {
     "sog": "splats.sog",
     "glb": "splats.glb",
 }
-"""File names by kind, as `encode_all` gives them."""
+"""File names by kind, as returned by `encode_all`."""
 
 
 def is_splat_file(files: Sequence[str | Path]) -> bool:
-    """Whether this is one file with a suffix of splats; ``.ply`` and ``.glb`` may hold other data, which reading detects."""
+    """Whether this is one file with a suffix of splats; ``.ply`` and ``.glb`` may contain other data, which is detected when reading."""
     return len(files) == 1 and Path(files[0]).suffix.lower() in ENDINGS
 
 
@@ -72,7 +72,7 @@ def kind_of(data: bytes, name: str) -> str:
 
 
 def read(data: bytes, name: str, *, up: Up = "auto") -> tuple[Splats, str]:
-    """Splats in the world's axes (y down), and a sentence on how the file's axes were read. Raises `InputError`."""
+    """Splats in the world's axes (y down), and a sentence on how the file's axes were interpreted. Raises `InputError`."""
     from pipelines.splats import files
     from pipelines.splats.formats import gltf, packed, sog
     from pipelines.splats.formats.axes import sentence, turn_splats, world_from_file

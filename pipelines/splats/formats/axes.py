@@ -1,6 +1,6 @@
 """The up axis of splat files: tools differ and few files state it, so a convention is chosen and reported.
 
-The world here is OpenCV's (x right, y down, z forward). A turn of splats turns their harmonics too.
+The world here is OpenCV's (x right, y down, z forward). Rotating splats also rotates their harmonics.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CUSTOM: dict[str, Up] = {
     "spz": "y-up",
     "glb": "y-up",
 }
-"""3DGS trains in COLMAP's axes, and PlayCanvas' SOG and compressed PLY keep them; Niantic's SPZ and glTF are y up."""
+"""3DGS trains in COLMAP's axes, which PlayCanvas' SOG and compressed PLY keep; Niantic's SPZ and glTF are y up."""
 _TURNS: dict[str, list[list[int]]] = {
     "y-down": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
     "y-up": [[1, 0, 0], [0, -1, 0], [0, 0, -1]],
@@ -48,8 +48,8 @@ def world_from_file(up: Up, kind: str) -> NDArray[np.float64]:
 
 
 def sentence(up: Up, kind: str) -> str:
-    """A sentence for the user on how the axes were read."""
-    how = "chosen" if up != "auto" else f"the custom of {'.' + kind} files"
+    """A sentence for the user on how the axes were interpreted."""
+    how = "chosen" if up != "auto" else f"the convention of {'.' + kind} files"
     return (
         f"Read with {_WORDS[CUSTOM[kind] if up == 'auto' else up]} ({how}); choose another if the scene is not upright."
     )
@@ -71,7 +71,7 @@ def turn_splats(splats: Splats, rotation: NDArray) -> Splats:
 
 
 def _turn_harmonics(sh: NDArray[np.float32], rotation: NDArray) -> NDArray[np.float32]:
-    """(N,K,3): the turned colour c'(d) = c(R^T d); every degree turns into itself, so few directions determine how."""
+    """(N,K,3): the rotated colour c'(d) = c(R^T d); each degree transforms separately, so a few directions determine it."""
     if sh.shape[1] == 1:
         return sh
     import torch

@@ -1,6 +1,6 @@
-"""Splats as binary glTF with ``KHR_gaussian_splatting`` (Khronos): exact, and points where it is not known.
+"""Splats as binary glTF with ``KHR_gaussian_splatting`` (Khronos): lossless, and shown as points by viewers without the extension.
 
-glTF is y up, the world here y down: the node turns all by half a turn about x, and the Gaussians stay as they are.
+glTF is y up, the world here y down: a node rotates everything by 180 degrees about x, and the Gaussians are unchanged.
 The extension's scales are lengths, its opacities 0..1, its rotations xyzw; colours are the harmonics of 3DGS.
 """
 
@@ -68,24 +68,24 @@ def document(splats: Splats) -> tuple[dict[str, Any], bytes]:
 
 
 def read_glb(data: bytes, name: str = "splats.glb") -> Splats:
-    """All splats of a GLB, placed by their nodes, in glTF's axes. Raises `InputError`: none, or packed ones."""
+    """All splats of a GLB, transformed by their nodes, in glTF's axes. Raises `InputError` for a file without splats or with compressed ones."""
     from camera.objects.glb import GltfFile, chunks
 
     about, binary = chunks(data, name)
     packed = [each for each in about.get("extensionsUsed", []) if str(each).startswith(f"{EXTENSION}_")]
     if packed:
         raise InputError(
-            f"{name} packs its splats as {packed[0]}, which is not read; export it without that extension."
+            f"{name} compresses its splats with {packed[0]}, which is not supported; export it without that extension."
         )
     file = GltfFile(name, about, binary)
-    with reading(f"{name} is not a whole glTF file; export it again."):
+    with reading(f"{name} is not a complete glTF file; export it again."):
         parts = [
             _place(_splats(file, primitive), world, name)
             for world, primitive in _primitives(about)
             if EXTENSION in primitive.get("extensions", {})
         ]
     if not parts:
-        raise InputError(f"{name} holds no splats ({EXTENSION}); open meshes as objects.")
+        raise InputError(f"{name} contains no splats ({EXTENSION}); open meshes as objects.")
     whole = parts[0]
     for part in parts[1:]:
         whole = whole.joined(part)
@@ -107,7 +107,7 @@ def _arrays(splats: Splats) -> dict[str, NDArray]:
 
 
 def _harmonics(degree: int) -> list[str]:
-    """Names of the coefficients in the order of 3DGS."""
+    """Names of the coefficients in 3DGS order."""
     return [f"{EXTENSION}:SH_DEGREE_{each}_COEF_{n}" for each in range(degree + 1) for n in range(2 * each + 1)]
 
 
@@ -123,7 +123,7 @@ def _accessor(values: NDArray, view: int) -> dict[str, Any]:
 
 
 def _primitives(about: dict[str, Any]) -> Iterator[tuple[NDArray[np.float64], dict[str, Any]]]:
-    """Every primitive of the scene with its node's place in the world (4,4)."""
+    """Every primitive of the scene with its node's world matrix (4,4)."""
     from camera.objects.gltf import local_matrix
 
     nodes = about["nodes"]
@@ -131,7 +131,7 @@ def _primitives(about: dict[str, Any]) -> Iterator[tuple[NDArray[np.float64], di
     while waiting:
         number, above, depth = waiting.pop(0)
         if depth > _DEEPEST:
-            raise ValueError("nodes are nested without end")
+            raise ValueError("nodes are nested in a cycle")
         world = above @ local_matrix(nodes[number], {})
         if "mesh" in nodes[number]:
             yield from ((world, primitive) for primitive in about["meshes"][nodes[number]["mesh"]]["primitives"])
@@ -156,16 +156,14 @@ def _splats(file: Any, primitive: dict[str, Any]) -> Splats:
 
 
 def _place(splats: Splats, world: NDArray[np.float64], name: str) -> Splats:
-    """Turned, scaled and shifted by a node's matrix, which may not shear or mirror."""
+    """Transform splats by a node's matrix, which must not shear or mirror."""
     from dataclasses import replace
 
     from pipelines.splats.formats.axes import turn_splats
 
     scale = float(np.cbrt(np.linalg.det(world[:3, :3])))
     if scale <= 0 or not np.allclose(world[:3, :3] @ world[:3, :3].T, scale**2 * np.eye(3), atol=1e-4 * scale**2):
-        raise InputError(
-            f"{name} stretches or mirrors its splats, which splats cannot follow; apply the transform first."
-        )
+        raise InputError(f"{name} stretches or mirrors its splats, which is not supported; apply the transform first.")
     placed = turn_splats(splats, world[:3, :3] / scale)
     means = (placed.means * scale + world[:3, 3]).astype(np.float32)
     return replace(placed, means=means, log_scales=placed.log_scales + np.float32(np.log(scale)))

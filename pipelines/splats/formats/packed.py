@@ -1,7 +1,7 @@
 """SPZ (Niantic) and compressed PLY (PlayCanvas) through the library gsply, with its limits checked before it reads.
 
-gsply takes arrays as they are; axes are `formats.axes`'. Versions 1 to 4 of SPZ are read, 3 is written: the older
-container of gzip, which every viewer of SPZ opens.
+gsply leaves axes unchanged; see `formats.axes`. Reads versions 1 to 4 of SPZ, writes version 3: the older gzip container, which
+every viewer of SPZ opens.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from gsply import GSData
 
 FRACTION_BITS = 12
-"""SPZ's positions are whole multiples of 1/4096 scene unit in 24 bits: up to 2048 units from the origin."""
+"""SPZ's positions are multiples of 1/4096 scene unit in 24 bits: up to 2048 units from the origin."""
 _MAGIC = 0x5053474E
 _MOST_BYTES = 65
-"""Of one Gaussian of the highest degree in SPZ, unpacked."""
+"""Uncompressed bytes of one Gaussian of the highest degree in SPZ."""
 _CHUNK, _BOUNDS, _VERTEX = 256, 18 * 4, 16
-"""Of compressed PLY: Gaussians that share bounds, bytes of the bounds, bytes of a Gaussian without harmonics."""
+"""Compressed PLY: Gaussians that share bounds, bytes of the bounds, bytes of a Gaussian without harmonics."""
 
 
 def spz_bytes(splats: Splats) -> bytes:
-    """The file, in the axes of ``splats``. Raises `InputError` where one lies too far out for 24 bits.
+    """The file, in the axes of ``splats``. Raises `InputError` if a position exceeds 24 bits.
 
     Loses: positions to 1/8192 unit, rotations to 0.1 degree, scales to 3 %, colours to half a level, harmonics to 1/256.
     """
@@ -40,7 +40,7 @@ def spz_bytes(splats: Splats) -> bytes:
 
     most = (1 << 23) >> FRACTION_BITS
     if len(splats) and np.abs(splats.means).max() >= most:
-        raise InputError(f"SPZ holds positions up to {most} scene units from the origin; save these splats as .ply.")
+        raise InputError(f"SPZ supports positions up to {most} scene units from the origin; save these splats as .ply.")
     with tempfile.TemporaryDirectory(prefix="reshoot-spz-") as folder:
         file = Path(folder) / "scene.spz"
         gsply.write_spz(file, _to_gsply(splats), version=3, fractional_bits=FRACTION_BITS)
@@ -54,7 +54,7 @@ def read_spz(data: bytes, name: str = "scene.spz") -> Splats:
     _check_spz(data, name)
     with (
         tempfile.TemporaryDirectory(prefix="reshoot-spz-") as folder,
-        reading(f"{name} is no whole SPZ file of version 1 to 4; export it again, or as .ply."),
+        reading(f"{name} is not a complete SPZ file of version 1 to 4; export it again, or as .ply."),
     ):
         file = Path(folder) / "scene.spz"
         file.write_bytes(data)
@@ -62,7 +62,7 @@ def read_spz(data: bytes, name: str = "scene.spz") -> Splats:
 
 
 def compressed_ply_bytes(splats: Splats) -> bytes:
-    """The file, in the axes of ``splats``. Loses: positions to 1/2048 (y 1/1024) of each 256 Gaussians' box, colours a level."""
+    """The file, in the axes of ``splats``. Loses: positions to 1/2048 (y 1/1024) of the box of each 256 Gaussians, colours to one level."""
     import gsply
 
     return gsply.compress_to_bytes(_to_gsply(splats))
@@ -98,19 +98,19 @@ def _from_gsply(data: GSData) -> Splats:
 
 
 def _check_spz(data: bytes, name: str) -> None:
-    """No more Gaussians than are read, and no more bytes unpacked than they need: gsply itself unpacks whatever it is given."""
+    """Check the number of Gaussians, and that it unpacks to no more bytes than they need: gsply itself unpacks without limits."""
     head = data[:16]
     if data[:2] == b"\x1f\x8b":
-        with reading(f"{name} is not packed as SPZ files are; export it again, or as .ply."):
+        with reading(f"{name} is not compressed as SPZ; export it again, or as .ply."):
             head = zlib.decompressobj(31).decompress(data, 16)
     if len(head) < 16:
-        raise InputError(f"{name} is cut off: it ends before its header does; export it again.")
+        raise InputError(f"{name} is truncated within its header; export it again.")
     magic, _, count, degree = struct.unpack_from("<IIIB", head)
     if magic != _MAGIC:
-        raise InputError(f"{name} is no SPZ file; export it again, or as .ply.")
+        raise InputError(f"{name} is not an SPZ file; export it again, or as .ply.")
     if degree > MOST_DEGREE or not 0 < count <= MOST_SPLATS:
         raise InputError(
-            f"{name} says {count} Gaussians of degree {degree}; at most {MOST_SPLATS} of degree 3 are read."
+            f"{name} states {count} Gaussians of degree {degree}; at most {MOST_SPLATS} of degree 3 are supported."
         )
     if data[:2] == b"\x1f\x8b":
         _check_unpacked(data, 16 + count * _MOST_BYTES + (1 << 20), name)
@@ -118,27 +118,27 @@ def _check_spz(data: bytes, name: str) -> None:
 
 def _check_unpacked(data: bytes, most: int, name: str) -> None:
     unpacking, size, rest = zlib.decompressobj(31), 0, data
-    with reading(f"{name} is not packed as SPZ files are; export it again, or as .ply."):
+    with reading(f"{name} is not compressed as SPZ; export it again, or as .ply."):
         while rest and size <= most and not unpacking.eof:
             size += len(unpacking.decompress(rest, 1 << 20))
             rest = unpacking.unconsumed_tail
     if size > most:
-        raise InputError(f"{name} unpacks to more than its Gaussians need; it is no SPZ file.")
+        raise InputError(f"{name} unpacks to more than its Gaussians need; it is not an SPZ file.")
 
 
 def _check_compressed(data: bytes, name: str) -> None:
-    """The counts of the header agree with each other and with the bytes that follow: gsply's kernels do not look."""
+    """Check that the counts in the header agree with each other and with the remaining bytes, which gsply's kernels do not."""
     end = data.find(b"end_header\n", 0, 65536)
     found = [re.search(rb"element %s (\d+)\n((?:property [^\n]+\n)*)" % each, data[: max(end, 0)]) for each in
              (b"chunk", b"vertex", b"sh")]  # fmt: skip
     chunk, vertex, sh = found
     if end < 0 or chunk is None or vertex is None:
-        raise InputError(f"{name} is no compressed PLY of PlayCanvas; export it again.")
+        raise InputError(f"{name} is not a compressed PLY of PlayCanvas; export it again.")
     count, chunks = int(vertex.group(1)), int(chunk.group(1))
     harmonics = sh.group(2).count(b"property") if sh else 0
     wide = chunk.group(2).count(b"property float"), vertex.group(2).count(b"property uint")
     if wide != (18, 4) or harmonics not in (0, 9, 24, 45) or (sh and int(sh.group(1)) != count):
-        raise InputError(f"{name} is a compressed PLY of another layout; export it with a present version of the tool.")
+        raise InputError(f"{name} is a compressed PLY of another layout; export it with a current version of the tool.")
     size = end + len(b"end_header\n") + chunks * _BOUNDS + count * (_VERTEX + harmonics)
     if not 0 < count <= MOST_SPLATS or chunks != -(-count // _CHUNK) or len(data) < size:
-        raise InputError(f"{name} is cut off or says a wrong count: {count} Gaussians; export it again.")
+        raise InputError(f"{name} is truncated or states a wrong number of Gaussians, {count}; export it again.")

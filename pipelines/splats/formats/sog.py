@@ -1,9 +1,9 @@
-"""SOG, PlayCanvas' splats in pictures: a zip of lossless WebP, about a fifth of a ``.ply``. Version 2.
+"""SOG, PlayCanvas' format of splats as images: a zip of lossless WebP, about a fifth of a ``.ply``. Version 2.
 
-Positions are 16 bits of a logarithm, rotations the three smaller parts in a byte each, scales and colours places in a
-codebook of 256, harmonics places in a palette of up to 65,536. Layout after PlayCanvas' public description
-(developer.playcanvas.com, "SOG format"). The libraries available do not fit: gsply reads SOG with another decoder of
-pictures, which is large, and writes none; sogpy exchanges colours and coefficients of the harmonics.
+Positions are 16 bits on a logarithmic scale, rotations the three smaller components in a byte each, scales and colours indices
+into a codebook of 256, harmonics indices into a palette of up to 65,536. Layout from PlayCanvas' public description
+(developer.playcanvas.com, "SOG format"). The available libraries are not suitable: gsply reads SOG with a large additional
+image decoder, and does not write it; sogpy swaps colours and coefficients of the harmonics.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from pipelines.splats.files import MOST_SPLATS
 from pipelines.splats.splats import Splats
 
 PALETTE = 1 << 16
-"""Harmonics that a file can hold; more Gaussians than that share them."""
+"""Maximum number of palette entries for harmonics in a file; more Gaussians share them."""
 _ROW = 64
-"""Entries of the palette in a row of its picture."""
+"""Palette entries per row of its image."""
 _BANDS = {1: 3, 2: 8, 3: 15}
 _TAG = 252
-"""Of a rotation: plus the place of its largest part."""
+"""Alpha value of a rotation, to which the index of its largest component is added."""
 _MOST_BYTES = 1 << 31
 
 
 def sog_bytes(splats: Splats) -> bytes:
-    """The file, in the axes of ``splats``; colours within a level where they lie within the displayable and twice beyond."""
+    """The file, in the axes of ``splats``; colours are exact to one level in the displayable range, and to two outside it."""
     width = int(np.ceil(np.sqrt(len(splats)) / 4)) * 4
     height = int(np.ceil(len(splats) / width / 4)) * 4
     files: dict[str, bytes] = {}
@@ -67,17 +67,17 @@ def sog_bytes(splats: Splats) -> bytes:
 
 def read_sog(data: bytes, name: str = "scene.sog") -> Splats:
     """Splats of a SOG file of version 2, in its own axes. Raises `InputError`."""
-    with reading(f"{name} is no whole SOG file; export it again, or as .ply."):
+    with reading(f"{name} is not a complete SOG file; export it again, or as .ply."):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > _MOST_BYTES:
-                raise InputError(f"{name} unpacks to more than {_MOST_BYTES >> 30} GiB; give a smaller file.")
+                raise InputError(f"{name} unpacks to more than {_MOST_BYTES >> 30} GiB; use a smaller file.")
             files = {entry.filename: read_member(archive, entry) for entry in archive.infolist() if not entry.is_dir()}
         meta = json.loads(files["meta.json"])
         if meta.get("version") != 2:
-            raise InputError(f"{name} is SOG of version {meta.get('version', 1)}; export it with a present version.")
+            raise InputError(f"{name} is SOG of version {meta.get('version', 1)}; export it with a current version.")
         count = int(meta["count"])
         if not 0 < count <= MOST_SPLATS:
-            raise InputError(f"{name} says {count} Gaussians; 1 to {MOST_SPLATS} are read.")
+            raise InputError(f"{name} states {count} Gaussians; 1 to {MOST_SPLATS} are supported.")
         return _read(meta, files, count)
 
 
@@ -106,14 +106,14 @@ def _read(meta: dict[str, Any], files: dict[str, bytes], count: int) -> Splats:
 
 
 def _book(values: NDArray[np.float32]) -> tuple[list[float], NDArray[np.uint8]]:
-    """256 values evenly over the range, which bounds the error everywhere, and each value's place among them."""
+    """A codebook of 256 evenly spaced values, which bounds the error everywhere, and each value's index."""
     low, high = float(values.min()), float(values.max())
     step = (high - low) / 255 or 1.0
     return (low + step * np.arange(256)).tolist(), np.rint((values - low) / step).astype(np.uint8)
 
 
 def _smallest_three(quaternions: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(N,4): three parts of wxyz in bytes, and which is left out."""
+    """(N,4): three components of wxyz in bytes, and the index of the omitted one."""
     unit = quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True)
     largest = np.abs(unit).argmax(axis=1)
     unit = unit * np.where(np.take_along_axis(unit, largest[:, None], 1) < 0, -1, 1)
@@ -124,7 +124,7 @@ def _smallest_three(quaternions: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _quaternions(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     largest = pixels[:, 3].astype(np.int64) - _TAG
     if largest.min() < 0:
-        raise ValueError("a rotation does not say which part is left out")
+        raise ValueError("a rotation does not say which component is omitted")
     kept = (pixels[:, :3] / 255.0 * 2 - 1) / np.sqrt(2)
     left = np.sqrt(np.maximum(1 - (kept**2).sum(axis=1), 0))
     quaternions = np.empty((len(pixels), 4), np.float32)
@@ -152,7 +152,7 @@ def _harmonics(splats: Splats, width: int, height: int) -> tuple[dict[str, Any],
 
 
 def _share_sets(sets: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """4096 sets for all: the middles of groups that grow around sets chosen at random, and each Gaussian's nearest."""
+    """A palette of 4096 sets: means of clusters around randomly chosen sets; and each Gaussian's nearest."""
     rng = np.random.default_rng(0)
     palette = sets[rng.choice(len(sets), 4096, replace=False)]
     sample = sets[rng.choice(len(sets), PALETTE, replace=False)]
@@ -174,7 +174,7 @@ def _nearest(sets: NDArray[np.float32], palette: NDArray[np.float32]) -> NDArray
 
 
 def _read_harmonics(about: dict[str, Any], files: dict[str, bytes], labels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(N,K,3) of the labels (N,4)."""
+    """(N,K,3) harmonics for labels (N,4)."""
     coefficients = _BANDS[about["bands"]]
     palette = _picture(files[about["files"][0]]).reshape(-1, coefficients, 4)[..., :3]
     places = labels[:, 0].astype(np.int64) + (labels[:, 1].astype(np.int64) << 8)
@@ -185,7 +185,7 @@ def _read_harmonics(about: dict[str, Any], files: dict[str, bytes], labels: NDAr
 
 
 def _webp(values: NDArray, width: int, height: int) -> bytes:
-    """(N,3) or (N,4) bytes as a picture, row by row; what is not written to is opaque, so that no decoder touches colours."""
+    """(N,3) or (N,4) bytes as an image, row by row; unused pixels are opaque, so that no decoder changes colours."""
     from PIL import Image
 
     pixels = np.zeros((width * height, 4), np.uint8)
@@ -197,7 +197,7 @@ def _webp(values: NDArray, width: int, height: int) -> bytes:
 
 
 def _picture(data: bytes) -> NDArray[np.uint8]:
-    """(H,W,4)."""
+    """(H,W,4) from a WebP image."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data), formats=("WEBP",)) as image:

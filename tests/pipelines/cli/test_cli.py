@@ -70,7 +70,7 @@ def test_a_list_is_shot_line_by_line_and_what_is_refused_is_told(picture, tmp_pa
 
 @pytest.mark.parametrize(("line", "words"), [
     ("{", "Line 1 of list.jsonl is no JSON"),
-    ("[1]", "no JSON object"),
+    ("[1]", "not a JSON object"),
     ('{"visual_input": "gone.png"}', "there is no gone.png"),
     ('{"visual_input": "in.png", "colour": 1}', "no move or setting colour"),
     ('{"visual_input": "in.png", "steps": 1000}', "Line 1 of list.jsonl: "),
@@ -203,7 +203,7 @@ def test_bench_compares_only_what_exists():
     ):
         with pytest.raises(InputError, match=words):
             bench.apply_change(RunOptions(), change)
-    for change, words in (("travel=far", "travel should be a number"), ("speed=2", "no option 'speed' here")):
+    for change, words in (("travel=far", "travel must be a number"), ("speed=2", "no option 'speed' here")):
         with pytest.raises(InputError, match=words):
             bench.default_shot(method("dualcamctrl"), given=[change])
     _, path, settings = bench.default_shot(method("dualcamctrl"), given=["frames=9", "prompt=a=b"])
@@ -222,7 +222,7 @@ def test_doctor_fails_without_weights_and_passes_with_a_local_folder(tmp_path, m
         and "not in the cache, and the hub is switched off (HF_HUB_OFFLINE)" in told
         and "GB of disk free" in told
     )
-    assert "Nothing can be shot here with real weights; what stands in the way of dualcamctrl says FAIL above." in told
+    assert "Nothing can be shot here with real weights; see FAIL above for dualcamctrl." in told
     for checkpoint in method("dualcamctrl").checkpoints:
         (tmp_path / checkpoint.repo).mkdir(parents=True, exist_ok=True)
     monkeypatch.setenv("RESHOOT_WEIGHTS", str(tmp_path))
@@ -230,7 +230,7 @@ def test_doctor_fails_without_weights_and_passes_with_a_local_folder(tmp_path, m
     told = capsys.readouterr().out
     assert (
         "in the local folder" in told
-        and "Everything that shooting needs is here." in told
+        and "Everything that shooting needs is installed." in told
         and "of GPU memory (group off" in told
     )
 

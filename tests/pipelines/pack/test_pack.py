@@ -152,7 +152,7 @@ def test_preflight_says_what_is_lost_and_refuses_what_cannot_work(scene, path):
     assert "becomes 160 x 96" not in preflight("vace", scene, path).sentence()
     assert "Of 5 frames" not in preflight("vace", scene, path).sentence()
     assert "at least 9 frames" in preflight("ltx-ic-lora", scene, path).refusal
-    assert "Of 12 frames it takes 9" in preflight("ltx-ic-lora", scene, path.resampled(12)).sentence()
+    assert "It uses 9 of 12 frames" in preflight("ltx-ic-lora", scene, path.resampled(12)).sentence()
     assert "re-shoots a video" in preflight("recammaster", scene, path).refusal
     zoomed = CameraPath(
         path.world_from_camera,
@@ -160,7 +160,7 @@ def test_preflight_says_what_is_lost_and_refuses_what_cannot_work(scene, path):
         WIDTH,
         HEIGHT,
     )
-    assert "cannot zoom" in preflight("wan-fun-camera", scene, zoomed).refusal
+    assert "does not support zoom" in preflight("wan-fun-camera", scene, zoomed).refusal
     assert "becomes 160 x 112" in preflight("uni3c", scene, path.resized(162, 105)).sentence()
     assert all(preflight(name, scene, path).target.title in describe_targets(scene, path) for name in TARGETS)
     with pytest.raises(InputError, match="Known targets"):

@@ -54,7 +54,7 @@ def test_a_shot_has_the_projects_scene_move_settings_and_weights(project, tmp_pa
     first = load("still_life").fitted(240, 160).fitted(96, 64).first
     asked = film_script.path_of("truck 0.2; pan 4", first, frames=9, fps=made.path.fps)
     np.testing.assert_allclose(made.path.world_from_camera, asked.world_from_camera, atol=1e-9)
-    assert "What was set for gone is left out" in capsys.readouterr().err
+    assert "The settings for gone are left out" in capsys.readouterr().err
 
 
 def test_options_of_the_command_line_come_first_and_a_move_among_them_makes_the_path(project, tmp_path):
@@ -78,7 +78,7 @@ def test_what_is_no_project_is_refused_in_a_sentence(tmp_path, capsys):
     assert "p.zip is not a complete project" in capsys.readouterr().err
     empty = save_project(tmp_path / "empty.zip", ProjectFile())
     assert main([*arguments[:3], str(empty), *arguments[4:]]) == 1
-    assert "holds no picture yet" in capsys.readouterr().err
+    assert "contains no picture yet" in capsys.readouterr().err
 
 
 def test_painted_keyframes_go_with_the_project_and_are_shot_between(tmp_path):

@@ -46,7 +46,7 @@ def test_splats_come_back_to_half_a_pixel_and_two_levels(kind, degree):
     found = apart(splats, back)
     assert found.pixels < 0.5 and found.levels <= 2 and found.opacity < 0.005 and found.shape < 0.08
     assert found.harmonics < 0.02 and back.degree == degree
-    assert "the custom of" in words
+    assert "the convention of" in words
 
 
 @pytest.mark.parametrize(("kind", "harmonics"), [("compressed.ply", 0.02), ("spz", 0.07), ("sog", 0.4), ("glb", 1e-6)])
@@ -179,10 +179,10 @@ def test_what_is_no_spz_is_refused_in_a_sentence():
     whole = encode(some(), "spz")
     raw = gzip.decompress(whole)
     for data, words in (
-        (b"\x1f\x8bno gzip at all", "not packed"),
-        (gzip.compress(raw[:10]), "cut off"),
-        (gzip.compress(raw[:-50]), "no whole SPZ"),
-        (gzip.compress(b"GLTF" + raw[4:]), "no SPZ file"),
+        (b"\x1f\x8bno gzip at all", "not compressed"),
+        (gzip.compress(raw[:10]), "truncated"),
+        (gzip.compress(raw[:-50]), "not a complete SPZ"),
+        (gzip.compress(b"GLTF" + raw[4:]), "not an SPZ file"),
         (gzip.compress(raw[:8] + struct.pack("<I", 2**31) + raw[12:]), "at most"),
         (gzip.compress(raw + b"\0" * (4 << 20)), "more than its Gaussians need"),
     ):
@@ -197,9 +197,9 @@ def test_what_is_no_spz_is_refused_in_a_sentence():
 def test_what_is_no_compressed_ply_is_refused_in_a_sentence():
     whole = encode(some(), "compressed.ply")
     for data, words in (
-        (whole[:-50], "cut off"),
-        (whole.replace(b"element chunk 2", b"element chunk 1"), "wrong count"),
-        (whole.replace(b"element vertex 300", b"element vertex 900"), "another layout|wrong count"),
+        (whole[:-50], "truncated"),
+        (whole.replace(b"element chunk 2", b"element chunk 1"), "wrong number"),
+        (whole.replace(b"element vertex 300", b"element vertex 900"), "another layout|wrong number"),
         (whole.replace(b"property float max_b\n", b""), "another layout"),
     ):
         with pytest.raises(InputError, match=words):
@@ -216,11 +216,11 @@ def test_what_is_no_sog_is_refused_in_a_sentence():
         return sog._zip_files(about, files)
 
     for data, words in (
-        (whole[:-400], "no whole SOG"),
+        (whole[:-400], "not a complete SOG"),
         (changed(version=3), "version 3"),
         (changed(count=10**9), "10+ Gaussians"),
-        (changed(count=5000), "no whole SOG"),
-        (changed(means={}), "no whole SOG"),
+        (changed(count=5000), "not a complete SOG"),
+        (changed(means={}), "not a complete SOG"),
     ):
         with pytest.raises(InputError, match=words):
             read(data, "room.sog")
@@ -230,7 +230,7 @@ def test_what_is_no_file_of_splats_is_refused_in_a_sentence():
     with pytest.raises(InputError, match=r"\.ply, \.splat, \.spz, \.sog, \.glb"):
         read(b"nothing", "scene.txt")
     mesh = trimesh.creation.box().export(file_type="glb")
-    with pytest.raises(InputError, match="holds no splats"):
+    with pytest.raises(InputError, match="contains no splats"):
         read(mesh, "box.glb")
 
 

@@ -84,7 +84,7 @@ def test_a_splat_file_comes_back_to_within_its_bytes():
 def test_what_is_no_splat_file_is_refused_in_words():
     whole = ply_bytes(some(degree=1))
     for data, words in (
-        (b"solid", "binary little-endian PLY"), (whole[:-1], "cut off"), (whole.replace(b"rot_3", b"rot_9"), "no rot_3"),
+        (b"solid", "binary little-endian PLY"), (whole[:-1], "truncated"), (whole.replace(b"rot_3", b"rot_9"), "no rot_3"),
         (whole.replace(b"rot_3", b"rot_2"), "twice"), (whole.replace(b"f_rest_8", b"f_else_8"), "harmonics"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=words):

@@ -52,7 +52,7 @@ def test_every_format_opens_as_the_same_upright_scene(kind, tmp_path):
     assert view.known.mean() > 0.99 and abs(view.focus_depth - 4) < 0.02
     corner = view.colour[60, 60].astype(int), view.colour[-60, -60].astype(int)
     assert (corner[1][:2] - corner[0][:2] > 60).all(), "red grows to the right, green downward"
-    assert "3,600 Gaussians" in words and "the custom of" in words and "origin" in words
+    assert "3,600 Gaussians" in words and "the convention of" in words and "origin" in words
 
 
 def test_another_way_up_turns_the_scene_and_an_origin_that_sees_nothing_is_left(file):

@@ -33,7 +33,7 @@ def test_the_preflight_says_of_every_model_what_it_loses(project):
     text = preflight_words(project)
     assert "9 frames of 160 x 96" in text and text.count("\n- ") == 6
     assert "ReCamMaster** cannot shoot this: it re-shoots a video" in text
-    assert "cannot zoom" in preflight_words(zooming(project), "sana-wm")
+    assert "does not support zoom" in preflight_words(zooming(project), "sana-wm")
     assert preflight_words(Project()) == NOTHING_YET
 
 
@@ -44,7 +44,7 @@ def test_the_pack_holds_the_move_of_the_page_and_a_model_that_cannot_is_refused(
         path = read("camera_path.json", archive.read("cameras/camera_path.json"))
     assert "warped/0008.png" in names and "warped/0009.png" not in names and "README.md" in names
     assert abs(path.world_from_camera - project.ready()[1].world_from_camera).max() < 1e-6
-    with pytest.raises(InputError, match="cannot zoom"):
+    with pytest.raises(InputError, match="does not support zoom"):
         list(make_pack(zooming(project), "wan-fun-camera"))
 
 

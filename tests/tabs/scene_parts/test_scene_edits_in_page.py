@@ -89,7 +89,7 @@ def test_an_edit_is_undone_saved_and_seen_by_every_method(project, tmp_path):
         assert red(framed.first).any() and not np.array_equal(
             framed.first.colour, project.seen_by(name).framing.scene.first.colour
         )
-    assert any("is not shown them" in line for line in losses(after.scene, method("gen3c")))
+    assert any("does not receive them" in line for line in losses(after.scene, method("gen3c")))
 
 
 def test_nothing_is_changed_without_a_part_or_a_way(project):

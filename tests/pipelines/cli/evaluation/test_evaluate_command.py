@@ -83,7 +83,7 @@ def test_what_cannot_be_scored_is_said_and_the_rest_is(folder, capsys):
     )
     assert main(["evaluate", str(folder), "--out", str(folder / "out")]) == 1
     told = capsys.readouterr()
-    assert "alone.mp4 carries no path" in told.err and "1 results" in told.out
+    assert "alone.mp4 contains no path" in told.err and "1 results" in told.out
 
 
 def test_seeds_of_one_method_and_move_are_spread():

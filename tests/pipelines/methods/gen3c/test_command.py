@@ -34,12 +34,12 @@ def test_a_result_gets_one_chunk_more(picture, tmp_path, capsys):
     assert (tmp_path / "longer-cache-first-picture.mp4").is_file()
     capsys.readouterr()
     assert command.main(["run", "gen3c", *picture, *FRAME, *QUICK, "--after", "no.mp4", "--out", str(longer)]) == 1
-    assert "There is no result no.mp4 to go on from." in capsys.readouterr().err
+    assert "There is no result no.mp4 to continue." in capsys.readouterr().err
     assert command.main(["run", "gen3c", *QUICK, "--out", str(longer)]) == 1
-    assert "Give a picture with --image" in capsys.readouterr().err
+    assert "Add a picture with --image" in capsys.readouterr().err
     write_mp4(tmp_path / "bare.mp4", read_video(first)[0], 24, metadata=probe(first).metadata)
     assert command.main(["run", "gen3c", *QUICK, "--after", str(tmp_path / "bare.mp4"), "--out", str(longer)]) == 1
-    assert "bare.mp4 does not carry what it was shot from" in capsys.readouterr().err
+    assert "bare.mp4 does not contain its input" in capsys.readouterr().err
 
 
 def test_cancel_keeps_what_is_finished(picture, tmp_path, monkeypatch, capsys):
