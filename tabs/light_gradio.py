@@ -1,9 +1,9 @@
 """Imports gradio without the parts that this app does not need, in half the time and a third of the memory.
 
-Gradio 6 compares the type stub of each of its 81 components with its source on every import (1.2 of 2.3 s of CPU time
-time), for editors, and imports pandas (40 MB) for tables and plots that this page has none of, and command lines of its own
-and of httpx (10 MB) that a server never shows. After every event it also makes a table of all events so far, in pandas, for a
-page of statistics that nobody opens here: 20 ms of CPU time each.
+On every import Gradio 6 compares the type stub of each of its 81 components with its source (1.2 of 2.3 s of CPU time), for
+editors. It imports pandas (40 MB) for tables and plots that this page does not have, and its own and httpx's command lines
+(10 MB), which a server does not need. After every event it also makes a pandas table of all events so far, for a page of
+statistics that nobody opens here: 20 ms of CPU time each.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from typing import Any
 
 _STUBS = "gradio.component_meta"
 _LATER: dict[str, tuple[str, ...]] = {"pandas": (), "gradio.cli": ("deploy",)}
-"""Modules that are loaded when they are first used, and functions of them that gradio imports by name."""
+"""Modules that are loaded on first use, and their functions that gradio imports by name."""
 _STATISTICS = "GRADIO_ANALYTICS_CACHE_FREQUENCY"
 _EVENTS_BETWEEN_STATISTICS = "1000"
 _NEVER = "httpx._main"
-"""httpx has its command line only where this can be imported; it would load rich, click and pygments."""
+"""httpx includes its command line only if this module can be imported; it would load rich, click and pygments."""
 
 
 @contextmanager
 def light_gradio() -> Iterator[None]:
     """A context in which gradio is imported without writing stubs, and pandas and command lines are loaded on first use.
 
-    Where gradio is imported already, nothing changes. What an import makes stays, so nothing is searched for what could go.
+    If gradio is already imported, this has no effect. Objects created by imports are permanent, so they need no garbage collection.
     """
     finder, collecting = _Finder(), gc.isenabled()
     os.environ.setdefault(_STATISTICS, _EVENTS_BETWEEN_STATISTICS)
@@ -73,7 +73,7 @@ class _Finder(MetaPathFinder):
 class _LazyLoader(Loader):
     """Creates a module that the loader ``real`` executes on first attribute access.
 
-    `importlib.util.LazyLoader` does the same, but before Python 3.11.9 a second thread may see the module half filled.
+    `importlib.util.LazyLoader` does the same, but before Python 3.11.9 a second thread may see an incomplete module.
     """
 
     def __init__(self, real: Loader) -> None:
@@ -87,7 +87,7 @@ class _LazyLoader(Loader):
         named = _LATER[module.__name__]
         vars(module).update({name: _calls(module.__name__, name) for name in named})
         if not named:
-            del module.__path__  # so that an import of a part of it asks, too
+            del module.__path__  # so that importing a submodule triggers loading, too
 
 
 def _calls(module: str, name: str) -> Callable[..., Any]:

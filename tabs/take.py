@@ -19,7 +19,7 @@ class Take(Project):
     """A `Project` created from method, moves and source together; its ``path`` and ``framed`` follow from them."""
 
     def drawn(self, method: Method, moves: Moves, source: str, film: str = "", *, as_given: bool = False) -> Project:
-        """The take whose path is what ``method`` makes of ``source``, one of `SOURCES`. Raises `InputError` where there is none."""
+        """The take with the path that ``method`` makes from ``source``, one of `SOURCES`. Raises `InputError` if there is none."""
         described = replace(self.content.source, moves_from=source, film_moves=film, path_as_given=as_given)
         drawn = replace(self, method=method.name).with_source(described).with_moves(moves)
         drawn.ready()

@@ -1,1 +1,1 @@
-"""HTML components with scripts of their own, which run in the browser."""
+"""HTML components with their own scripts, which run in the browser."""

@@ -8,7 +8,7 @@ import gradio as gr
 
 _HERE = Path(__file__).parent
 PLACE = "reshoot-place"
-"""In the tab's sessionStorage: where in the browser its project is kept."""
+"""Key in the tab's sessionStorage for the place of its project in the browser."""
 _TEMPLATE = """
 <div class="kept" hidden>
   <p role="status"></p>
@@ -20,10 +20,10 @@ _TEMPLATE = """
 
 
 def autosave() -> gr.HTML:
-    """An empty component. Its value is what to save: ``words`` by name, ``parts`` as (name, id, bytes), ``title``, ``edit`` (a name for
-    the state of the history), ``session`` and the ``status`` to show with it. Its event "parts" carries ``ids`` of parts whose
-    ``addresses`` it wants; its event "restore" carries ``words`` and, by name, where the ``parts`` were uploaded, and is
-    answered by a value with ``restored`` and, where that is so, the sentence ``failed``."""
+    """An empty component. Its value is the project to save: ``words`` by name, ``parts`` as (name, id, bytes), ``title``, ``edit`` (a name of
+    the history's state), ``session`` and the ``status`` to show with it. Its event "parts" contains ``ids`` of parts whose
+    ``addresses`` it requests; its event "restore" contains ``words`` and the paths of the uploaded ``parts`` by name, and is
+    answered by a value with ``restored`` and, after an error, the sentence ``failed``."""
     return gr.HTML(
         value=None,
         elem_id="kept",

@@ -34,13 +34,12 @@ def players(name: str) -> gr.HTML:
 
 
 NOISE = "noise, not a picture"
-"""Written on the picture of what random weights made. It lies over the player: the file keeps the frames as they came."""
+"""Label on the picture of clips made by random weights, shown over the player; the file itself is unchanged."""
 
 
 def clips(videos: Mapping[str, Path], fps: float, *, noise: Collection[str] = ()) -> dict:
-    """Update of players: labels and mp4 files below a folder that the app may serve; ``noise``: labels of those that random
-    weights made. Not a `gr.HTML`: Gradio 6 puts one that
-    an event makes into whatever page is being built at that moment."""
+    """Update of players: labels and mp4 files below a folder that the app may serve; ``noise``: labels of clips made by random
+    weights. Not a `gr.HTML`: Gradio 6 adds one that an event creates to whatever page is being built at that moment."""
     value = [
         {"label": label, "url": f"gradio_api/file={video}", "written": NOISE if label in noise else ""}
         for label, video in videos.items()

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from pipelines.splats.splats import Splats
 
 MOST_SIDE = 640
-"""Longer side, in pixels, of pictures drawn in the page."""
+"""Maximum width and height of pictures drawn in the page, in pixels."""
 MOST_PIXELS = 12_000_000
-"""In all views together; a long clip is sent smaller."""
+"""Maximum number of pixels in all views together; a long clip is sent smaller."""
 MOST_LOSSLESS = 4_000_000
-"""Pixels of all views that are sent as PNG; more of them, which are frames of a clip, are sent as JPEG."""
+"""Maximum number of pixels of all views sent as PNG; more of them (frames of a clip) are sent as JPEG."""
 KEPT_BITS = np.uint32(0xFFFFFF80)
-"""Of a depth: 16 of its 23 bits after the point, within 1e-5 of it, so that the rest packs to nothing."""
+"""Bits of a depth that are sent: 16 of the 23 mantissa bits, a relative error of 1e-5, so that the rest compresses to nothing."""
 NEAR_SHARE = 0.02
 """Surfaces nearer than this share of the nearest depth are not drawn."""
 
@@ -37,7 +37,7 @@ _scene_files: WeakKeyDictionary[Scene, bytes] = WeakKeyDictionary()
 
 def scene_file(scene: Scene) -> bytes:
     """A file for `tabs/browser/drawing/scene.js`: views of ``scene`` and the pictures that fill their holes, at most `MOST_SIDE`
-    pixels wide and high, or the splats that it is drawn from; packed once."""
+    pixels wide and high, or the splats of a scene of splats; packed once."""
     found = _scene_files.get(scene)
     if found is None:
         found = _scene_files[scene] = _file(*_views(scene))
@@ -45,7 +45,7 @@ def scene_file(scene: Scene) -> bytes:
 
 
 def splats_of(scene: Scene) -> Splats | None:
-    """The splats of a scene that is drawn from splats, else None."""
+    """The splats of a scene rendered from splats, else None."""
     return getattr(scene, "splats", None) if isinstance(scene, SelfRenderedScene) else None
 
 
@@ -96,7 +96,7 @@ def _picture(colour: NDArray[np.uint8], lossless: bool) -> bytes:
 
 
 def _depth(view: View, far: float) -> bytes:
-    """Depth as float32, 0 where nothing is drawn and ``far`` in the sky; bytes split into four planes and deflated."""
+    """Depth as float32, 0 where nothing is drawn and ``far`` in the sky; bytes are split into four planes and deflated."""
     depth = np.where(view.depth >= view.far, np.float32(far), view.depth)
     depth = np.where(padding_mask(view), np.float32(0), depth).astype("<f4")
     planes = _drop_bits(depth).view(np.uint8).reshape(-1, 4).T
@@ -109,9 +109,9 @@ def _drop_bits(depth: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 OBJECT_MOMENTS = 61
-"""Moments at which moving objects are sent; the page shows the nearest."""
+"""Number of moments at which moving objects are sent; the page shows the nearest one."""
 MOST_OBJECT_NUMBERS = 12_000_000
-"""Of corners at all moments; more are sent at fewer moments."""
+"""Maximum number of vertex coordinates at all moments; larger objects are sent at fewer moments."""
 
 
 def objects_file(scene: StagedScene, frames: int, fps: float) -> bytes:

@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from pipelines.splats.splats import Splats
 
 MOST_BYTES = 64 << 20
-"""Size limit of the file; larger scenes leave out harmonics first, then the least visible splats."""
+"""Size limit of the file; larger scenes drop harmonics first, then the least visible splats."""
 PLAIN_BYTES, HARMONIC_BYTES = 28, 6
-"""Of a splat without colours, and of each of its harmonics."""
+"""Bytes of a splat without colours, and of each of its harmonics."""
 DEGREES = (16, 9, 4, 1)
-"""Harmonics of the degrees 3 to 0."""
+"""Number of harmonics of the degrees 3 to 0."""
 
 
 def pack_splats(splats: Splats, add: Callable[[bytes], tuple[int, int]]) -> dict[str, Any]:
     """Pack the splats for `drawing/splats.js`; ``add`` appends bytes and returns their position. The most visible splats come first.
 
-    Places are float32; logarithms of sizes in 16 bits between ``low`` and ``high``; rotations as quaternions and opacities in 16 bits;
-    harmonics as float16.
+    Positions are float32; logarithms of sizes 16 bits between ``low`` and ``high``; quaternions and opacities 16 bits; harmonics
+    float16.
     """
     count, harmonics = choose_detail(len(splats), splats.sh.shape[1])
     chosen = splats.chosen(_by_size(splats)[:count])
@@ -42,7 +42,7 @@ def pack_splats(splats: Splats, add: Callable[[bytes], tuple[int, int]]) -> dict
 
 
 def choose_detail(count: int, harmonics: int) -> tuple[int, int]:
-    """How many of ``count`` splats are sent, and with how many of their ``harmonics``."""
+    """Number of splats of ``count`` that are sent, and number of their ``harmonics``."""
     fitting = [
         few for few in DEGREES if few <= harmonics and count * (PLAIN_BYTES + HARMONIC_BYTES * few) <= MOST_BYTES
     ]
@@ -52,10 +52,10 @@ def choose_detail(count: int, harmonics: int) -> tuple[int, int]:
 
 
 def describe_loss(splats: Splats) -> str:
-    """A sentence on which splats the page draws if it does not draw all of them; else empty."""
+    """A sentence on which splats the page draws if it does not draw all of them; otherwise empty."""
     count, harmonics = choose_detail(len(splats), splats.sh.shape[1])
     if count < len(splats):
-        return f"the {count:,} splats of {len(splats):,} that show most; a rehearsal draws all"
+        return f"the {count:,} most visible of {len(splats):,} splats; a rehearsal draws all"
     if harmonics < splats.sh.shape[1]:
         return "splats with fewer harmonics; a rehearsal draws all"
     return ""

@@ -34,11 +34,11 @@ _HERE = Path(__file__).parent
 DRAWING = _HERE / "drawing"
 """Scripts that draw a scene in the page."""
 PLOTLY_JS = Path(plotly.__path__[0]) / "package_data" / "plotly.min.js"
-"""plotly.js as it ships inside the plotly wheel."""
+"""plotly.js from the plotly wheel."""
 MOST_FIGURES = 8
-"""Kept for those who look at the same path again."""
+"""Number of cached figures, for users who look at the same path again."""
 MOST_FILES = 256
-"""Known to have been written, for those who look at the same scene."""
+"""Number of files remembered as written, for users who look at the same scene."""
 
 _TEMPLATE = """
 <div class="stage {kind}">
@@ -59,8 +59,8 @@ def stage(
     name: str, empty: str = "Open a picture to see the camera's path here in 3D.", *, stays: bool = False,
     eye: bool = True,
 ) -> gr.HTML:  # fmt: skip
-    """An empty stage, which says ``empty``; fill it with `stage_value` and `picture_update`. One that ``stays`` is in sight while its page is
-    scrolled; one without an ``eye`` shows paths alone, not what their camera sees."""
+    """An empty stage with the text ``empty``; fill it with `stage_value` and `picture_update`. If it ``stays``, it remains visible while
+    the page is scrolled; without an ``eye`` it shows only paths, not the camera's view."""
     gr.set_static_paths([PLOTLY_JS, DRAWING])
     return gr.HTML(
         value=None,
@@ -87,11 +87,11 @@ def stage_value(
     shot: CameraPath | None = None,
     exposure: Exposure | None = None,
 ) -> dict:
-    """Value of a stage: ``path`` in ``scene``; ``fresh`` and ``at`` as in `figure_value`. ``shot``: the camera that a shot of it has,
-    drawn over it; ``exposure``: lens and shutter, none for a pinhole.
+    """Value of a stage: ``path`` in ``scene``; ``fresh`` and ``at`` as in `figure_value`. ``shot``: the measured camera of its shot,
+    drawn over it; ``exposure``: lens and shutter, None for a pinhole.
 
-    The scene's points, which are most of it and do not change with the path, go into a file, which the page fetches once;
-    ``place`` says where a file of that name belongs.
+    The scene's points, which are the largest part and do not change with the path, go into a file that the page fetches once;
+    ``place`` returns the path for a file name.
     """
     if shot is None and not isinstance(scene, StagedScene):
         figure, dots, number = _figure(ref(path), ref(scene), nominal)
@@ -108,7 +108,7 @@ def stage_value(
 
 @lru_cache(maxsize=MOST_FIGURES)
 def _figure(path: ref[CameraPath], scene: ref[Scene], nominal: bool) -> tuple[dict, dict, int]:
-    """See `_without_dots`; made once for all who look at one path through one scene, as those do who opened one example."""
+    """The parts of `_without_dots`; cached for all users who view one path through one scene, for example an opened example."""
     there, seen = path(), scene()
     assert there is not None and seen is not None
     return _without_dots(spec(there, seen, nominal=nominal))
@@ -169,7 +169,7 @@ def save_beside(kind: str, data: bytes, place: Callable[[str], Path]) -> str:
 
 
 _last_files: dict[str, Path] = {}
-"""By name: where one was written last. Other sessions' files of that name have the same content, and share its place on the disk."""
+"""Last written file by name. Files of that name in other sessions have the same content, and share its disk blocks."""
 
 
 def _linked(file: Path) -> bool:
@@ -179,14 +179,14 @@ def _linked(file: Path) -> bool:
         if known is not None:
             os.link(known, file)
         return known is not None
-    except OSError:  # that session has ended, or the disk knows no links
+    except OSError:  # that session has ended, or the file system supports no hard links
         return file.is_file()
 
 
 def save_points(dots: Sequence[dict], trace: int, place: Callable[[str], Path]) -> dict:
     """The entry in a stage's value for points in a separate file: its URL, the number of points per moment, and their trace.
 
-    The file holds x, y and z of each of ``dots`` as float32, then the colours of all as bytes. Its name is its content's.
+    The file contains x, y and z of each of ``dots`` as float32, then all colours as bytes. Its name is the hash of its content.
     """
     parts = [each[axis].tobytes() for each in dots for axis in "xyz"]
     data = b"".join([*parts, *(each["marker"]["color"].tobytes() for each in dots)])
@@ -194,8 +194,8 @@ def save_points(dots: Sequence[dict], trace: int, place: Callable[[str], Path]) 
 
 
 class _Figure(JsonData):
-    """Gradio's own wrapper of JSON, as it would search a bare dictionary of 6,000 parts for files, several times; without pydantic's
-    look at each part when it is sent, a quarter of what a drawn move costs."""
+    """Gradio's own wrapper of JSON: in a plain dictionary with 6,000 parts Gradio would search for files, several times. Without
+    pydantic's validation of each part when it is sent, which is a quarter of the time to draw a move."""
 
     def model_dump(self, **_: Any) -> Any:
         return self.root
@@ -204,7 +204,7 @@ class _Figure(JsonData):
 def figure_value(figure: dict, path: CameraPath, *, fresh: bool = False, at: int | None = None) -> dict:
     """Value of a stage that shows ``figure`` (see `camera.figure.path.spec`) of ``path``.
 
-    ``fresh`` turns the 3D view back to its start (a new scene), ``at`` moves to a frame.
+    ``fresh`` resets the 3D view (for a new scene), ``at`` moves to a frame.
     """
     return _value(plain(figure), path, fresh, at)
 
@@ -221,7 +221,7 @@ def _value(figure: dict, path: CameraPath, fresh: bool, at: int | None) -> dict:
 
 
 def picture_update(picture: NDArray[np.uint8], question: int, caption: str) -> dict:
-    """Update of a stage: ``picture`` (H,W,3) RGB answers its question number ``question``; see `tabs.browser.players.clips`."""
+    """Update of a stage: ``picture`` (H,W,3) RGB answers request number ``question``; see `tabs.browser.players.clips`."""
     import cv2
 
     _, jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])

@@ -28,11 +28,11 @@ from tabs.project.project import Project
 COLUMNS = ("method", "score", "from", "to", "won", "lost")
 CHOICES = {"Left is better": "left", "No difference": "tie", "Right is better": "right"}
 SAME_DEGREES, SAME_SHARE, SAMPLES = 2.0, 0.05, 9
-"""Two methods' frames of one move: turns, and places as a share of the way, at moments of the same share of the time."""
+"""Tolerances for one move of two methods: rotation, position as a share of the path length, and number of compared moments at equal shares of the time."""
 
 
 def arena(project: gr.State, shots: Mapping[str, gr.State]) -> None:
-    """Place the arena; ``shots`` hold the mp4s of the last shots by title."""
+    """Place the arena; ``shots`` contain the mp4s of the last shots by title."""
     pair = gr.State()
     with gr.Accordion("Blind arena: which of two shots is better?", open=False, elem_id="arena"):
         with gr.Row():
@@ -50,7 +50,7 @@ def arena(project: gr.State, shots: Mapping[str, gr.State]) -> None:
         file = gr.File(label="Votes", visible=False, interactive=False, height=70, elem_id="arena-file")
 
     def enter_shots(*videos: str | None):
-        """Enter the last shots of one move into the arena, with the errors that were measured of them."""
+        """Enter the last shots of one move into the arena, with their measured errors."""
         return enter_all(_arena(), [video for video in videos if video])
 
     def show_pair(project: Project):
@@ -64,9 +64,9 @@ def arena(project: gr.State, shots: Mapping[str, gr.State]) -> None:
         return found, "Watch both, then choose.", clips(videos, fps), *open_votes
 
     def vote(pair: Pair | None, choice: str):
-        """Vote for "left", "right" or "tie" of the pair that is shown; returns who was who, and the scores."""
+        """Vote for "left", "right" or "tie" of the current pair; returns both methods' names, and the scores."""
         if pair is None:
-            raise InputError("Show two shots first; each pair takes one vote.")
+            raise InputError("Show two shots first; each pair accepts one vote.")
         kept = _arena()
         kept.vote(pair, choice)
         closed = [gr.Button(interactive=False)] * len(CHOICES)
@@ -123,7 +123,7 @@ def enter_all(kept: Arena, videos: Sequence[str]) -> str:
 
 
 def same_move(one: CameraPath, other: CameraPath) -> bool:
-    """Whether two paths, perhaps of different frames and sizes, are one move."""
+    """Whether two paths, possibly of different numbers of frames and sizes, are one move."""
     a, b = (path.resampled(SAMPLES).relative_to_first() for path in (one, other))
     turned = angle_degrees(a.world_from_camera[:, :3, :3], b.world_from_camera[:, :3, :3]).max()
     size = float(np.linalg.norm(np.concatenate([a.centres, b.centres]), axis=1).max())

@@ -65,7 +65,7 @@ def build(studio: Studio, shared: Shared) -> None:
     old_openings(shared, ID)
 
     def rehearse_all(project: Project, film_moves: str, methods_chosen: list[str]):
-        """Rehearse one move as each of the methods would frame it: film moves if given, else the project's move."""
+        """Rehearse one move in the frame of each method: film moves if given, else the project's move."""
         for words, videos in _run_methods(
             project, film_moves, [methods[title] for title in methods_chosen or ()], _rehearse
         ):
@@ -105,10 +105,10 @@ def build(studio: Studio, shared: Shared) -> None:
 
 
 def _run_methods(project: Project, film: str, methods: list[Method], make, limit: int = 1):
-    """Words and, when one more is done, all videos so far by title: ``make(project, method, scene, path)`` for each method,
-    ``limit`` at a time.
+    """Yield a message and, whenever a method has finished, all videos so far by title; runs ``make(project, method, scene, path)`` for
+    each method, ``limit`` at a time.
 
-    If one of them cannot shoot it, a message says why, and the others continue.
+    If a method cannot shoot it, the message says why, and the others continue.
     """
     if project.scene is None:
         raise InputError("There is no scene yet: choose an example or open a picture first.")

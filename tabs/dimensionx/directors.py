@@ -19,7 +19,7 @@ WIDTH, HEIGHT, MARGIN = 84, 52, 5
 LENS = np.array([[3.0, 0, 1], [0, 3, 0.5], [0, 0, 1]])
 _PAN, _TILT = transform_of_twist(np.radians([[0, 0, 0, 0, 28, 0], [0, 0, 0, -24, 0, 0]]))[:, :3, :3]
 SEEN_FROM = _PAN @ _TILT
-"""The drawings look from behind and above, a little aside."""
+"""View direction of the drawings: from behind, above and slightly to the side."""
 SUBJECT = np.array([0.0, 0, 1])
 _NAMES = {"orbit_360": "All around", "t_director": "Scene moves"}
 

@@ -43,11 +43,11 @@ LORA_FILES = (".safetensors", ".pt")
 
 
 def nearest_directors(studio: Studio) -> None:
-    """Place the line that names the directors nearest to the path and what they lose of it; updated with every change."""
+    """Place the line with the directors nearest to the path and their deviation from it; updated with every change."""
     line = gr.Markdown(elem_classes="status", elem_id="dimensionx-nearest")
 
     def nearest_of_path(project: Project) -> str:
-        """The directors nearest to the current path with their similarity and losses, and how the picture is framed."""
+        """The directors nearest to the current path with their similarity and deviation, and how the picture is framed."""
         if project.path is None or project.scene is None:
             return ""
         scene, path = project.ready()
@@ -144,7 +144,7 @@ def _copy_lora(project: Project, given: Sequence[Path]) -> Path:
     """Copy the LoRA among the files, with its configuration, to the session's folder."""
     loras = [path for path in given if path.suffix.lower() in LORA_FILES]
     if len(loras) != 1:
-        raise InputError(f"Give one LoRA file ({' or '.join(LORA_FILES)}) at a time; these are {len(loras)}.")
+        raise InputError(f"Open one LoRA file ({' or '.join(LORA_FILES)}) at a time; these are {len(loras)}.")
     folder = project.file(f"lora-{uuid.uuid4().hex[:8]}")
     folder.mkdir()
     for path in given:
@@ -171,7 +171,7 @@ def _training_job(files: Sequence[str], recipe: Settings, mode: str) -> Job:
 def _describe_saved(code: str) -> tuple[str, tuple[Path, ...]]:
     steps, files = read_progress(code, trainings_folder() / METHOD.name)
     words = f"It is not running. {steps} steps were saved"
-    return f"{words}; train with the same files and settings, and it goes on from there.", files
+    return f"{words}; train with the same files and settings to resume.", files
 
 
 TRAINING = Training(

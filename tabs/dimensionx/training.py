@@ -1,4 +1,4 @@
-"""The training section: takes clips, and gives a trained file that the tab uses at once. A training can be stopped, left running and resumed."""
+"""The training section: accepts clips, and returns a trained file that the tab uses at once. A training can be stopped, left running and resumed."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ SAMPLES_SHOWN = 4
 
 @dataclass(frozen=True)
 class Job:
-    """A training ready to begin: ``train(weights)`` yields what `pipelines.training` knows; memory on a GPU in GB.
+    """A training ready to start: ``train(weights)`` yields the types of `pipelines.training`; GPU memory in GB.
 
-    ``code``: the same for the same clips, settings and weights, and not to be guessed by who has not these clips.
+    ``code``: the same for the same clips, settings and weights, and impossible to guess without the clips.
     """
 
     train: Callable[[Any], Iterator[Any]]
@@ -39,11 +39,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Training:
-    """What a tab can train. ``about``: one paragraph; ``accepted``: file types for the file chooser.
+    """A training that a tab offers. ``about``: one paragraph; ``accepted``: file types for the file chooser.
 
-    ``prepare(files, settings, weights)`` brings uploaded files to where they stay and returns the job; raises `InputError`.
-    ``saved(code)``: what a training that does not run has left on disk, in a sentence, and its trained files.
-    ``program`` does the same from a command line.
+    ``prepare(files, settings, weights)`` copies uploaded files to their permanent folder and returns the job; raises `InputError`.
+    ``saved(code)``: a sentence on the saved state of a training that is not running, and its trained files.
+    ``program``: the command line for the same training.
     """
 
     title: str
@@ -139,7 +139,7 @@ class _Section:
     def _run(self, project: Project, training_files: list[str], weights: str, keep_going: bool, settings: Settings):
         """Train on clips with captions; returns the loss, sample videos and the trained files. If started again, the training resumes.
 
-        The last result is the training's code; with keep_going it outlives this call, and only stop_training ends it.
+        The last output is the training's code; with keep_going the training continues after this call, until stop_training.
         """
         from pipelines.runtime.training import background
         from pipelines.runtime.training.job import run_training
@@ -170,7 +170,7 @@ class _Section:
         yield words, gr.skip(), gr.skip(), *_files(project, files)
 
     def _stop(self, training_code: str) -> str:
-        """Stop a training after the step in progress, which is saved."""
+        """Stop a training after the current step, which is saved."""
         from pipelines.runtime.training import background
 
         if (training_code or "").strip():
@@ -224,5 +224,5 @@ def _words(step: Progress) -> str:
 
 
 def _copy_file(folder: Path, file: Path) -> Path:
-    """Copy a file to where the page may serve it; the training's own folder is not served."""
+    """Copy a file to a folder that the page may serve; the training's own folder is not served."""
     return Path(shutil.copyfile(file, folder / file.name))

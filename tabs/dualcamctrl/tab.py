@@ -26,7 +26,7 @@ def build(studio: Studio, shared: Shared) -> None:
     """Place the tab; call inside a `gr.Tab`."""
     tab = MethodTab(METHOD, studio, shared)
     without = gr.Button("Without a picture: from text alone", size="sm", elem_id=f"{METHOD.name}-blank")
-    gr.Markdown("Depth as the network reads it: near is bright", elem_classes="status")
+    gr.Markdown("The network's depth input: near is bright", elem_classes="status")
     depth = gr.Image(label="Depth", show_label=False, height=160, interactive=False)
     without.click(
         wrap_handler(open_blank, METHOD.name), studio.project, [studio.project, tab.shoot.settings["mode"], studio.opened],

@@ -25,7 +25,7 @@ LENSES = {"Changes of the clip's lens, from this picture's on": False, "The clip
 
 @dataclass(frozen=True, eq=False)
 class MeasuredVideo:
-    """The report on ``video`` beside the path file ``requested``, as the page named them."""
+    """The report on ``video`` compared with the path file ``requested``, by their names in the page."""
 
     video: str
     requested: str | None
@@ -36,7 +36,7 @@ class MeasuredVideo:
 
 
 class BorrowControls:
-    """The controls; `connect` them once what they fill is placed."""
+    """The controls; `connect` them once their outputs are placed."""
 
     def __init__(self) -> None:
         with gr.Accordion("Borrow this move", open=True):
@@ -69,14 +69,14 @@ class BorrowControls:
         shown: list[Any],
         measure: Callable[..., Iterator[tuple]],
     ) -> None:
-        """``measure(take, *values of given)`` yields updates of ``shown``, and with the last one what ``measured`` holds."""
+        """``measure(take, *values of given)`` yields updates of ``shown``, and with the last one the value of ``measured``."""
 
         def open_keys(
             project: Project, take: Project, known: MeasuredVideo | None, video: str, requested_path: str | None,
             degrees: float, share_percent: float, smooth_frames: float, lens: str,
         ):  # fmt: skip
-            """The video's camera as the fewest keys within a tolerance, in the size of the current scene, opened on the timeline;
-            measured first where it was not."""
+            """The video's camera as the fewest keys within a tolerance, scaled to the current scene, opened on the timeline;
+            measures it first if necessary."""
             scene = project.scene
             if scene is None:
                 raise InputError("Open a picture first; its subject sets the scale of the borrowed move.")
@@ -85,7 +85,7 @@ class BorrowControls:
                 for *updates, done in measure(take, video, requested_path):
                     known = done
                     yield *updates, *(gr.skip(),) * 5
-            assert known is not None, "measuring ends with a report or an error"
+            assert known is not None, "measuring must end with a report or an error"
             found = borrow_camera(known.report, Tolerance(degrees, share_percent / 100), smooth=smooth_frames)
             move = fit_to_scene(found, known.report, scene, own_lens=LENSES[lens])
             project = project.with_keys(move, "borrow a move")
@@ -130,5 +130,5 @@ def _files(take: Project, found: BorrowedMove, report: TakeReport, subject: floa
         file = take.file(f"borrowed-{name}")
         file.write_bytes(data)
         written.append(str(file))
-    status = f"{found.words} Take up a file as the path of any method; {keys.name} holds the keys themselves."
+    status = f"{found.words} Open a file as the path of any method; {keys.name} contains the keys themselves."
     return status, gr.File(written, visible=True)

@@ -49,7 +49,7 @@ def response_section(take: gr.State) -> None:
         table = sortable_table("response-table")
 
     def measure(take: Project, result_files: list[str]):
-        """Measure results of Reshoot and keep how their methods answer: gain, lag and cross-talk per axis."""
+        """Measure results of Reshoot and save the response of their methods: gain, lag and cross-talk per axis."""
         yield from measure_responses(take, result_files)
 
     running = start.click(wrap_handler(measure), [take, shots], [status, table], api_name="takes_response", **MEASURES)
@@ -59,7 +59,7 @@ def response_section(take: gr.State) -> None:
     *given, shoot = set_controls
 
     def shoot_and_measure(take: Project, method: str, weights: str, picture: str):
-        """Shoot a fixed set of moves at several strengths with one method, and keep how it answers."""
+        """Shoot a fixed set of moves at several strengths with one method, and save its response."""
         yield from shoot_responses(take, method, weights, picture)
 
     shooting = shoot.click(
@@ -105,9 +105,7 @@ def measure_responses(take: Project, files: Sequence[str] | None):
     from pipelines.cli.evaluation.response import responses
 
     if os.environ.get("SPACE_ID"):
-        raise InputError(
-            "On a Space, whoever runs it measures the curves: python -m pipelines.cli.evaluation.response."
-        )
+        raise InputError("On a Space, its owner measures the curves: python -m pipelines.cli.evaluation.response.")
     if not files:
         raise InputError("Choose results of Reshoot first: a few moves at several strengths.")
     videos, refused = [], []

@@ -1,4 +1,4 @@
-"""Errors of a take as ribbons synchronised with a player, beside a map of the requested and the achieved path."""
+"""Errors of a shot as ribbons synchronised with a player, beside a map of the requested and the achieved path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HERE = Path(__file__).parent
 _TEMPLATE = """
 <div class="take-numbers"></div>
 <div class="take-rows">
-  <svg class="take-map" viewBox="0 0 160 160" role="img" aria-label="The way seen from above: dashed as asked, solid as shot"></svg>
+  <svg class="take-map" viewBox="0 0 160 160" role="img" aria-label="The path from above: dashed as requested, solid as shot"></svg>
   <div class="take-lines"></div>
 </div>
 """
@@ -23,7 +23,7 @@ ROWS = (("turn", "°", "#d9480f"), ("place", "", "#1c7ed6"), ("lens", " %", "#2f
 
 
 def ribbons(name: str, player: str) -> gr.HTML:
-    """Empty ribbons; fill them with `filled`. ``player``: the element whose first video leads the time, and is led by a click."""
+    """Empty ribbons; fill them with `show_ribbons`. ``player``: the element whose first video sets the time, and seeks on a click."""
     return gr.HTML(
         value=None,
         elem_id=name,
@@ -59,7 +59,7 @@ def value(report: TakeReport) -> dict[str, Any]:
 
 
 def numbers(report: TakeReport) -> list[list[str]]:
-    """Label and text of the few numbers that stand over the ribbons."""
+    """Label and text of the numbers above the ribbons."""
     found = [["verdict", report.verdict], ["placed", f"{len(report.frames)} of {report.count} frames"]]
     if report.turn_gain is not None:
         found.append(["turn", f"{100 * report.turn_gain:.0f} % of asked"])
@@ -69,7 +69,7 @@ def numbers(report: TakeReport) -> list[list[str]]:
 
 
 def show_ribbons(report: TakeReport) -> dict:
-    """Update of the ribbons: those of a report, in sight."""
+    """Update that shows the ribbons of a report."""
     return gr.update(value=value(report), visible=True)
 
 

@@ -54,7 +54,7 @@ def build(studio: Studio) -> None:
             shown = ribbons("takes-ribbons", "takes-player")
 
     def measure(take: Project, video: str, requested_path: str):
-        """Measure the camera of a video; with a path file, beside that path."""
+        """Measure the camera of a video; with a path file, compare it with that path."""
         yield from measure_updates(take, video, requested_path)
 
     outputs = [status, view, screen, shown]
@@ -82,7 +82,7 @@ def measure_updates(take: Project, video: str, requested_path: str) -> Iterator[
             yield f"**{step.phase}** {step.note}", gr.skip(), gr.skip(), gr.skip(), None
         else:
             report = step
-    assert report is not None, "measuring ends with a report or an error"
+    assert report is not None, "measuring must end with a report or an error"
     figure = overlay(report.achieved_path, report.requested_path)
     value = figure_value(figure, report.achieved_path, fresh=True)
     yield report_text(report), value, gr.skip(), show_ribbons(report), MeasuredVideo(video, requested_path, report)

@@ -1,4 +1,4 @@
-"""A sortable table of takes of several methods over one move, with the rotation error over time as a sparkline."""
+"""A sortable table of shots of one move by several methods, with the rotation error over time as a sparkline."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ COLUMNS = (
 )
 DRAWN = "rotation error over time"
 POINTS = 60
-"""Of a sparkline."""
+"""Number of points in a sparkline."""
 
 
 def table(name: str, shots: Mapping[str, gr.State]) -> None:
-    """Place the table of results whose mp4s ``shots`` hold by title, a button that fills it, and one that cancels."""
+    """Place the table of results whose mp4s are in ``shots`` by title, a button that fills it, and one that cancels."""
     status = gr.Markdown(elem_classes="told", elem_id=f"{name}-takes-told")
     shown = sortable_table(f"{name}-takes")
     with gr.Row():
@@ -45,7 +45,7 @@ def table(name: str, shots: Mapping[str, gr.State]) -> None:
     titles = list(shots)
 
     def measure_all(*videos: str | None):
-        """Measure the camera of every shot beside the move; noise from random weights is measured when asked."""
+        """Measure the camera of every shot and compare it with the move; includes noise from random weights."""
         yield from measure_videos({title: video for title, video in zip(titles, videos) if video})
 
     running = start.click(
@@ -55,7 +55,7 @@ def table(name: str, shots: Mapping[str, gr.State]) -> None:
 
 
 def sortable_table(name: str) -> gr.HTML:
-    """An empty table that sorts by the column whose head is pressed; its value is described in table.js."""
+    """An empty table that sorts by the clicked column header; its value is described in table.js."""
     return gr.HTML(
         value=None,
         elem_id=name,
@@ -80,17 +80,17 @@ def measure_videos(videos: Mapping[str, str]):
                     yield "  \n".join([f"**{title}** {step.phase} {step.note}", *notes]), gr.skip()
                 else:
                     report = step
-            assert report is not None, "measuring ends with a report or an error"
+            assert report is not None, "measuring must end with a report or an error"
             rows.append(row(title, report))
         except InputError as error:
             notes.append(f"{title}: {error}")
         if _is_noise(video):
-            notes.append(f"{title}: random weights make noise; what is measured of it means nothing.")
+            notes.append(f"{title}: random weights make noise; its measurements are meaningless.")
         yield "  \n".join(notes), gr.update(value={"columns": COLUMNS, "rows": rows, "drawn": DRAWN})
 
 
 def row(title: str, report: TakeReport) -> dict[str, Any]:
-    """Numbers by column, None where they are not known, and the sparkline's heights in 0..1."""
+    """Numbers by column, None if unknown, and the sparkline's heights in 0..1."""
     lens = 100 * (float(np.median(report.lens)) - 1) if report.lens else None
     cells = (
         title, report.verdict, round(100 * len(report.frames) / max(report.count, 1), 1),

@@ -21,11 +21,11 @@ from tabs.project.project import Project
 from tabs.shared.studio import PRIVATE
 
 MEASURES: dict[str, Any] = {"concurrency_id": "measure", "concurrency_limit": 1, "show_progress": "hidden"}
-"""One camera at a time for all visitors, beside the queue of shots."""
+"""One measurement at a time for all visitors, separate from the queue of shots."""
 
 
 def take_view(name: str, shot: gr.State, player: str, project: gr.State, stage: gr.HTML) -> None:
-    """Place the report on the result whose mp4 ``shot`` holds and which the element ``player`` plays. Once it is measured, its
+    """Place the report on the result whose mp4 is in ``shot`` and which the element ``player`` plays. After the measurement, its
     camera is drawn over the move on ``stage``, as the method ``name`` follows it, while ``project`` still has that move."""
     status = gr.Markdown(elem_classes="told", elem_id=f"{name}-take")
     lines = ribbons(f"{name}-ribbons", player)
@@ -38,7 +38,7 @@ def take_view(name: str, shot: gr.State, player: str, project: gr.State, stage: 
         yield from report_after_shot(shot)
 
     def measured(shot: str | None):
-        """Measure the camera of the last result beside its move; kept inside the mp4 and beside it."""
+        """Measure the camera of the last result and compare it with its move; the report is saved inside the mp4 and beside it."""
         if not shot:
             raise InputError("Shoot something first; then you can measure its camera.")
         yield from report_updates(Path(shot))
@@ -65,7 +65,7 @@ def overlay_measured(project: Project, shot: str | None) -> Any:
 
 
 def begins_with(path: CameraPath, requested: CameraPath) -> bool:
-    """Whether ``path`` begins with ``asked``, which a cancelled shot may have shortened."""
+    """Whether ``path`` begins with ``requested``, which may be shorter after a cancelled shot."""
     whole, part = path.world_from_camera, requested.world_from_camera
     return len(part) <= len(whole) and bool(np.allclose(whole[: len(part)], part, atol=1e-6))
 
@@ -84,7 +84,7 @@ def report_after_shot(shot: str | None):
 
 
 def report_updates(video: Path):
-    """The same while a video's camera is measured; errors appear in place of the report."""
+    """Updates while a video's camera is measured; errors appear in place of the report."""
     known = read_report(video)
     if known is not None:
         yield *_report(known), gr.Button(visible=True), gr.Button(visible=False)

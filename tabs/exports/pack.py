@@ -87,8 +87,8 @@ def preflight_words(project: Project, target: str = ANY) -> str:
 
 
 def make_pack(project: Project, target: str = ANY, progress: gr.Progress = gr.Progress()):  # noqa: B008
-    """One zip with colour, holes, depth, normals, flow, tracks, a grey-box and the camera of the move in every model's own file.
-    With a target the move is checked for it first, and refused where that model cannot shoot it."""
+    """One zip with colour, holes, depth, normals, flow, tracks, a grey-box and the camera of the move in every model's own format.
+    With a target, first checks the move for it and raises an error if that model cannot shoot it."""
     from pipelines.pack.make import pack
 
     scene, path = whole_scene(project)

@@ -20,7 +20,7 @@ from tabs.parts.shoot import Shoot
 from tabs.project.project import Project
 
 MOST_SHOWN = 300_000
-"""Points in the viewer; the files have all."""
+"""Maximum number of points in the viewer; the files contain all."""
 
 
 def points(shoot: Shoot) -> None:
@@ -33,7 +33,7 @@ def points(shoot: Shoot) -> None:
         files = gr.File(label="Points and cameras", file_count="multiple", interactive=False)
 
     def cache(project: Project, shot: str):
-        """The points of the result's 3D cache (of the scene where nothing was shot) as PLY and GLB, and its cameras in
+        """The points of the result's 3D cache (of the scene before the first shot) as PLY and GLB, and its cameras in
         every format."""
         scene, path = _find_points(project, shot)
         cloud = cloud_of(scene)
@@ -58,7 +58,7 @@ def _write(project: Project, name: str, data: bytes) -> str:
 
 
 def _find_points(project: Project, shot: str | None) -> tuple[Scene, CameraPath]:
-    """Geometry and cameras of the last result if it was shot from the open scene; else of scene and path."""
+    """Geometry and cameras of the last result if it was shot from the open scene; otherwise of scene and path."""
     scene, path = project.ready()
     if not shot or (made := restore(shot)).input_sha256 != scene_sha256(scene):
         return scene, path

@@ -125,7 +125,7 @@ def _read_result(shot: str | None) -> tuple[Clip, Record]:
 
 
 def _open_result(shot: str | None, project: Project) -> tuple[Clip, Record, Scene]:
-    """A result and its scene: the embedded one if there is one, else the open one."""
+    """A result and its scene: the embedded one if there is one, otherwise the open one."""
     clip, made = _read_result(shot)
     box = read_embedded_scene(str(shot))
     if box is None:

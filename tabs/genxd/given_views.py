@@ -51,7 +51,7 @@ def given_views(name: str, studio: Studio) -> None:
 
 
 def views_figure(scene: Scene, points: PointCloud | None) -> dict:
-    """Value of a stage: every camera with its frustum, and the sparse points where there are any, else the depth's."""
+    """Value of a stage: every camera with its frustum, and the sparse points if there are any, otherwise the depth's."""
     path = cameras_of(scene, scene.fps)
     figure = spec(path, scene)
     traces = {"frusta": _frusta(path, frustum_size(path, scene))}
@@ -62,7 +62,7 @@ def views_figure(scene: Scene, points: PointCloud | None) -> dict:
 
 
 def describe_views(scene: Scene, points: PointCloud | None) -> str:
-    """One line: how many cameras, how far apart, what the points are."""
+    """One line: number of cameras, their distances, and the source of the points."""
     path = cameras_of(scene, scene.fps)
     apart = float(np.linalg.norm(path.centres[:, None] - path.centres[None], axis=2).max())
     cloud = (

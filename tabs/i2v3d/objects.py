@@ -57,14 +57,14 @@ MOTIONS: dict[str, Motion] = {"at one speed": "even", "soft at every key": "soft
 
 @dataclass(frozen=True, kw_only=True)
 class PlacementSettings(Settings):
-    """A `camera.objects.scene.Placement` as controls."""
+    """Controls for a `camera.objects.scene.Placement`."""
 
     right: float = setting(0.0, "Right", minimum=-5, maximum=5, step=0.01, help="In distances to the subject.")
     up: float = setting(
-        -0.25, "Up", minimum=-5, maximum=5, step=0.01, help="Height of its feet, from the camera's height."
+        -0.25, "Up", minimum=-5, maximum=5, step=0.01, help="Height of its feet relative to the camera."
     )
     ahead: float = setting(1.0, "Ahead", minimum=-5, maximum=20, step=0.01)
-    size: float = setting(0.5, "Size", minimum=0.01, maximum=10, step=0.01, help="Of its longest side.")
+    size: float = setting(0.5, "Size", minimum=0.01, maximum=10, step=0.01, help="Size of its longest side.")
     turn: float = setting(0.0, "Turn", minimum=-720, maximum=720, step=1, help="Degrees about the vertical.")
     tilt: float = setting(0.0, "Tilt", minimum=-180, maximum=180, step=1)
     roll: float = setting(0.0, "Roll", minimum=-180, maximum=180, step=1)
@@ -108,7 +108,7 @@ class Objects:
                 self.animation = gr.Dropdown([STILL], value=STILL, label="Animation", min_width=120)
                 self.speed = gr.Slider(-4, 4, 1, step=0.05, label="Its speed", min_width=120)
             self.status = gr.Markdown(
-                "A model in several files, as an OBJ with its MTL and pictures, comes in one go: choose them all, or a zip.",
+                "Choose all files of a model at once, as an OBJ with its MTL and pictures, or a zip of them.",
                 elem_classes="status", elem_id=f"{name}-objects-status",
             )  # fmt: skip
 
@@ -125,7 +125,7 @@ class Objects:
         """Connect the button for scenes without a picture; ``opened``: the signal of a new scene."""
 
         def open_empty_stage(project: Project):
-            """Begin on an empty stage, for scenes made of objects alone."""
+            """Start on an empty stage, for scenes made of objects alone."""
             stage = empty_stage()
             project = project.opened(replace(stage, objects=objects_of(project)))
             return project, NO_PICTURE, "An empty stage; add objects.", signal()
@@ -286,7 +286,7 @@ class Objects:
             raise InputError(f"Its keys are at {at}; go to one of these times, and keep at least one key.")
         item = replace(objects[index], keys=keys)
         objects = (*objects[:index], item, *objects[index + 1 :])
-        return self._show_objects(project, objects, index, moment, f"forget a moment of {item.model.name}")
+        return self._show_objects(project, objects, index, moment, f"delete a key of {item.model.name}")
 
     def _point(self, project: Project, chosen: str, moment: float, event: gr.EventData):
         """Place the object on the surface at the clicked pixel."""
@@ -306,7 +306,7 @@ class Objects:
         return self._show_objects(project, objects, index, moment, f"place {item.model.name}")
 
     def _look(self, project: Project, moment: float, settings: Settings):
-        """Draw the scene with its objects as the camera sees it at a time between 0 (first frame) and 1 (last frame)."""
+        """Draw the scene with its objects from the camera at a time between 0 (first frame) and 1 (last frame)."""
         from pipelines.methods.i2v3d.scene.coarse import render_frames
 
         _warm_up_once()

@@ -45,10 +45,10 @@ class Steps:
         self.steps_done: list[Dependency] = []
 
     def controls(self) -> None:
-        """Place the section; the state ``painted`` holds the keyframes."""
+        """Place the section; the state ``painted`` contains the keyframes."""
         with gr.Accordion("Step by step", open=False, elem_id=f"{self.name}-steps"):
             gr.Markdown(
-                "*Shoot* goes straight through. Here each phase runs alone, shows what it made and lets you change it; settings "
+                "*Shoot* runs all phases. Here each phase runs alone, shows its result and lets you change it; settings "
                 "are those under *Shoot*.",
                 padding=True,
             )
@@ -58,8 +58,8 @@ class Steps:
             self._video()
 
     def remember(self, showing: Dependency) -> None:
-        """Keyframes and training settings go into the project, so that undo, save and autosave include them, and come back from it with
-        the event ``showing``. They are put there when a step is done: what was edited while it ran stays."""
+        """Store keyframes and training settings in the project, so that undo, save and autosave include them, and restore them on the
+        event ``showing``. They are stored when a step has finished; edits made while it ran are kept."""
         studio, name = self.shoot.studio, self.name
 
         def put(project: Project, painted: PaintedKeyframes | None, taught: SubjectSettings | None):
@@ -118,7 +118,7 @@ class Steps:
         form.cancel_with(stop, [event], status)
 
     def _render(self, project: Project, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
-        """Render the coarse scene along the path: colour, depth, foreground, what is visible, normals."""
+        """Render the coarse scene along the path: colour, depth, foreground, visibility, normals."""
         for step in self._run(project, request, replace(settings, make=RENDERS), options):
             if isinstance(step, Progress):
                 yield progress_text(step), gr.skip()
@@ -128,7 +128,7 @@ class Steps:
                     title: write_mp4(project.file(f"scene-{stem}-{title}.mp4"), frames, step.fps, speed="preview")
                     for title, frames in step.extras.items()
                 }
-                words = "  \n".join(("The coarse scene, as both networks see it.", *step.notes))
+                words = "  \n".join(("The coarse scene, the input of both networks.", *step.notes))
                 yield words, clips(videos, step.fps)
 
     # 2
@@ -160,7 +160,7 @@ class Steps:
         own.upload(
             form.wrap_handler(self._open_keyframes), [self.project, own], target, api_name=f"{self.name}_take_keyframes"
         )
-        none.click(lambda: ("", "All keyframes will be painted anew."), None, target, **PRIVATE)
+        none.click(lambda: ("", "All keyframes will be painted again."), None, target, **PRIVATE)
         outputs = [status, early, self.gallery, self.painted]
         painting = self._event(paint, self._paint, {}, [], outputs, "paint_keyframes")
         one = {"painted": PaintedKeyframes, "keyframe": int, "keyframe_seed": int, "keyframe_prompt": str}
@@ -182,7 +182,7 @@ class Steps:
         return str(kept), f"Runs now use the keyframes in {Path(keyframes).name}."
 
     def _paint(self, project: Project, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
-        """Paint every keyframe anew."""
+        """Paint all keyframes again."""
         indices = settings.keyframes(len(project.ready()[1]))
         own = {index: words for index, words in zip(indices, settings.prompts(indices)) if words != settings.prompt}
         yield from self._painting(
@@ -193,7 +193,7 @@ class Steps:
         self, project: Project, request: gr.Request, painted: PaintedKeyframes | None, keyframe: int, keyframe_seed: int,
         keyframe_prompt: str, settings: I2V3DSettings, options: RunOptions,
     ):  # fmt: skip
-        """Repaint one keyframe with its own prompt and seed; the others stay."""
+        """Repaint one keyframe with its own prompt and seed; the others are unchanged."""
         painted = _require_keyframes(painted)
         index = painted.known(int(keyframe))
         prompts = {other: words for other, words in painted.prompts.items() if other != index}

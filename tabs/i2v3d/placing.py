@@ -16,7 +16,7 @@ from camera.path import CameraPath
 from tabs.project.project import Project
 
 SEEN_SIDE = 480
-"""Longest side of the picture that is drawn while sliders move."""
+"""Longest side of the picture drawn while sliders move."""
 NO_SCENE = "Choose an example or open a picture first; objects are placed in its scene."
 
 
@@ -49,7 +49,7 @@ def read_model(files: list[str] | None) -> Model:
 
 
 def find_object(project: Project, chosen: str) -> tuple[tuple[SceneObject, ...], int]:
-    """All objects, and the index of the one that the page calls ``chosen``; raises `InputError` if there is none."""
+    """All objects, and the index of the one named ``chosen`` in the page; raises `InputError` if there is none."""
     objects = objects_of(project)
     called = names(objects)
     if chosen not in called:
@@ -89,7 +89,7 @@ def spot_at(project: Project, moment: float, column: float, row: float) -> tuple
 
 
 def describe_object(item: SceneObject) -> str:
-    """Name, size, moments and notes of an object, as Markdown."""
+    """Name, size, keys and notes of an object, as Markdown."""
     at = ", ".join(f"{key.at:g}" for key in item.keys)
     moves = "stands in one place" if len(item.keys) == 1 else f"is placed at {at} of the video"
     return "  \n".join((f"{item.model.name}: {item.model.triangles:,} triangles, {moves}.", *item.model.notes))

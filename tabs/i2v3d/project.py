@@ -45,8 +45,8 @@ class ProjectFile:
             file = gr.File(label="Saved", visible=False, interactive=False, height=70, elem_id=f"{name}-project-saved")
             given = gr.File(label="Open a project", file_types=[".zip"], height=90, elem_id=f"{name}-project-file")
             status = gr.Markdown(
-                "A project is one zip: picture, depth, objects with their files and ways, camera, settings, LoRA and the "
-                "keyframes as they stand; `python -m pipelines run i2v3d --project` shoots it too. For Blender: a script that "
+                "A project is one zip: picture, depth, objects with their files and motions, camera, settings, LoRA and the "
+                "current keyframes; `python -m pipelines run i2v3d --project` also shoots it. For Blender: a script that "
                 "rebuilds camera, objects and background, and the path as the authors' `save_camera_infos.json`, which can "
                 "also be opened under *Path file*.",
                 padding=True, elem_id=f"{name}-project-status",
@@ -115,7 +115,7 @@ class ProjectFile:
         return project, words, *(values[name] for name in self.controls), made.painted, made.subject, signal()
 
     def _restore_move(self, project: Project, made: Saved) -> Project:
-        """The project with the saved path: from its move settings if they still give the same path, else as a path file."""
+        """The project with the saved path: from its move settings if they still give the same path, otherwise as a path file."""
         path, moves = made.path, {**self.method.moves.defaults(), **made.moves}
         project = project.changed("open a project", track=made.track or _older_keys(made))
         if path is None:
@@ -134,7 +134,7 @@ class ProjectFile:
 
 
 def _older_keys(made: Saved) -> KeyedMove | None:
-    """Keys of an older file, which holds cameras without times: the picture's camera and then these, evenly spaced in time."""
+    """Keys of an older file, which contains cameras without times: the picture's camera and then these, evenly spaced in time."""
     if not made.keys:
         return None
     first = made.scene.first.camera

@@ -46,13 +46,13 @@ def progress_text(step: Progress) -> str:
 
 
 def short_hash(*values: Any) -> str:
-    """Twelve letters and digits that name ``values``."""
+    """Hash of ``values``: twelve letters and digits."""
     return hashlib.sha256(repr(values).encode()).hexdigest()[:12]
 
 
 class Subject:
-    """The section. ``taught`` holds the settings of the last training, ``controls`` are those of a training, ``trained`` is the
-    event of one; there are none where the computer cannot train."""
+    """The section. ``taught``: settings of the last training; ``controls``: those of a training; ``trained``: the event of a
+    finished training; both are missing if this computer cannot train."""
 
     def __init__(self, shoot: Shoot, project: gr.State) -> None:
         self.shoot, self.project, self.name = shoot, project, shoot.method.name
@@ -132,7 +132,7 @@ class Subject:
         told = 0.0
         for step in run_training(train, mode=weights, gigabytes=subject.gigabytes):  # type: ignore[arg-type]
             if isinstance(step, TrainedWeights):
-                words = f"**Learnt**, loss {step.loss:.4f}. The keyframes now use it."
+                words = f"**Trained**, loss {step.loss:.4f}. The keyframes now use it."
                 stem = f"subject-{uuid.uuid4().hex[:8]}"
                 kept = str(shutil.copyfile(step.file, project.file(f"{stem}.safetensors")))
                 others = [

@@ -27,7 +27,7 @@ from tabs.shared.notes import notes as path_notes
 from tabs.shared.studio import PRIVATE, Studio, signal
 
 LONGEST_COMMAND = 4_000_000
-"""Characters: 500 keys written in full, and room."""
+"""Maximum number of characters of a command: 500 complete keys, with a margin."""
 
 
 class Timeline:
@@ -52,8 +52,8 @@ class Timeline:
         )  # fmt: skip
 
     def connect(self, seeing: gr.State, view: gr.HTML, notes: gr.Markdown, film: gr.Textbox) -> None:
-        """Connect the edits. ``seeing``: the current camera; ``view`` and ``notes``: those of the
-        stage's, ``film`` is set where an answer is film text."""
+        """Connect the edits. ``seeing``: the current camera; ``view`` and ``notes``: components of the stage; ``film``: set if an
+        answer is film text."""
         studio = self.studio
 
         def edit(project: Project, seeing: CameraPath | None, event: gr.EventData):

@@ -1,4 +1,4 @@
-"""The timeline's queries about the scene: what the camera will meet, what is under a pixel, and the move as film text."""
+"""The timeline's queries about the scene: collisions along the move, the point under a pixel, and the move as film text."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from pipelines.project.look import Look, exposure_of
 from tabs.project.project import Project
 
 NEAR_SHARE = 0.15
-"""Of the distance to the subject: what comes nearer is a collision to be warned of."""
+"""Minimum distance as a share of the distance to the subject; closer surfaces give a collision warning."""
 NEW_SHARE = 0.2
-"""Of a frame: more of it that no picture shows is warned of."""
+"""Maximum share of a frame that no picture shows; a larger share gives a warning."""
 MOST_UNSEEN = 3000
-"""Places drawn from above that no picture saw."""
+"""Maximum number of unseen places drawn from above."""
 LONGEST_WALK = 20_000
-"""Cameras of a recording."""
+"""Maximum number of cameras in a recording."""
 
 
 def read_limits(command: Command) -> Limits:
@@ -43,7 +43,7 @@ def read_limits(command: Command) -> Limits:
 
 def read_walk(command: Command, fps: float) -> CameraPath:
     """The recorded walk: "cameras", "times" in seconds and "smooth", in seconds."""
-    with reading("The recording did not come whole; record the walk again."):
+    with reading("The recording is incomplete; record the walk again."):
         given, times = list(command["cameras"]), list(command["times"])
         smooth = float(command.get("smooth", 0.2))
     if not 2 <= len(given) <= LONGEST_WALK or not 0 <= smooth <= 5:
@@ -54,12 +54,12 @@ def read_walk(command: Command, fps: float) -> CameraPath:
         np.concatenate([one.world_from_camera for one in cameras]),
         np.concatenate([one.intrinsics for one in cameras]), first.width, first.height, fps,
     )  # fmt: skip
-    with reading("The recording did not come whole; record the walk again."):
+    with reading("The recording is incomplete; record the walk again."):
         return resample_walk(path, np.array(times, np.float64), smooth_seconds=smooth)
 
 
 def answer_query(project: Project, command: Command) -> dict[str, Any]:
-    """Answer a query for the timeline; the project and the chosen keys stay unchanged."""
+    """Answer a query of the timeline; project and selected keys are unchanged."""
     return {"chosen": _chosen(command), **QUERIES[command["do"]](project, command)}
 
 
@@ -78,9 +78,7 @@ def _check(project: Project, command: Command) -> dict[str, Any]:
     unit = "m" if scene.unit == "metres" else "scene units"
     words = f"Most is new in frame {most + 1}: {found.new[most]:.0%} of it."
     if found.nearest[nearest] < limit:
-        words += (
-            f" At frame {nearest + 1} the camera comes as near as {found.nearest[nearest]:.2g} {unit} to something."
-        )
+        words += f" At frame {nearest + 1} the camera is {found.nearest[nearest]:.2g} {unit} from the nearest surface."
     near = (found.nearest < limit).tolist()
     return {
         "warnings": {"new": found.new.round(4).tolist(), "near": near, "most": NEW_SHARE},
@@ -113,7 +111,7 @@ def _pick(project: Project, command: Command) -> dict[str, Any]:
     if isinstance(scene, StagedScene) and scene.objects:
         number = object_at(scene, point, share=share, seconds=share * (len(path) - 1) / path.fps)
     on = None if number is None else {"number": number, "share": share}
-    words = "The target is picked." if on is None else "The target is picked; it goes along with its object."
+    words = "The target is picked." if on is None else "The target is picked; it moves with its object."
     return {"target": point.tolist(), "object": on, "status": words}
 
 
@@ -128,7 +126,7 @@ def add_waypoints(project: Project, command: Command) -> Command:
     if not isinstance(on, dict) or not isinstance(scene, StagedScene):
         return command
     move = project.keyed()
-    with reading("That object is not there any more; pick the target again."):
+    with reading("That object does not exist any more; pick the target again."):
         chosen = sorted({int(number) for number in command.get("chosen") or range(len(move.keys))})
         shares = [min(move.keys[number].time / move.seconds, 1.0) for number in chosen]
         way = points_on_object(scene, int(on["number"]), command["point"], share=float(on["share"]), shares=shares)
@@ -136,10 +134,10 @@ def add_waypoints(project: Project, command: Command) -> Command:
 
 
 def find_point(scene: Scene, path: CameraPath, camera: CameraPath, command: Command) -> np.ndarray:
-    """(3,): what ``camera`` sees at "x" and "y", shares of its picture from the left and the top, at the moment of "frame"."""
+    """(3,): the scene's point that ``camera`` shows at "x" and "y", shares of its picture from the left and the top, at the moment of "frame"."""
     from camera.render.scene import render
 
-    with reading("Click on the picture again; the place did not come with numbers."):
+    with reading("Click on the picture again; the position was not a number."):
         share = np.array([float(command["x"]), float(command["y"])])
         frame = min(max(int(command.get("frame", 0)), 0), len(path) - 1)
     if not ((share >= 0) & (share <= 1)).all():
@@ -149,15 +147,15 @@ def find_point(scene: Scene, path: CameraPath, camera: CameraPath, command: Comm
     image = render(scene, replace(path, world_from_camera=poses, intrinsics=lenses), frame=frame, renderer="zbuffer")
     x, y = np.minimum(share * [path.width, path.height], [path.width - 1, path.height - 1]).astype(int)
     if image.holes[y, x] or image.far[y, x]:
-        raise InputError("Nothing of the scene is at that place; click on something that the picture shows.")
+        raise InputError("There is no surface at that place; click on something that the picture shows.")
     local = np.linalg.inv(camera.intrinsics[0]) @ [x, y, 1.0] * image.depth[y, x]
     pose = camera.world_from_camera[0]
     return pose[:3, :3] @ local + pose[:3, 3]
 
 
 def set_look(project: Project, command: Command) -> tuple[Project, dict[str, Any]]:
-    """The project with lens and shutter changed by those of "aperture", "focus" and "shutter" that are given; or with its focus on what
-    lies under a place of the picture, as in `_pick`."""
+    """The project with the given ones of "aperture", "focus" and "shutter" changed; or with its focus on the point at a position of
+    the picture, as in `_pick`."""
     scene, path = project.ready()
     given = {name: command[name] for name in Look.controls() if name in command}
     if command["do"] == "focus":
@@ -166,7 +164,7 @@ def set_look(project: Project, command: Command) -> tuple[Project, dict[str, Any
     before = project.content.look
     look: Any = Look.of({**before.values(), **given})
     exposure = exposure_of(look, scene)
-    status = exposure.words(path) if exposure else "Lens and shutter are off: all is sharp."
+    status = exposure.words(path) if exposure else "Lens and shutter are off: everything is sharp."
     if look == before:
         return project, {"status": status, "chosen": _chosen(command)}
     changed = [Look.controls()[name].label for name, value in look.values().items() if value != before.values()[name]]

@@ -22,7 +22,7 @@ from tabs.shared.studio import PRIVATE, Studio, signal
 
 Shots = tuple[Shot, ...]
 LINES = {"not watched": None, "left to right in the picture": 0, "into the picture": 2}
-"""The line of action through the subject, by the axis of the picture's camera that it runs along."""
+"""The line of action through the subject, by the axis of the picture's camera parallel to it."""
 EMPTY = "Draw a move, then add it as a shot. The next move becomes another shot, with a cut between them."
 
 
@@ -113,7 +113,7 @@ def reorder_shots(shots: Shots, order: str) -> Shots:
     numbers = [int(number) for number in re.findall(r"\d{1,4}", order or "")]
     if not numbers or not all(1 <= number <= len(shots) for number in numbers) or len(numbers) > MOST_SHOTS:
         raise InputError(
-            f"Give the order as numbers from 1 to {len(shots)} with commas, as in 2, 1, 3; got {order!r:.40}."
+            f"Write the order as numbers from 1 to {len(shots)} with commas, as in 2, 1, 3; got {order!r:.40}."
         )
     return tuple(shots[number - 1] for number in numbers)
 

@@ -10,8 +10,8 @@ _HERE = Path(__file__).parent
 
 
 class Drawer:
-    """A context: what is placed in it stands in the drawer, below a field that leaves only controls whose label or help has
-    every word that is typed."""
+    """A context: components placed in it are in the drawer, below a search field that leaves only controls whose label or help
+    contains all typed words."""
 
     def __init__(self, name: str, label: str = "All other settings") -> None:
         self.place = gr.Accordion(label, open=False, elem_id=f"{name}-drawer", elem_classes="drawer")

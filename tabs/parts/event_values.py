@@ -13,11 +13,11 @@ from camera.errors import InputError, json_kind
 T = TypeVar("T")
 OTHER_PAGE = "The page sent data that this version of the app does not expect; reload the page."
 _MOST = 1e6
-"""Frames, radians, distances to the subject: no page sends more."""
+"""Maximum of frames, radians, distances to the subject: no page sends larger numbers."""
 
 
 def read_event(event: gr.EventData, **readers: Callable[[Any], Any]) -> list[Any]:
-    """The values of those names, each read by its function. Raises `InputError` where one is missing or is not what it reads."""
+    """Read the named values, each with its function. Raises `InputError` if one is missing or invalid."""
     sent = event._data
     try:
         return [read(sent[name]) for name, read in readers.items()]
@@ -26,31 +26,31 @@ def read_event(event: gr.EventData, **readers: Callable[[Any], Any]) -> list[Any
 
 
 def whole(value: Any) -> int:
-    """A whole number."""
+    """Read a whole number."""
     return int(_number(value))
 
 
 def pair(value: Any) -> tuple[float, float]:
-    """Two numbers."""
+    """Read two numbers."""
     x, y = map(_number, value)
     return x, y
 
 
 def triple(value: Any) -> tuple[float, float, float]:
-    """Three numbers."""
+    """Read three numbers."""
     x, y, z = map(_number, value)
     return x, y, z
 
 
 def words(value: Any) -> list[str]:
-    """A list of texts."""
+    """Read a list of texts."""
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise ValueError
     return value
 
 
 def optional(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
-    """Read as ``read``, or None."""
+    """A reader like ``read`` that also accepts None."""
     return lambda value: None if value is None else read(value)
 
 

@@ -22,7 +22,7 @@ from tabs.project.project import Project
 from tabs.serving.ending import WORK
 
 VISITORS = 100
-"""How many visitors may wait for a shot at once; the runtime queues them and shows each their position, which Gradio's queue would not."""
+"""Maximum number of visitors waiting for a shot; the runtime queues them and shows their positions, which Gradio's queue would not."""
 SHOOTS: dict[str, Any] = {"concurrency_id": "shoot", "concurrency_limit": VISITORS}
 TRAINS: dict[str, Any] = {"concurrency_id": "train", "concurrency_limit": VISITORS}
 """Used for every event that waits for the device, because Gradio applies the lowest limit of a group to all its events."""
@@ -48,7 +48,7 @@ def cancel_with(
 
 
 def controls(settings: type[Settings], names: Iterable[str] | None = None) -> Components:
-    """One control per setting, placed where this is called; ``names`` chooses and orders them.
+    """One control per setting, placed where this is called; ``names`` selects and orders them.
 
     Settings that are not available here are hidden and keep their default.
     """
@@ -87,9 +87,9 @@ def handler(
 ) -> Callable:
     """A Gradio handler that calls ``fn(*values of before, *one instance of each settings class)``.
 
-    ``before`` maps the leading parameters to their types. The fields of the settings classes follow under their own
-    names, which is how the API shows them; no two may share a name. Files that settings name must be those of the `Project`
-    among the values. ``method`` and errors as in `wrap_handler`.
+    ``before`` maps the leading parameters to their types. The fields of the settings classes follow under their own names,
+    which the API shows; no two may share a name. Files named by settings must belong to the `Project` among the values.
+    ``method`` and errors as in `wrap_handler`.
     """
     fields = [(kind, key, default) for kind in settings for key, default in kind.defaults().items()]
     names = [*before, *(key for _, key, _ in fields)]
@@ -124,8 +124,8 @@ _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 def wrap_handler(fn: Callable, method: str | None = None) -> Callable:
     """The handler with readable errors: an `InputError` unchanged, an internal error with a reference to the log.
 
-    A `Project` among its arguments is framed for ``method`` during the call. A `Project` that it returns is stored as one
-    step of the history, or not at all if nothing changed, so that no other event's change is lost.
+    A `Project` among its arguments is framed for ``method`` during the call. A returned `Project` is stored as one step of the
+    history, or not at all if nothing changed, so that no other event's change is lost.
     """
 
     @functools.wraps(fn)

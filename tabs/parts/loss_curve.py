@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 SHOWN_EVERY = 0.5
-"""Seconds between two looks at a training; steps of tiny networks come faster."""
+"""Interval between status updates of a training, in seconds; steps of tiny networks are faster."""
 
 
 CANCELLED = "Cancelled. The training is saved: train again with the same files and settings to resume it."

@@ -26,14 +26,14 @@ from tabs.shared.studio import PRIVATE, QUIET, Studio, signal
 
 FRAMES = "frames"
 MOST_SHOWN = 8
-"""Number of a method's controls above Shoot; the others are in the drawer."""
+"""Maximum number of a method's controls above Shoot; the others are in the drawer."""
 ALWAYS = ("prompt", "seed", "steps", "weights")
 """Settings that are shown for every method that has them."""
 
 
 class MethodTab:
-    """``first``, not yet placed, comes above the presets; ``beneath`` places more below the settings of these names, ``between``
-    more between moves and settings; ``shown`` chooses the controls that are not in the drawer, see `choose_controls`."""
+    """``first``, not yet placed, is placed above the presets; ``beneath`` places more below the settings of these names, ``between``
+    more between moves and settings; ``shown`` selects the controls outside the drawer, see `choose_controls`."""
 
     def __init__(
         self, method: Method, studio: Studio, shared: Shared, *, first: Component | None = None,
@@ -90,8 +90,8 @@ class MethodTab:
             return changed, signal() if changed is not project else gr.skip()
 
         def draw(project: Project, source: MoveSource, moves: Moves):
-            """Draw the camera path of the current scene; returns the 3D figure (the scene's points are in a file that it names)
-            and what to know about it."""
+            """Draw the camera path of the current scene; returns the 3D figure (the scene's points are in a file named in it)
+            and notes on the path."""
             if project.scene is None:
                 return project, gr.skip(), notes(project)
             project = project.with_source(source).with_moves(moves)
@@ -122,8 +122,8 @@ class MethodTab:
 
 
 def choose_controls(method: Method, chosen: Sequence[str] = ()) -> tuple[str, ...]:
-    """Names of the controls shown above Shoot, at most `MOST_SHOWN`: ``chosen``, or what every method shows and then its
-    presets and settings in their order."""
+    """Names of the controls shown above Shoot, at most `MOST_SHOWN`: ``chosen``, or those shown for every method, then the
+    method's presets and settings in order."""
     if chosen:
         return tuple(chosen)
     settings = form.basic_names(method.settings)
@@ -133,7 +133,7 @@ def choose_controls(method: Method, chosen: Sequence[str] = ()) -> tuple[str, ..
 
 
 def _group_settings(settings: Any, names: Sequence[str], beneath: Mapping[str, Callable[[], None]]) -> form.Components:
-    """The settings among ``names`` in groups, with what belongs below one of them."""
+    """Place the settings among ``names`` in groups, each followed by its parts from ``beneath``."""
     placed: form.Components = {}
     left = [name for name in settings.controls() if name in names]
     while left:

@@ -11,7 +11,7 @@ from gradio.blocks import Block
 
 @dataclass(frozen=True, eq=False)
 class Offer:
-    """A button beside a result: ``shot`` holds the result's mp4."""
+    """A button beside a result; the state ``shot`` contains the result's mp4."""
 
     button: gr.Button
     shot: gr.State

@@ -30,7 +30,7 @@ from tabs.project.project import Project
 from tabs.shared.studio import Studio, signal
 
 _A_MOMENT = "words => new Promise(done => setTimeout(() => done(words || 'Estimating what this shot needs …'), 1500))"
-"""The forecast appears after the first pictures, because its first call imports torch."""
+"""Delays the forecast until after the first pictures, because its first call imports torch."""
 
 
 class Shoot:
@@ -40,7 +40,7 @@ class Shoot:
         self.method, self.studio, self.project = method, studio, studio.project
 
     def controls(self, settings: form.Components, options: form.Components) -> None:
-        """Take the placed controls and place the bar, which stays visible."""
+        """Store the placed controls, and place the bar, which stays visible."""
         name = self.method.name
         self.settings = {key: settings[key] for key in self.method.settings.controls()}
         self.options = {key: options[key] for key in RunOptions.controls()}
@@ -110,12 +110,12 @@ class Shoot:
             raise InputError("Shoot something first; then you can pack its frames.")
         made, video = restore(shot), Path(shot)
         frames, fps = read_video(video)
-        path = made.path.sliced(slice(0, len(frames)))  # a cancelled shot has fewer than it was planned with
+        path = made.path.sliced(slice(0, len(frames)))  # a cancelled shot has fewer frames than planned
         packed = frames_zip(video.with_suffix(".zip"), Clip(frames, fps, path), formats.write_all(path))
         return gr.File(str(packed), visible=True)
 
     def _forecast(self, project: Project, settings: Settings, options: RunOptions) -> str:
-        """Forecast of a run: memory, time, quota; what would fit if it does not; which settings ask for too much."""
+        """Forecast of a run: memory, time, quota; what would fit if it does not; which settings need too much."""
         if project.path is None:
             return ""
         shot = Shot(self.method, *project.ready(), settings, options)
@@ -123,7 +123,7 @@ class Shoot:
         try:
             usual = replace(shot, settings=self.method.settings()).check()
             new = [warning for warning in shot.check() if warning not in usual]
-        except InputError as error:  # no toast while someone still moves a slider
+        except InputError as error:  # no toast while a slider is being moved
             return str(error)
         return "  \n".join([needs.refusal or needs.words, *(f"Note: {warning}" for warning in new)])
 
@@ -140,7 +140,7 @@ class Shoot:
         begun: VideoPrefix | None = None,
         notes: tuple[str, ...] = (),
     ):
-        """Updates of `outputs` while ``shot`` is shot, saved in ``begun`` if given; ``notes`` join the clip's own."""
+        """Updates of `outputs` while ``shot`` runs; its file continues ``begun``, if given; ``notes`` are added to the clip's own."""
         name = self.new_name()
         clip: Clip | None = None
         for step in pipelines.generate(shot, headers=dict(request.headers)):

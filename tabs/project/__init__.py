@@ -1,1 +1,1 @@
-"""The visitor's project: scene, move, settings and their history. Values only; nothing here makes a page."""
+"""The visitor's project: scene, move, settings and their history. Only values; nothing here makes a page."""

@@ -14,7 +14,7 @@ from tabs.project.project import Project
 def fly(
     project: Project, seeing: CameraPath | None, frame: int | None, turn: Sequence[float], move: Sequence[float]
 ) -> CameraPath:
-    """The camera (a path of one frame) after flying on from path frame ``frame``, or from ``seeing`` where it is None.
+    """The camera (a path of one frame) after flying on from path frame ``frame``, or from ``seeing`` if it is None.
 
     ``turn``: radians to the right, down and clockwise; ``move``: right, down and forward in distances to the subject.
     """

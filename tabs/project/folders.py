@@ -8,7 +8,7 @@ from pathlib import Path
 from pipelines.results import process_folder
 
 ROOT = process_folder.make_folder()
-"""The folder of all sessions' files; names of its folders cannot be guessed."""
+"""The folder of all sessions' files; the names of its folders cannot be guessed."""
 
 
 def new_folder() -> Path:
@@ -17,8 +17,8 @@ def new_folder() -> Path:
 
 
 def is_inside(file: Path, folder: Path) -> bool:
-    """Whether ``file`` lies in ``folder``, links followed."""
+    """Whether ``file`` is in ``folder``, after following links."""
     try:
         return file.resolve().is_relative_to(folder.resolve())
-    except (ValueError, OSError, RuntimeError):  # no path at all, or a loop of links
+    except (ValueError, OSError, RuntimeError):  # not a valid path, or a loop of links
         return False

@@ -9,15 +9,15 @@ from pipelines.project.content import Content
 
 MOST_STEPS = 200
 MOST_BYTES = 256 << 20
-"""Of scenes, and of what methods keep, that only the history still holds; beyond it the oldest steps are forgotten."""
+"""Maximum bytes of scenes, and of data stored by methods, that only the history references; beyond it the oldest steps are dropped."""
 SAME_STEP_SECONDS = 1.0
 """Changes of one control within this time form one step."""
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """``name`` of an edit, as in "change Distance", and the content on its other side: before it in the past, after it in
-    what was undone. ``at``: seconds of a clock that only runs forward."""
+    """``name`` of an edit, as in "change Distance", and the content on its other side: before it for past steps, after it for
+    undone steps. ``at``: time in seconds of a monotonic clock."""
 
     name: str
     content: Content
@@ -26,13 +26,13 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """``past`` and ``future``, the nearest step last. Contents share their arrays, so a step costs some hundred bytes."""
+    """``past`` and ``future``, the nearest step last. Contents share their arrays, so a step needs only some hundred bytes."""
 
     past: tuple[Step, ...] = ()
     future: tuple[Step, ...] = ()
 
     def done(self, name: str, before: Content, at: float, *, merges: bool = False) -> History:
-        """After an edit of ``before``; with ``merges`` it joins an edit of the same name that was just made."""
+        """The history after an edit of ``before``; with ``merges`` it is joined with a very recent edit of the same name."""
         last = self.past[-1] if self.past else None
         if merges and last is not None and last.name == name and at - last.at < SAME_STEP_SECONDS:
             return History((*self.past[:-1], replace(last, at=at)))
@@ -46,7 +46,7 @@ class History:
         return replace(self, past=self.past[: count + 1])
 
     def undone(self, now: Content) -> tuple[Content, History]:
-        """The content before the last edit; ``now`` and an empty past give the same again."""
+        """The content before the last edit; with an empty past, ``now`` and the same history."""
         if not self.past:
             return now, self
         step = self.past[-1]

@@ -1,4 +1,4 @@
-"""A shot as text in an address."""
+"""A shot as text in a URL."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from camera.errors import InputError
 
 LONGEST_LINK = 4000
-"""Characters; what a browser and a chat window still take."""
+"""Maximum number of characters that browsers and chat windows accept."""
 
 
 def encode_link(shot: dict[str, Any]) -> str:
-    """A shot as text for an address; raises `InputError` where it is too long."""
+    """A shot as text for a URL; raises `InputError` if it is too long."""
     text = base64.urlsafe_b64encode(zlib.compress(json.dumps(shot, separators=(",", ":")).encode(), 9)).decode()
     if len(text) > LONGEST_LINK:
         raise InputError("This shot is too long for a link (its prompt, most likely); send the result's mp4 instead.")

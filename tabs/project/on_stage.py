@@ -13,9 +13,9 @@ from tabs.project.project import Project
 
 
 def stage_update(project: Project, *, at: int | None = None, turn: bool = False, shot: CameraPath | None = None) -> Any:
-    """Update of the stage with the path as the project's method follows it, through the project's lens and shutter; none where
-    there is no path. ``turn``: back to the first view where the scene is another one than at the last such call; ``at`` and
-    ``shot``: see `tabs.browser.stage.stage_value`."""
+    """Update of the stage with the path as the project's method follows it, through the project's lens and shutter; no update without
+    a path. ``turn``: reset the view if the scene is another one than at the last such call; ``at`` and ``shot``: see
+    `tabs.browser.stage.stage_value`."""
     if project.path is None:
         return gr.skip()
     scene, path = project.ready()

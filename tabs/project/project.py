@@ -33,8 +33,8 @@ from tabs.project.history import History
 
 @dataclass(frozen=True, eq=False)
 class Project:
-    """``content`` and its ``history``. ``method``: the name of the method that frames it, which is the selected tab's, or the
-    handler's own. ``folder``: where its files are; they go away with the session."""
+    """``content`` and its ``history``. ``method``: the name of the method that frames it, of the selected tab or of the handler.
+    ``folder``: the folder of its files, which is removed with the session."""
 
     content: Content = field(default_factory=Content)
     history: History = field(default_factory=History)
@@ -43,10 +43,10 @@ class Project:
     framings: Framings = field(default_factory=Framings)
 
     def __deepcopy__(self, memo: dict) -> Project:
-        """Called by Gradio to copy the page's value for a session: gives it a folder of its own."""
+        """Called by Gradio to copy the page's value for a session: gives it its own folder."""
         return replace(self, folder=new_folder(), framings=Framings())
 
-    # what it holds
+    # content
 
     @property
     def scene(self) -> Scene | None:
@@ -72,7 +72,7 @@ class Project:
         """The keys of the move, see `pipelines.project.framing.keys_of_move`."""
         return keys_of_move(self.content, self.moves)
 
-    # as one method sees it
+    # framing for a method
 
     def seen_by(self, method: str) -> Project:
         """The same project, framed by another method."""
@@ -148,7 +148,7 @@ class Project:
         )  # fmt: skip
 
     def with_scene(self, scene: Scene, name: str, *, merges: bool = False) -> Project:
-        """With a changed version of the same scene; path and keys stay."""
+        """With a changed version of the same scene; path and keys are unchanged."""
         return self.changed(name, merges=merges, scene=scene)
 
     def with_keys(self, track: KeyedMove | None, name: str) -> Project:
@@ -171,7 +171,7 @@ class Project:
         return self.with_keys(edit.move, edit.name), edit
 
     def with_keys_of(self, path: CameraPath, name: str) -> tuple[Project, Fit]:
-        """The project with keys fitted to a path in the method's frame, and the fit with its residual; ``name``: of the
+        """The project with keys fitted to a path in the method's frame, and the fit with its residual; ``name``: name of the
         edit."""
         if self.scene is None:
             raise InputError("There is no scene yet: choose an example or open a picture first.")
@@ -179,7 +179,7 @@ class Project:
         return self.with_keys(fit.move, name), fit
 
     def with_shots(self, shots: tuple[Shot, ...], name: str) -> Project:
-        """With another list of shots; the move stays."""
+        """With another list of shots; the move is unchanged."""
         return self.changed(name, shots=shots)
 
     def with_kept(self, name: str, kept: Mapping[str, bytes | None]) -> Project:

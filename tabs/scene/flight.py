@@ -40,7 +40,7 @@ def flight(solid: gr.State) -> tuple[gr.Row, gr.Video]:
             0,
             step=0.01,
             label="Moment",
-            info="The time at which the scene stands still, as a share of the clip.",
+            info="The time at which the scene is frozen, as a share of the clip.",
             visible=False,
         )
     with gr.Row():
@@ -62,8 +62,8 @@ def flight(solid: gr.State) -> tuple[gr.Row, gr.Video]:
         solid: SceneTabState, flight_from: str, film_moves: str, frames: int, longest_side: int, time: str = PASSES, moment: float = 0.0,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ):  # fmt: skip
-        """Render a flight through what was made, along any path; returns the video. In points in motion time passes once, or
-        stands still at a share of it."""
+        """Render a flight through the reconstruction along any path; returns the video. For points in motion, time passes once,
+        or is frozen at a share of it."""
         path = solid.path(flight_from, film_moves, int(frames), int(longest_side))
         yield gr.Video(None, visible=True)
         target = solid.file(f"flight-{uuid.uuid4().hex[:8]}.mp4")

@@ -28,7 +28,7 @@ CAMERA_WORDS, KEEP_WORDS, BACKGROUND_WORDS = (
 
 
 class ReconstructionForm:
-    """The reconstruction controls of one visitor; ``chosen``: those that are set or cleared when frames are opened."""
+    """The reconstruction controls of one visitor; ``chosen``: those that are set or reset when frames are opened."""
 
     def __init__(self, solid: gr.State) -> None:
         self.solid = solid
@@ -52,11 +52,11 @@ class ReconstructionForm:
         return [self.kind, self.cameras, self.closed, self.keep, self.masks, self.masked, self.movers, self.moved]
 
     def suited(self, opened: OpenedFrames) -> tuple[list, str]:
-        """Updates of the controls `chosen` to defaults that fit what was opened, and the reason where they are unusual."""
+        """Updates of the controls `chosen` to suitable defaults for the opened frames, and the reason if they are unusual."""
         nominal = opened.shots.nominal
         cameras = CAMERA_WORDS["estimated" if nominal else "given"]
         words = (
-            f"Selected below: cameras {cameras}, because the drawn path is only what the method was asked for."
+            f"Selected below: cameras {cameras}, because the drawn path is only the path requested from the method."
             if nominal
             else ""
         )
@@ -107,12 +107,12 @@ class ReconstructionForm:
         """Connect controls and run; call after the screen is placed."""
 
         def open_masks(solid: SceneTabState, mask_files: list[str]):
-            """Mark the object of the frames that are open: a picture for each, in the order of their names; none unmarks it."""
+            """Mark the object of the open frames: a picture for each, in the order of their names; no files unmark it."""
             return solid.marked(mask_files or []), _count_masks(mask_files)
 
         def open_moving_masks(solid: SceneTabState, mask_files: list[str]):
-            """Mark what moves in the frames that are open, which is not made: a picture for each, in the order of their names; none
-            unmarks it."""
+            """Mark moving parts of the open frames, which are left out: a picture for each, in the order of their names; no files
+            unmark them."""
             return solid.marked(mask_files or [], moving=True), _count_masks(mask_files)
 
         for given, report_line, opens in (
@@ -160,8 +160,8 @@ def _make(
     solid: SceneTabState, kind: str, cameras: str, depth_model: str, closed: bool, keep: str, behind: str, texture: bool,
     settings: SplatSettings,
 ):  # fmt: skip
-    """Reconstruct points, a mesh, splats or moving points from the frames; splats appear repeatedly, each better than the one
-    before."""
+    """Reconstruct points, a mesh, splats or moving points from the frames; splats appear repeatedly, each better than the previous
+    ones."""
     opened = solid.ready()
     cameras, depth_model = CAMERAS.get(cameras, cameras), BY_LABEL.get(depth_model, depth_model)
     around = {"closed": closed, "keep": KEEPS.get(keep, keep), "background": BACKGROUNDS.get(behind, behind)}
@@ -174,7 +174,7 @@ def _make(
 
 
 def _screen_updates(solid: SceneTabState, steps):
-    """Updates of the screen for each step; errors appear there too, and stay."""
+    """Updates of the screen for each step; errors are shown there too, and remain."""
     shown_at = 0.0
     begun = {"running": gr.Column(visible=True), "doing": "**Begins** ...", "early": gr.Image(None, visible=False)}
     yield Screen.update(status="", flown=gr.Video(None, visible=False), **begun)

@@ -35,7 +35,7 @@ class OrbitView:
 
 
 def orbit(name: str, solid: gr.State) -> tuple[gr.HTML, gr.State]:
-    """Place the stage; fill it with `orbit_value`. Returns it and where its viewer is."""
+    """Place the stage; fill it with `orbit_value`. Returns it and the viewer's position."""
     view = stage(f"{name}-orbit", "The reconstruction appears here in 3D, with its cameras.")
     seeing = gr.State(OrbitView())
 
@@ -58,7 +58,7 @@ def follow_viewer(
 ) -> OrbitView:
     """The viewer's position after the stage moved to ``frame`` or the viewer flew on.
 
-    In a scene that moves who flew stays there as time passes.
+    In a moving scene, a viewer who has flown keeps the position as time passes.
     """
     if frame is not None:
         free = seeing.free if solid.moving is not None and int(frame) else None
@@ -123,7 +123,7 @@ def orbit_value(solid: SceneTabState) -> dict:
 
 
 def animation_page(moving: MovingPoints) -> bytes:
-    """The moving points as a page of their own, which any browser shows without a network."""
+    """The moving points as a separate page, which any browser shows without a network."""
     import plotly.graph_objects as go
     from plotly.io import to_html
 
@@ -169,7 +169,7 @@ def _figure(made: Reconstruction, path: CameraPath, dots: dict) -> dict:
 
 
 def _number(figure: dict) -> int:
-    """Index of the trace that holds the points."""
+    """Index of the trace with the points."""
     return next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
 
 

@@ -48,8 +48,8 @@ CLOSE, TURNED = 0.15, 270.0
 
 @dataclass(frozen=True, eq=False)
 class OpenedFrames:
-    """Frames with cameras. ``moments``: where several cameras saw each of several moments, of which ``shots`` is the first.
-    ``moves``: the scene is known to move."""
+    """Frames with cameras. ``moments``: if several cameras show each of several moments, of which ``shots`` is the first.
+    ``moves``: whether the scene is known to move."""
 
     shots: Shots
     moments: Moments | None = None
@@ -57,7 +57,7 @@ class OpenedFrames:
 
     @property
     def closes(self) -> bool:
-        """Whether the camera comes back to where it began, after an orbit."""
+        """Whether the camera returns to its start, after an orbit."""
         path = self.shots.path
         apart = np.linalg.norm(path.centres - path.centres[0], axis=1)
         forward = path.world_from_camera[:, :3, 2]
@@ -77,7 +77,7 @@ class OpenedFrames:
 class SceneTabState:
     """``opened``: the opened frames; ``made``: their last reconstruction; ``flight``: an uploaded path file.
 
-    ``moving``: all moments, where points in motion were made; ``made`` is then the first.
+    ``moving``: all moments of points in motion; ``made`` is then the first.
     """
 
     opened: OpenedFrames | None = None
@@ -87,7 +87,7 @@ class SceneTabState:
     folder: Path = field(default_factory=new_folder)
 
     def __deepcopy__(self, memo: dict) -> SceneTabState:
-        """Called by Gradio to copy the page's value for a session: gives it a folder of its own."""
+        """Called by Gradio to copy the page's value for a session: gives it its own folder."""
         return replace(self, folder=new_folder())
 
     def with_opened(self, opened: OpenedFrames) -> SceneTabState:
@@ -103,7 +103,7 @@ class SceneTabState:
         return self.opened
 
     def marked(self, files: Sequence[str | Path], *, moving: bool = False) -> SceneTabState:
-        """With the object, or what is ``moving``, marked by a mask for each frame; unmarked where there are no ``files``."""
+        """With the object, or the ``moving`` parts, marked by a mask for each frame; unmarked without ``files``."""
         from pipelines.reconstruct.object_mask import masks_of_files
 
         if self.opened is None and not files:
@@ -156,7 +156,7 @@ class SceneTabState:
         return path.resized(width, height)
 
     def frames(self, path: CameraPath, time: str = PASSES, moment: float = 0.0) -> Iterator[NDArray[np.uint8]]:
-        """The pictures (H,W,3) of a flight; in a scene that moves ``time`` passes once, or stands still at a share of it."""
+        """The pictures (H,W,3) of a flight; in a moving scene ``time`` passes once, or is frozen at a share of it."""
         from pipelines.reconstruct import display
 
         if time not in TIMES:
@@ -171,9 +171,9 @@ class SceneTabState:
 
 
 def read_result(files: Sequence[str | Path]) -> OpenedFrames:
-    """A result's mp4, with the files beside it where it shows moments of a scene that moves.
+    """A result's mp4, with the files beside it if it shows moments of a moving scene.
 
-    Those that its session saved beside the mp4 are found by themselves, and so is depth that was generated with it.
+    Files that its session saved beside the mp4 are found automatically, including generated depth.
     """
     given = [Path(file) for file in files]
     if len(given) == 1:
@@ -195,7 +195,7 @@ def read_result(files: Sequence[str | Path]) -> OpenedFrames:
 
 
 MOVING_MODES = ("4D", "video")
-"""GenXD's, in which the scene moves."""
+"""Modes of GenXD in which the scene moves."""
 
 
 def _open_moments(shots: Shots, files: Sequence[Path]) -> OpenedFrames:
@@ -213,7 +213,7 @@ def _open_moments(shots: Shots, files: Sequence[Path]) -> OpenedFrames:
 def read_frames(files: Sequence[str | Path], cameras: str | Path | None) -> OpenedFrames:
     """The user's own frames: a video, pictures or a zip, with a camera file or with cameras inside.
 
-    Where no camera is given they are estimated. Raises `InputError`.
+    Cameras are estimated if none are given. Raises `InputError`.
     """
     given = [Path(file) for file in files]
     if len(given) == 1 and given[0].suffix.lower() in VIDEOS:
@@ -237,7 +237,9 @@ def _open_video(file: Path, cameras: str | Path | None) -> Shots:
     frames, fps = read_video(file)
     path = formats.read(Path(cameras).name, Path(cameras).read_bytes())
     if len(path) != len(frames):
-        raise InputError(f"{Path(cameras).name} has {len(path)} cameras for {len(frames)} frames; give one for each.")
+        raise InputError(
+            f"{Path(cameras).name} has {len(path)} cameras for {len(frames)} frames; the numbers must be equal."
+        )
     return Shots(frames, path.resized(frames.shape[2], frames.shape[1]).with_fps(fps), file.stem)
 
 

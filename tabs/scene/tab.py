@@ -22,10 +22,10 @@ EXAMPLE_FRAMES, EXAMPLE_SIDE = 16, 384
 
 
 def build(page: gr.Blocks, tabs: gr.Tabs, project: gr.State) -> None:
-    """Place the tab; call inside a `gr.Tab` of ``page``, after the tabs whose results it takes."""
+    """Place the tab; call inside a `gr.Tab` of ``page``, after the tabs whose results it uses."""
     gr.Markdown(
         "**From video to 3D.** Any result, or any frames with cameras, becomes points, a mesh, Gaussian splats or points in "
-        "motion that you can turn, fly through and take home with the cameras."
+        "motion that you can turn, fly through and download with the cameras."
     )
     solid = gr.State(SceneTabState(), time_to_live=6 * 3600, delete_callback=forget)
     screen, making = Screen(solid), ReconstructionForm(solid)
@@ -80,7 +80,7 @@ class _Source:
 
     @property
     def outputs(self) -> list:
-        """What opening something updates."""
+        """Components that are updated when something is opened."""
         return [self.solid, self.picture, self.opened_line, *self.making.chosen, self.screen.status, self.screen.flown]
 
     def opened(self, solid: SceneTabState, opened: OpenedFrames) -> tuple:
@@ -90,7 +90,7 @@ class _Source:
         return solid.with_opened(opened), picture, opened_line, *chosen, BEFORE, gr.Video(None, visible=False)
 
     def connect(self) -> None:
-        """Connect the inputs; call when everything that they update is placed."""
+        """Connect the inputs; call when all components that they update are placed."""
         shared = {"outputs": self.outputs, "show_progress_on": self.opened_line}
 
         def open_result(solid: SceneTabState, result_files: list[str]):
@@ -100,18 +100,18 @@ class _Source:
             return self.opened(solid, read_result(result_files))
 
         def open_frames(solid: SceneTabState, frame_files: list[str], camera_file: str | None = None):
-            """Open frames of your own: a video or pictures with a camera file, or files that bring their cameras."""
+            """Open your own frames: a video or pictures with a camera file, or files that contain their cameras."""
             if not frame_files:
                 raise InputError("Choose frames first: a video, pictures, or a zip.")
             return self.opened(solid, read_frames(frame_files, camera_file))
 
         def open_example(solid: SceneTabState, example: str, film_moves: str):
-            """Open an example: a clip or several views as they are, a picture re-shot from its own exact depth along film
+            """Open an example: a clip or several views unchanged, a picture re-shot from its own exact depth along film
             moves."""
             return self.opened(solid, _example(example, film_moves))
 
         def open_project(solid: SceneTabState, project: Project):
-            """Open the project's scene: a clip or several views as they are, a picture re-shot from its depth along the move."""
+            """Open the project's scene: a clip or several views unchanged, a picture re-shot from its depth along the move."""
             return self.opened(solid, _open_project_scene(project))
 
         self.of_project.click(

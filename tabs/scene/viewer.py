@@ -20,9 +20,9 @@ BEFORE = "You can rotate, fly through and download the reconstruction."
 
 
 class Screen:
-    """The reconstruction in 3D, the views from its cameras, and its files; ``made`` holds all of it.
+    """The reconstruction in 3D, the views from its cameras, and its files; ``made`` contains all of it.
 
-    The viewer stays in the page while it is empty: Gradio's does not load a file that comes before it is there.
+    The viewer stays in the page while it is empty: Gradio's does not load a file that arrives before the viewer exists.
     """
 
     def __init__(self, solid: gr.State) -> None:
@@ -41,13 +41,13 @@ class Screen:
         )
         self.made = gr.Column(render=False)
         self.timing: gr.Row
-        """Of the flight, which is placed later."""
+        """Controls of time of the flight, which are placed later."""
         self.flown: gr.Video
-        """Likewise."""
+        """Video of the flight, placed later."""
 
     @property
     def outputs(self) -> list:
-        """State and what a run updates, as `update` has them."""
+        """State and components that a run updates, in the order of `update`."""
         return [
             self.solid,
             self.status,
@@ -64,7 +64,7 @@ class Screen:
     def place_progress(self) -> None:
         """Place the progress of a run beside the button that starts it.
 
-        The progress of a run has its own component: steps that reach the page after a cancel stay hidden with it.
+        The progress has its own component: steps that reach the page after a cancel stay hidden with it.
         """
         self.status.render()
         self.running.render()
@@ -93,11 +93,11 @@ class Screen:
             )
 
         def show(solid: SceneTabState, view: str):
-            """The thing in 3D: splats, or points, mesh or the middles of splats with or without the cameras."""
+            """The reconstruction in 3D: splats, or points, mesh or the centres of splats with or without the cameras."""
             return _model(solid, view)
 
         def pack_files(solid: SceneTabState):
-            """Points (PLY, GLB), a COLMAP and a nerfstudio folder, and the mesh (PLY, GLB, with a texture where that was made) or
+            """Points (PLY, GLB), a COLMAP and a nerfstudio folder, and the mesh (PLY, GLB, also textured if made) or
             the splats (PLY, .splat); of points in motion a folder for each moment and a page that plays them."""
             return gr.File(_pack(solid), visible=True)
 
@@ -110,7 +110,7 @@ class Screen:
 
     @staticmethod
     def update(**changes) -> tuple:
-        """Updates of `outputs` by name, and of nothing else."""
+        """Updates of `outputs` by name; the others are unchanged."""
         names = ("solid", "status", "running", "doing", "early", "stage", "seeing", "files", "timing", "flown")
         return tuple(changes.get(name, gr.skip()) for name in names)
 
@@ -127,9 +127,9 @@ class Screen:
 
     @staticmethod
     def viewed(solid: SceneTabState) -> tuple[gr.Model3D, gr.Radio]:
-        """Updates of the viewer and of what it can show.
+        """Updates of the viewer and of its choices.
 
-        Uses a separate event: what a generator yields is sent twice, and Gradio's viewer never shows a file that arrives a
+        Uses a separate event: values yielded by a generator are sent twice, and Gradio's viewer never shows a file that arrives a
         second time while the viewer itself is still loading.
         """
         from pipelines.reconstruct import display

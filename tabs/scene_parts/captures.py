@@ -1,4 +1,4 @@
-"""More of the same place: a second capture, masks of what moves in a clip, and its depth over time as a table."""
+"""More of the same place: a second capture, masks of moving parts of a clip, and its depth over time as a table."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Captures:
 
     def __init__(self, studio: Studio, status: gr.Markdown) -> None:
         project = studio.project
-        with gr.Accordion("Second capture, what moves, depth over time", open=False, elem_id="captures"):
+        with gr.Accordion("Second capture, moving parts, depth over time", open=False, elem_id="captures"):
             second = gr.File(
                 label="A second capture of this place: clip, pictures or views", file_count="multiple", height=130,
                 elem_id="second-capture",
             )  # fmt: skip
             words = gr.Markdown(
-                "It is registered by points visible in both captures, and fills what the first does not show. Everything in it is assumed to stand still.",
+                "It is registered by points visible in both captures, and fills areas that the first does not show. Everything in it is assumed to be static.",
                 padding=True, elem_id="second-words",
             )  # fmt: skip
             masks = gr.File(
@@ -51,7 +51,7 @@ class Captures:
 
 
 def add_capture(project: Project, files: list[str]):
-    """Register a second capture of the open place: a clip, several pictures, or one; its pictures fill what the first never saw."""
+    """Register a second capture of the open place: a clip, several pictures, or one; its pictures fill areas that the first does not show."""
     from pipelines.estimation.second_capture import add_capture as register
     from pipelines.inputs.open import read_second
 
@@ -63,20 +63,20 @@ def add_capture(project: Project, files: list[str]):
         second, note = read_second(together)
     found = register(project.scene, second)
     project = project.changed("add a second capture", scene=found.scene, example="")
-    return project, f"{found.sentence()} {note} Undo takes it back.", describe_scene(found.scene), signal()
+    return project, f"{found.sentence()} {note} Undo removes it.", describe_scene(found.scene), signal()
 
 
 def set_moving_masks(project: Project, files: list[str] | None):
-    """Say what moves in the open clip, one mask a frame, bright on it; it is left out of what stands still. None takes them away."""
+    """Mark moving parts of the open clip, one mask per frame, bright on them; they are excluded from its static parts. None removes the masks."""
     from pipelines.reconstruct.object_mask import read_masks
 
     if not files:
-        gone = project if project.content.moving is None else project.changed("take away masks", moving=None)
+        gone = project if project.content.moving is None else project.changed("remove the masks", moving=None)
         return gone, NO_MASKS, signal()
     if project.scene is None or project.scene.kind != "clip":
-        raise InputError("Masks mark what moves in a clip; open a clip first.")
+        raise InputError("Masks mark moving parts of a clip; open a clip first.")
     masks = read_masks(files, len(project.scene.views))
-    project = project.changed("mask what moves", moving=masks)
+    project = project.changed("mask moving parts", moving=masks)
     return project, _masks_words(project), signal()
 
 
@@ -88,7 +88,7 @@ def _masks_words(project: Project) -> str:
 
 
 def depth_table(project: Project):
-    """Scale, offset and residuals of the clip's depth, a line per frame, before and after it is stabilised; the scene stays as it is."""
+    """Scale, offset and residuals of the clip's depth, a line per frame, before and after it is stabilised; the scene is unchanged."""
     from pipelines.estimation.depth_over_time import steady_scene
 
     if project.scene is None:

@@ -1,4 +1,4 @@
-"""Choose a part of the picture by a click, a box or a mask, and remove, move or duplicate it; every edit can be undone."""
+"""Select a part of the picture by a click, a box or a mask, and remove, move or duplicate it; every edit can be undone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tabs.shared.studio import PRIVATE, Studio, signal
 
 CLICK, BOX, MASK, PAINT = "A click", "A box: two clicks", "A mask file", "Painting"
 MOST_SIDE = 960
-"""Pixels of the longer side of the picture that is clicked on."""
+"""Longer side of the clickable picture, in pixels."""
 TINT = np.array([235, 64, 122], np.float32)
 NOTHING = "Click on an object in the picture."
 Change = Literal["remove", "move", "duplicate"]
@@ -27,7 +27,7 @@ Change = Literal["remove", "move", "duplicate"]
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """``mask`` (H,W) of picture number ``index``, None while there is none; ``corner``: the first of a box, in its pixels."""
+    """``mask`` (H,W) of picture number ``index``, None without a selection; ``corner``: the first corner of a box, in its pixels."""
 
     index: int = 0
     mask: NDArray[np.bool_] | None = None
@@ -35,13 +35,13 @@ class Selection:
 
 
 class SceneParts:
-    """The section. Its picture is drawn once the section is open, and again when the scene changed."""
+    """The section. Its picture is drawn when the section is opened, and again after the scene has changed."""
 
     def __init__(self, studio: Studio, status: gr.Markdown) -> None:
         self.studio, self.status = studio, status
         self.chosen, self.is_open = gr.State(Selection()), gr.State(False)
         self.shown = gr.Textbox("", visible=False)
-        """Names the scene that the picture shows."""
+        """Identifier of the scene that the picture shows."""
         with gr.Accordion("Remove, move or duplicate a part", open=False, elem_id="scene-parts") as self.section:
             self._place()
         self._connect()
@@ -135,7 +135,7 @@ def drawn(project: Project, index: int = 0) -> tuple[Selection, Any, Any]:
 
 
 def clicked(project: Project, chosen: Selection, by: str, picture: int, event: gr.SelectData):
-    """The thing at a pixel of the shown picture, or the second corner of a box."""
+    """Select the object at a pixel of the shown picture, or set the second corner of a box."""
     view = _view(project, picture)
     scale = max(view.width, view.height) / min(MOST_SIDE, max(view.width, view.height))
     (place,) = read_event(event, index=pair)
@@ -148,13 +148,13 @@ def clicked(project: Project, chosen: Selection, by: str, picture: int, event: g
 
 
 def choose_part(project: Project, left: float, top: float, right: float = -1, bottom: float = -1, picture: int = 0):
-    """Choose the thing at a pixel (left, top) of a picture of the scene, or those in a box, where right and bottom are given; by the
-    server's own SAM where it has one, else by depth."""
+    """Select the object at a pixel (left, top) of a picture of the scene, or in a box, if right and bottom are given; by the
+    server's own SAM if it has one, otherwise by depth."""
     from camera.scene_parts.choose import part_at, part_in_box, view_to_choose_in
     from pipelines.estimation.segmenting import own_sam
 
     if left is None or top is None:
-        raise InputError("Give a pixel of the picture, from its left and its top, or a box.")
+        raise InputError("Choose a pixel of the picture, from its left and its top, or a box.")
     right, bottom = (-1 if side is None else side for side in (right, bottom))
     view, sam = _view(project, picture), own_sam()
     if sam is not None:
@@ -166,7 +166,7 @@ def choose_part(project: Project, left: float, top: float, right: float = -1, bo
 
 
 def choose_by_mask(project: Project, mask: str, picture: int = 0):
-    """Choose the bright or opaque pixels of a mask of any size."""
+    """Select the bright or opaque pixels of a mask of any size."""
     from pipelines.reconstruct.object_mask import masks_of_files
 
     view = _view(project, picture)
@@ -176,7 +176,7 @@ def choose_by_mask(project: Project, mask: str, picture: int = 0):
 
 
 def painted(project: Project, canvas: dict[str, Any], picture: int = 0):
-    """Choose what was painted over."""
+    """Select the painted area."""
     import cv2
 
     view = _view(project, picture)
@@ -208,12 +208,12 @@ def _changing(change: Change):
             scene, masks, change, Shift(right or 0, up or 0, ahead or 0, turn or 0), reference=chosen.index
         )
         project = project.changed(f"{change} a part", scene=made.scene, example="")
-        return project, f"{made.note} Undo takes it back.", describe_scene(made.scene), signal()
+        return project, f"{made.note} Undo reverts it.", describe_scene(made.scene), signal()
 
     doings = {"remove": "Remove", "move": "Move", "duplicate": "Duplicate"}
     edit_part.__doc__ = (
-        f"{doings[change]} the chosen part; the picture and its depth are made anew, and every method is given these. "
-        "In a scene of splats, the Gaussians of the part are changed."
+        f"{doings[change]} the chosen part; the picture and its depth are created anew, for all methods. In a scene of splats, the "
+        "Gaussians of the part are changed."
     )
     return edit_part
 

@@ -1,9 +1,9 @@
 """A compact form of Gradio's page description without its repetitions, and the script that expands it in the browser.
 
-A component of Gradio 6 repeats some thirty settings that all of its type share, three descriptions of its API that only
-programs ask for (they get them from ``/config`` and ``/info``), and scripts as long as a file. Here each type is described
-once and a component says how it differs, long texts stand once, and `EXPAND` restores in the browser exactly what Gradio's
-own page would have said, without the descriptions for programs.
+A component of Gradio 6 repeats some thirty settings that all components of its type share, three API descriptions that only
+programs need (they get them from ``/config`` and ``/info``), and scripts as long as a file. Here each type is described once
+and a component contains only the differences, long texts are sent once, and `EXPAND` restores in the browser exactly the
+description of Gradio's own page, without the parts for programs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 FOR_PROGRAMS = ("api_info", "api_info_as_input", "api_info_as_output", "example_inputs")
 """Fields that no script of the page reads."""
 REFERENCE = len('{"$text": 100}')
-"""Characters that stand in place of a text or list that is sent once."""
+"""Length in characters of a reference to a text or list that is sent once."""
 
 EXPAND = """(function () {
   const sent = CONFIG;
@@ -34,7 +34,7 @@ EXPAND = """(function () {
   }
   return config;
 })()"""
-"""A JavaScript expression; CONFIG stands for the JSON of `compact_config`."""
+"""A JavaScript expression; CONFIG is replaced by the JSON of `compact_config`."""
 
 
 def compact_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _common(items: list[dict]) -> dict[str, Any]:
 
 
 def _differing(component: dict, number: int, types: list[tuple[str, dict, dict]]) -> tuple[int, dict, dict]:
-    """The number of its type, and fields and props that are not those of the type."""
+    """Index of its type, and the fields and props that differ from the type."""
     _, shared, common = types[number]
     fields = {k: v for k, v in component.items() if k not in ("props", "type")}
     return number, _differing_values(fields, shared), _differing_values(component["props"], common)
@@ -132,6 +132,6 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_alone(config: dict[str, Any]) -> bool:
-    """Whether the list of pages says only again what stands beside it."""
+    """Whether the list of pages only repeats the rest of the description."""
     ids = {key: [each["id"] for each in config[key]] for key in ("components", "dependencies")}
     return _text(config.get("page")) == _text({"": {**ids, "layout": config["layout"]}})

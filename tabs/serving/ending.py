@@ -20,9 +20,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from camera.errors import InputError
 
 GRACE_VARIABLE, GRACE_SECONDS = "RESHOOT_GRACE", 10.0
-"""Environment variable: seconds that what runs has to reach its next step after SIGTERM."""
+"""Environment variable: seconds that running work has to reach its next step after SIGTERM."""
 ANSWER_SECONDS = 0.5
-"""For the last answers to leave."""
+"""Time for sending the last answers."""
 REFUSED = "This server is shutting down and accepts no new work; try again in a minute."
 STOPPED = "The server is shutting down, so this was stopped after its current step; start it again in a minute."
 _WORK = ("/queue/join", "/run/", "/call/", "/upload", "/api/")
@@ -50,7 +50,7 @@ class Work:
                 self._idle.notify_all()
 
     def steps(self, items: Generator[Any, Any, Any]) -> Generator[Any]:
-        """The items of a running shot; after its current step the end stops it with an `InputError`."""
+        """The items of a running shot; on shutdown raises `InputError` after the current step."""
         with self.one(), closing(items):
             for item in items:
                 yield item
@@ -64,7 +64,7 @@ class Work:
 
 
 WORK = Work()
-"""Of this process."""
+"""The work of this process."""
 
 
 def grace() -> float:
@@ -75,7 +75,7 @@ def grace() -> float:
     except ValueError:
         seconds = -1
     if not 0 <= seconds <= 3600:
-        raise InputError(f"{GRACE_VARIABLE} should be seconds between 0 and 3600, got {text!r}.")
+        raise InputError(f"{GRACE_VARIABLE} must be seconds between 0 and 3600; got {text!r}.")
     return seconds
 
 
@@ -94,7 +94,7 @@ def on_sigterm(*folders: Path) -> None:
 
 def _drain(seconds: float, folders: tuple[Path, ...]) -> None:
     if not WORK.wait(seconds):
-        log.warning("What was running did not reach its next step within %g s (%s).", seconds, GRACE_VARIABLE)
+        log.warning("Running work did not reach its next step within %g s (%s).", seconds, GRACE_VARIABLE)
     time.sleep(ANSWER_SECONDS)
     _end(folders)
 
@@ -109,7 +109,7 @@ def _end(folders: tuple[Path, ...]) -> None:
 
 
 class NoNewWork:
-    """Middleware (ASGI): once the end has begun, requests that would begin something get 503 and a sentence."""
+    """Middleware (ASGI): after shutdown has begun, requests that would start work get 503 and a sentence."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

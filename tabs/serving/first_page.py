@@ -23,14 +23,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tabs.serving.compact import EXPAND, compact_config
 
 MOST_ADDRESSES = 16
-"""Renderings kept: one for each name under which the server is reached."""
+"""Maximum number of cached pages: one for each name under which the server is reached."""
 WORTH_COMPRESSING = 4096
 _DESCRIPTION = re.compile(
     r"window\.gradio_config = (?P<config>\{.*?\});</script><script>window\.gradio_api_info = (?P<api>\{.*?\});</script>",
     re.DOTALL,
 )
 _ADDRESSES_IN_MEMORY = re.compile(rb'"(?:<|\\u003c)[^"<>]{1,200} at 0x[0-9a-f]+(?:>|\\u003e)"')
-"""JSON texts such as "<function forget at 0x7f01>": Gradio describes the functions of a page's states so, for nobody."""
+"""JSON texts such as "<function forget at 0x7f01>", with which Gradio describes the functions of a page's states; no script uses them."""
 _NO_ENDPOINTS = {"named_endpoints": {}, "unnamed_endpoints": {}}
 _ADDRESS = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
 """Headers from which Gradio builds the URL that it writes into the page."""
@@ -39,7 +39,7 @@ log = logging.getLogger("reshoot")
 
 @dataclass(frozen=True)
 class RenderedPage:
-    """A page as bytes: as it is, and compressed in both ways that browsers take."""
+    """A page as bytes: uncompressed, and in both compressions that browsers accept."""
 
     plain: bytes
     gzip: bytes
@@ -54,7 +54,7 @@ class RenderedPage:
 
 
 class FirstPage:
-    """Middleware (ASGI): GET / is answered from memory, and long answers in JSON are compressed."""
+    """Middleware (ASGI): answers GET / from memory, and compresses long JSON answers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -72,7 +72,7 @@ class FirstPage:
             await self.app(scope, receive, send)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """HEAD is answered before anything is rendered: Gradio asks it at its start and takes a slow answer for none."""
+        """Answers HEAD before rendering: Gradio requests it at startup and treats a slow answer as none."""
         headers = Headers(scope=scope)
         if scope["method"] == "HEAD":
             await _send_answer(send, b"", "text/html; charset=utf-8", "")
@@ -90,7 +90,7 @@ class FirstPage:
         await _send_answer(send, *_choose_encoding(page, headers))
 
     async def _render(self, scope: Scope, receive: Receive, send: Send) -> RenderedPage | None:
-        """Gradio's page made small; None where it answered otherwise, which is sent then."""
+        """Gradio's page in compact form; None if it answered otherwise, and that answer is sent."""
         with _without_endpoints(scope.get("app")):
             status, kind, body = await _collect_answer(self.app, scope, receive)
         if status != 200:
@@ -111,7 +111,7 @@ class FirstPage:
 
 @contextmanager
 def _without_endpoints(app: Any) -> Iterator[None]:
-    """While Gradio renders a page it has a description of the endpoints ready, an empty one: none is sent with the page."""
+    """A context in which Gradio has an empty description of the endpoints, so that none is sent with the page."""
     kept, of_page = getattr(app, "page_api_info", None), ("", False)
     if kept is None or of_page in kept:
         yield
@@ -131,12 +131,12 @@ def release_memory() -> None:
 
 
 def strip_addresses(body: bytes) -> bytes:
-    """An answer in whose JSON values that only have a Python representation, with a memory address, are null."""
+    """Replace JSON values that are only Python representations with a memory address by null."""
     return _ADDRESSES_IN_MEMORY.sub(b"null", body)
 
 
 def render_page(html: bytes) -> RenderedPage:
-    """Gradio's page with its description made small, see `tabs.serving.compact`."""
+    """Gradio's page with a compact description, see `tabs.serving.compact`."""
     text = html.decode()
     found = _DESCRIPTION.search(text)
     if found is None:
@@ -151,7 +151,7 @@ def render_page(html: bytes) -> RenderedPage:
 
 
 def _script(value: Any) -> str:
-    """JSON that may stand in a script of a page."""
+    """JSON that is safe inside a script of a page."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     for character in "<>&'\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -159,7 +159,7 @@ def _script(value: Any) -> str:
 
 
 def _is_first_page(scope: Scope) -> bool:
-    """Whether the same page is sent to everyone who asks this: no password, no saved state in the address."""
+    """Whether this request gets the same page for everyone: no password, no saved state in the URL."""
     if scope["method"] not in ("GET", "HEAD") or scope["path"] not in ("/", ""):
         return False
     app = scope.get("app")
@@ -168,7 +168,7 @@ def _is_first_page(scope: Scope) -> bool:
 
 
 def _tells_of_the_page(scope: Scope) -> bool:
-    """Whether the answer holds Gradio's description of all components: for programs, in its history of runs, in a saved state."""
+    """Whether the answer contains Gradio's description of all components: for programs, in its history of runs, in a saved state."""
     path = scope["path"].rstrip("/")
     return path.endswith(("/config", "/info", "/runs")) or (
         path == "" and b"deep_link" in scope.get("query_string", b"")

@@ -1,4 +1,4 @@
-"""Security headers of every response: what a browser may do with our pages and files."""
+"""Security headers of every response, which restrict our pages and files in a browser."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ POLICY = "; ".join(
         f"frame-ancestors 'self' {HUB}",
     )
 )
-"""Gradio's page is made of inline scripts and compiles templates, hence the two unsafe words; it loads its frame resizer from
+"""Gradio's page consists of inline scripts and compiles templates, hence the two unsafe sources; it loads its frame resizer from
 that one address."""
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -38,8 +38,8 @@ log = logging.getLogger("reshoot")
 
 
 class SafeHeaders:
-    """Middleware (ASGI): adds `HEADERS`, where the answer does not say otherwise itself. A fault that nothing has answered is
-    logged and answered here: the server's own answer would have no headers."""
+    """Middleware (ASGI): adds `HEADERS` that the answer does not set itself. Logs unhandled exceptions and answers them here,
+    because the server's own answer would have no headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

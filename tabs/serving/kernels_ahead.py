@@ -1,7 +1,7 @@
-"""Compiles the renderers before anyone waits for them: at startup, in a process beside the server, into the cache on disk.
+"""Compiles the renderers at startup, before anyone needs them, in a separate process, into the cache on disk.
 
-`make demo` has done it at install, and then that process only looks. On a Space nobody has: the server answers meanwhile, and
-loads what was compiled with its first visitor, see `app`.
+`make demo` compiles them at installation; then that process only checks. On a Space they are not compiled yet: the server
+answers meanwhile, and loads the compiled renderers with its first visitor, see `app`.
 """
 
 from __future__ import annotations

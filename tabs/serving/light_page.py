@@ -1,8 +1,8 @@
 """Makes Gradio describe a page once, create one server for it, and keep no description per session.
 
-Gradio describes all components, and makes a whole web server, four times before the first visitor comes: when the page is
-begun, when its queue is set, when it is complete and when it is launched. Here the description of the complete page is kept,
-and the server is made at the launch only.
+Gradio describes all components, and creates a whole web server, four times before the first visitor comes: when the page is
+created, when its queue is set, when it is complete and when it is launched. Here the description of the complete page is
+cached, and the server is created only at launch.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from gradio import blocks
 from gradio.blocks import BlocksConfig
 
 _NOTHING: dict = {}
-"""One for all, as nothing is ever written to it."""
+"""A shared empty dictionary, which is never modified."""
 _SERVER = "App"
 """The name of the server class in `gradio.blocks`."""
 
 
 class _DeferredServer:
-    """Stands for Gradio's class of servers while a page is built: `gr.Blocks.launch` makes the one that is used."""
+    """Replaces Gradio's server class while a page is built: `gr.Blocks.launch` creates the real one."""
 
     @staticmethod
     def create_app(*made_of: Any, **also: Any) -> None:
@@ -47,7 +47,7 @@ def defer_server() -> Iterator[None]:
 
 @contextmanager
 def skip_reload_check() -> Iterator[None]:
-    """A context in which Gradio asks whether it reloads itself only where its command line, which does that, is loaded."""
+    """A context in which Gradio checks whether it reloads itself only if its command line, which does that, is loaded."""
     name = "_is_running_in_reload_thread"
     asked = vars(gr.Blocks)[name]
 
@@ -72,7 +72,7 @@ class _PageConfig(BlocksConfig):
         return copied
 
     def get_config(self, renderable: Any = None) -> dict:
-        """Gradio's description; made again only where components or events were added."""
+        """Gradio's description; recomputed only if components or events were added."""
         if renderable is not None:
             return super().get_config(renderable)
         size = len(self.blocks), len(self.fns)
@@ -82,7 +82,7 @@ class _PageConfig(BlocksConfig):
 
 
 class _SessionConfig(BlocksConfig):
-    """A session's copy: its components are described to nobody.
+    """A session's copy, whose components are never described.
 
     Gradio would describe all of them for every session at its first event (0.4 s, 1 MB on a page of 1,100 components), so
     that its deep links can store them.
@@ -94,5 +94,5 @@ class _SessionConfig(BlocksConfig):
 
 
 def lighten(page: gr.Blocks) -> None:
-    """From now on ``page`` is described once and its sessions cost what they hold; Gradio's own deep links find nothing on it."""
+    """From now on ``page`` is described once and sessions store no descriptions; Gradio's own deep links do not work with it."""
     page.default_config.__class__ = _PageConfig

@@ -19,11 +19,11 @@ FOLDERS = {
     "browser": Path(__file__).parents[1] / "browser",
     "sessions": folders.ROOT,
 }
-"""By the name that stands for them. What of them is sent, Gradio decides: static paths and allowed paths."""
+"""Folders by their public name. Gradio decides which of their files are sent: static paths and allowed paths."""
 
 
 def address_of(file: Path) -> str:
-    """The address of a file relative to the page's; outside `FOLDERS` it is Gradio's, which says where the file is."""
+    """The URL of a file relative to the page's; outside `FOLDERS` it is Gradio's, which reveals the file's path."""
     for name, folder in FOLDERS.items():
         if file.is_relative_to(folder):
             return f"{_PREFIX}{name}/{quote(file.relative_to(folder).as_posix())}"
@@ -31,7 +31,7 @@ def address_of(file: Path) -> str:
 
 
 def file_of(path: str) -> Path | None:
-    """The file that a (decoded) path of the server names; None where it is no such address."""
+    """The file of a (decoded) URL path of the server; None for other paths."""
     name, _, rest = path.strip("/").removeprefix(_PREFIX).partition("/")
     if not path.strip("/").startswith(_PREFIX) or name not in FOLDERS or "\0" in rest:
         return None
@@ -40,8 +40,8 @@ def file_of(path: str) -> Path | None:
 
 
 class NamedFiles:
-    """Middleware (ASGI): asks Gradio for the file that an address names; Gradio checks, as always, whether it may be sent. Where it
-    may not, Gradio would say which file of the server that is; here it is one that is not there."""
+    """Middleware (ASGI): passes requests for such files to Gradio, which checks, as always, whether the file may be sent. If not,
+    Gradio's answer would reveal the file's path; here the answer is the same as for a missing file."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

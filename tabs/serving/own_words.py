@@ -27,11 +27,11 @@ def use_own_words(page: gr.Blocks) -> None:
 def describe_input(block_fn: Any, index: int, block: Any, value: Any, is_input: bool, original_error: Exception) -> str:
     """One sentence: which input, what it accepts, and what was received."""
     if not is_input:
-        return "An answer of this event could not be shown; reload the page."
+        return "An output of this event could not be shown; reload the page."
     kind = block.get_block_name()
     name = getattr(block, "label", None) or f"Input {index + 1}"
     takes = _TAKES.get(kind, "another kind of value")
-    return f"{name} ({kind}) takes {takes}, got {json_kind(value)}; see /gradio_api/info for what each input takes."
+    return f"{name} ({kind}) accepts {takes}, got {json_kind(value)}; see /gradio_api/info for what each input accepts."
 
 
 def _in_words(preprocess: Callable) -> Callable:

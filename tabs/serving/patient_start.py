@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from gradio import networking
 
 TIMES, APART_SECONDS = 20, 0.5
-"""Gradio asks its own address, waits 3 s for the answer, and otherwise says that localhost is not accessible and ends."""
+"""Gradio requests its own URL, waits 3 s for the answer, and otherwise reports that localhost is not accessible and exits."""
 
 
 @contextmanager

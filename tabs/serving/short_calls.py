@@ -1,8 +1,8 @@
 """Runs the short events of many visitors on a few threads.
 
-Gradio gives each call a thread, and this app lets it have as many as visitors may wait. Where all of them compute, each thread,
-and the one that answers requests, gets only its share of Python's interpreter, in slices of 5 ms: a page that takes 2 ms then
-waits for seconds. Events outside the queue, which all are short, therefore share a few threads, first come first served.
+Gradio runs each call in a thread, and this app allows as many threads as visitors may wait. If all of them compute, each thread,
+including the one that answers requests, gets only its share of Python's interpreter, in slices of 5 ms: a page that needs 2 ms
+then waits for seconds. Events outside the queue, which are all short, therefore share a few threads, first come first served.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import gradio as gr
 from anyio import CapacityLimiter, to_thread
 
 THREADS = 2 * (os.cpu_count() or 1) + 2
-"""More than cores, as some wait for the disk, and an event that takes longer should not hold up all others."""
+"""More than cores, since some wait for the disk, and a longer event should not block all others."""
 
 
 def limit_short_calls(page: gr.Blocks, threads: int = THREADS) -> None:

@@ -1,4 +1,4 @@
-"""The project in the visitor's own browser: kept after every edit, brought back after a reload or a restart of the server."""
+"""The project in the visitor's own browser: saved after every edit, restored after a reload or a restart of the server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tabs.shared.source import Source, describe_scene
 from tabs.shared.studio import PRIVATE, Studio, signal
 
 MOST_BYTES = 400 << 20
-"""Of all parts, before they are packed; more is not kept in the browser."""
+"""Maximum uncompressed bytes of all parts; larger projects are not saved in the browser."""
 _MOST_IDS = 200
 
 
@@ -78,9 +78,9 @@ def describe_saved(project: Project) -> dict[str, Any]:
     try:
         parts, left_out = _parts(project)
     except InputError as error:
-        return {**about, "status": f"Not kept in this browser: {error}"}
+        return {**about, "status": f"Not saved in this browser: {error}"}
     if SCENE in left_out:
-        return {**about, "status": "This scene is too large to be kept in the browser; save the project as a file."}
+        return {**about, "status": "This scene is too large to be saved in the browser; save the project as a file."}
     words = "Files named in settings are too large and are not included." if left_out else ""
     return {
         **about,
@@ -98,7 +98,7 @@ def _edit(project: Project) -> str:
 
 
 def _parts(project: Project) -> tuple[list[Part], list[str]]:
-    """The parts to keep, the smallest first while there is room, and the names of the others. An example's pictures are here."""
+    """The parts to save, smallest first while they fit, and the names of the others. Excludes an example's pictures, which the server has."""
     parts = [
         part for part in parts_of(project_content(project)) if not (part.name == SCENE and project.content.example)
     ]
@@ -125,8 +125,8 @@ def part_addresses(project: Project, request: Any) -> dict[str, str]:
 
 
 def restore_saved(project: Project, given: Any) -> tuple[Project, str, tuple[str, ...]]:
-    """The project that the browser kept, the method it was seen by, and what of it is not as it was. It is a step that can be
-    undone where there was a project. Raises `InputError`."""
+    """The project saved by the browser, the selected method, and notes on differences. The change can be undone if there was a
+    project before. Raises `InputError`."""
     with reading("The copy saved in the browser is damaged."):
         words: Mapping[str, str] = {
             name: str(given["words"][name]) for name in (WORDS, OBJECTS) if name in given["words"]
@@ -143,7 +143,7 @@ def restore_saved(project: Project, given: Any) -> tuple[Project, str, tuple[str
                 archive.writestr(name, text)
             for name, path in parts.items():
                 archive.write(path, name)
-        after, method, notes = load_project(project, file, "bring back the project")
+        after, method, notes = load_project(project, file, "restore the project")
     finally:
         file.unlink(missing_ok=True)
     return (after if project.scene is not None else replace(after, history=project.history)), method, notes

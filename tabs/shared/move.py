@@ -88,8 +88,8 @@ class Move:
 
 
 def adopt_scene_cameras(project: Project) -> tuple[Project, bool]:
-    """The project once a scene was opened: cameras that came with it are the move at once, and no longer when another scene
-    comes; a clip sets the frames. Also whether the source of the move changed."""
+    """Update the project after a scene was opened: its own cameras become the move, and stop being it when another scene is opened; a
+    clip sets the number of frames. Also returns whether the source of the move changed."""
     source = project.content.source
     if project.own_as_given:
         wanted = PATH_FILE
@@ -107,7 +107,7 @@ def _usual_amount(name: str) -> gr.Number:
 
 
 def _append_move(text: str, name: str, amount: float, joint: str = "; ") -> str:
-    """The film text with one move more."""
+    """The film text with one more move."""
     choice_of(MOVES, name, "The move")
     if amount is None:
         raise InputError("Set the amount of the move first.")

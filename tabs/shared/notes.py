@@ -10,8 +10,8 @@ EMPTY = "Choose an example or open a picture to see the path here."
 
 
 def notes(project: Project) -> str:
-    """How the method frames and follows the move, with its warnings. Errors of the move are reported
-    here too, as a toast would jump up at every letter that is typed."""
+    """How the method frames and follows the move, with its warnings. Errors of the move are shown here too, since a toast would
+    appear at every typed letter."""
     try:
         framing = project.framing
     except InputError as error:

@@ -1,7 +1,7 @@
 """Old endpoint names from when every tab had its own scene; they work for one more version.
 
-``METHOD_open_example`` opens a scene for all methods now, as ``open_example`` does; what frames a scene (``rehearse``,
-``path_file``, ``restore``) is done as that method frames it. Remove this module with the next version.
+``METHOD_open_example`` now opens a scene for all methods, like ``open_example``; endpoints that frame a scene (``rehearse``,
+``path_file``, ``restore``) frame it for that method. Remove this module with the next version.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tabs.shared.studio import Studio
 
 @dataclass(frozen=True)
 class Shared:
-    """The sections that stand once on the page."""
+    """The shared sections of the page."""
 
     studio: Studio
     source: Source
@@ -95,7 +95,7 @@ def old_endpoints(shared: Shared, method: Method, controls: Mapping[str, Compone
 
 
 def _note_new_name(fn: Callable, new: str) -> Callable:
-    """The function, whose description names the endpoint to call from the next version on."""
+    """The function, with a description that names the endpoint to call from the next version on."""
     noted = update_wrapper(partial(fn), fn)
     noted.__doc__ = f"{fn.__doc__ or ''} (Old name; call /{new} from the next version on.)".strip()
     return noted

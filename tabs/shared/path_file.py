@@ -30,7 +30,7 @@ LINES = f"{_NAMES}; raw matrices as .npy or JSON."
 
 
 class PathFile:
-    """The controls of a path file; placed where this is made."""
+    """The controls of a path file; placed where this is created."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
@@ -54,7 +54,7 @@ class PathFile:
         queued: dict[str, Any] = {
             "api_visibility": "private",
             "show_progress": "hidden",
-        }  # after which the page follows the signal
+        }  # after these events the page follows the signal
         offered.success(wrap_handler(open_path), self.inputs, self.outputs, **queued)
         gr.on(
             [self.reading.input, self.scale.input, self.factor.change],
@@ -68,8 +68,8 @@ class PathFile:
 def open_path(
     project: Project, path_file: str, convention: str = LIKELIEST, path_scale: str = KEEP, path_factor: float = 1.0
 ):
-    """Read a path file in place of the preset. ``convention``: how raw matrices are read; ``path_scale``: keep, subject or
-    factor, which is then ``path_factor``."""
+    """Read a path file, which replaces the preset. ``convention``: of raw matrices; ``path_scale``: keep, subject or factor, which is
+    then ``path_factor``."""
     if not path_file:
         raise InputError("Choose a path file.")
     account = Account(Path(path_file).name)
@@ -84,14 +84,14 @@ def open_path(
 
 
 def _reopen(project: Project, path_file: str | None, convention: str, path_scale: str, path_factor: float):
-    """Like `open_path`, when a control changes; nothing where there is no file yet."""
+    """Like `open_path`, after a change of a control; does nothing without a file."""
     if not path_file:
         return gr.skip(), gr.skip(), gr.skip()
     return open_path(project, path_file, convention, path_scale, path_factor)
 
 
 def _offer_readings(path_file: str) -> tuple[gr.HTML, gr.Radio]:
-    """The drawings of the readings of a new file, where it needs one, and the choice set back."""
+    """Drawings of the possible readings of a new file, if it needs one, and the reset choice."""
     if not path_file:
         raise InputError("Choose a path file first.")
     name, data = Path(path_file).name, Path(path_file).read_bytes()
@@ -110,7 +110,7 @@ def _scale_path(project: Project, own: CameraPath, scale: str) -> str:
 
 
 def _lens_of_scene(project: Project) -> CameraPath | None:
-    """The path there is, with the lens of the scene: what a file does not say. Where there is none yet, the scene's camera."""
+    """The current path, with the scene's lens, for values that a file does not contain; without a path, the scene's camera."""
     if project.framed is None:
         return None
     path = project.path or project.framed.first.camera

@@ -28,7 +28,7 @@ class ProjectFiles:
             saved = gr.File(label="Project", visible=False, interactive=False, height=70, elem_id="project-saved")
             given = gr.File(label="Open a project", file_types=[".zip"], height=90, elem_id="project-given")
             status = gr.Markdown(
-                "One zip with picture, depth, cameras, keys, shots, objects, the settings of every method and the files that they name.",
+                "One zip with picture, depth, cameras, keys, shots, objects, the settings of every method and the files named in them.",
                 padding=True, elem_id="project-status",
             )  # fmt: skip
         save.click(
@@ -56,15 +56,14 @@ def open_project_file(project: Project, project_file: str):
 
 
 def load_project(project: Project, file: Path, name: str) -> tuple[Project, str, tuple[str, ...]]:
-    """The project with the content of a file, an edit of this ``name``; the method it was seen by, and what of it is not as it
-    was."""
+    """The project with the content of a file, as an edit called ``name``; the selected method, and notes on differences."""
     made = read_project(file, folder=project.file(f"project-{uuid.uuid4().hex[:8]}"))
     content, notes = content_of(made)
     return project.changed(name, **vars(content)), made.method, notes
 
 
 def project_content(project: Project) -> ProjectFile:
-    """The content of a project for its file, with the files that its settings name."""
+    """The content of a project for its file, with the files named by its settings."""
     content = project.content
     settings, files = {}, {}
     for name, values in content.settings.items():

@@ -29,12 +29,12 @@ HOLES = {
     "Map of what is new": "map",
 }
 TELL_SECONDS = 0.15
-"""Between two words about progress: a frame takes a tenth of that, and telling of each would slow a page down."""
+"""Minimum interval between progress messages: a frame takes a tenth of that, and a message for each would slow the page down."""
 REHEARSES: dict = {"concurrency_id": "rehearsal", "concurrency_limit": VISITORS}
 
 
 class Rehearsal:
-    """The section: button, options, video, and what the camera will find; they go when another scene is opened."""
+    """The section: button, options, video, and notes on holes; cleared when another scene is opened."""
 
     def __init__(self, studio: Studio) -> None:
         with gr.Row():
@@ -59,7 +59,7 @@ class Rehearsal:
 
 
 def rehearse_path(project: Project, renderer: str, holes: str, progress: gr.Progress = gr.Progress()):  # noqa: B008
-    """Render the path over the scene's 3D cache; returns the video and what the camera will find."""
+    """Render the path over the scene's 3D cache; returns the video and a description of its holes."""
     from pipelines.estimation.inpainting import own_inpainter
 
     scene, path = project.ready()
@@ -82,7 +82,7 @@ def rehearse_path(project: Project, renderer: str, holes: str, progress: gr.Prog
 
 
 def moving_in_frame(project: Project, scene: Scene) -> NDArray[np.bool_] | None:
-    """The project's masks of what moves, in the frame of ``scene``; None without, and where the scene is no clip."""
+    """The project's masks of moving parts, in the frame of ``scene``; None without masks, and if the scene is not a clip."""
     masks = project.content.moving
     if masks is None or scene.kind != "clip":
         return None
@@ -92,7 +92,7 @@ def moving_in_frame(project: Project, scene: Scene) -> NDArray[np.bool_] | None:
 
 
 class PathDownload:
-    """The section that gives the path as a file of any format."""
+    """The section for downloading the path as a file of any format."""
 
     def __init__(self, studio: Studio) -> None:
         with gr.Accordion("Download the path", open=False):

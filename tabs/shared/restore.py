@@ -29,12 +29,12 @@ _SHOT_IN_ADDRESS = (
     "() => performance.getEntriesByType('navigation')[0]?.type === 'reload' && "
     f"sessionStorage.getItem('{PLACE}') ? '' : new URLSearchParams(location.search).get('s') ?? ''"
 )
-"""Asked in the browser: on a page that nobody linked to, Gradio would tend every control as the output of an event, again with
-each event that follows, which took most of the page's time. Reloaded, the page has what was made of the link since, see `tabs.shared.autosave`."""
+"""Evaluated in the browser: on a page without a link, Gradio would otherwise treat every control as the output of an event, again with
+each following event, which took most of the page's time. A reloaded page restores the edited project instead, see `tabs.shared.autosave`."""
 
 
 class Restore:
-    """The section: a result's file restores its path and settings, and its picture where the mp4 carries it; a link restores
+    """The section: a result's file restores its path and settings, and its picture if the mp4 contains it; a link restores
     the controls."""
 
     def __init__(self, studio: Studio, source: Source) -> None:
@@ -89,15 +89,15 @@ def _signals(studio: Studio, method: str) -> list:
 
 
 def restore_result(project: Project, result_file: str) -> tuple[Project, str, str]:
-    """Path and settings of a result, its mp4 or the JSON beside it, for the method that made it; the mp4 brings its picture
-    too. Also words, and the method's name."""
+    """Restore path and settings of a result, from its mp4 or the JSON beside it, for the method that made it; the mp4 also contains its
+    picture. Also returns a message, and the method's name."""
     if not result_file:
         raise InputError("Choose an mp4 made by Reshoot or the JSON beside it.")
     return apply_record(project, read_record(result_file), result_file)
 
 
 def restore_for_method(project: Project, result_file: str, method: Method) -> tuple[Project, str]:
-    """The same for one method, which takes only the path from another method's result."""
+    """Like `restore_result`, for one method, which uses only the path of another method's result."""
     if not result_file:
         raise InputError("Choose an mp4 made by Reshoot or the JSON beside it.")
     made = read_record(result_file)
@@ -130,7 +130,7 @@ def apply_record(project: Project, made: Record, result_file: str) -> tuple[Proj
 def _add_path(
     project: Project, made: Record, moves: Any, scene: Scene | None = None
 ) -> tuple[Project, tuple[str, ...]]:
-    """With the path of a result as a path file, in its own size and length; what of these the method does not take."""
+    """Add the path of a result as a path file, in its own size and length; also returns notes on what the method cannot use."""
     size = {"frames": len(made.path), "width": made.path.width, "height": made.path.height, "fps": made.path.fps}
     as_given = _is_placed(made, scene or project.framed)
     wanted: Any
@@ -145,7 +145,7 @@ def _words(made: Record, scene: Scene | None, notes: tuple[str, ...]) -> str:
 
 
 def _embedded_scene(made: Record, result_file: str, project: Project) -> Scene | None:
-    """The scene that a result carries, unless it is open already."""
+    """The scene embedded in a result, unless it is open already."""
     if Path(result_file).suffix.lower() != ".mp4" or _is_open(made, project.framed):
         return None
     box = read_embedded_scene(result_file)
@@ -164,7 +164,7 @@ def _is_placed(made: Record, scene: Scene | None) -> bool:
 
 
 def encode_shot(project: Project) -> str:
-    """The shot of the selected method as text for an address."""
+    """The shot of the selected method as text for a URL."""
     method, source = project.record, project.content.source
     if source.moves_from == PATH_FILE:
         raise InputError("A link cannot contain a path file: send the result's mp4 or the path file itself.")
@@ -195,7 +195,7 @@ def apply_link(project: Project, text: str) -> tuple[Project, str]:
 
 
 def _controls_of(kind: type[Settings], controls: dict[str, Any]) -> Any:
-    """Those of ``controls`` that belong to ``kind``; raises `InputError` for a value that is not allowed."""
+    """The values of ``controls`` that belong to ``kind``; raises `InputError` for a value that is not allowed."""
     return kind.of({name: controls.get(name, value) for name, value in kind.defaults().items()})
 
 

@@ -48,7 +48,7 @@ MEANINGS: dict[str, DepthMeaning] = {
 
 
 class Source:
-    """The section; ``status`` says what is open."""
+    """The section; ``status`` describes the open scene."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
@@ -99,12 +99,12 @@ class Source:
         )  # fmt: skip
         self.steady = gr.Checkbox(
             label="Steady a clip's depth over time",
-            info="One scale for all frames, from points that stand still, smoothed without lag. Reports how much neighbouring frames differ.",
+            info="One scale for all frames, from static points, smoothed without lag. Reports how much neighbouring frames differ.",
         )
 
     @property
     def outputs(self) -> list:
-        """What opening something updates."""
+        """Components that are updated when something is opened."""
         return [self.studio.project, self.status, self.studio.opened]
 
     @property
@@ -144,12 +144,12 @@ def open_example(project: Project, example: str):
 
 
 def open_picked(project: Project, example: str):
-    """The example whose picture was clicked on, unless it is open and as it was."""
+    """Open the example whose picture was clicked on, unless it is open and unchanged."""
     return (gr.skip(),) * 3 if project.content.example == example else open_example(project, example)
 
 
 def _number_of(example: str) -> int | None:
-    """Which picture of the gallery is the open one; None once it is edited, or something else is open."""
+    """Index of the open picture in the gallery; None after an edit, or if something else is open."""
     return next((i for i, each in enumerate(EXAMPLES) if each.name == example), None)
 
 
@@ -180,7 +180,7 @@ def open_files_of_any_kind(
     up: str = "auto",
     steady_depth: bool = False,
 ):
-    """Make a scene of a clip or of several views, with the cameras they bring or estimated ones, or of a file of splats."""
+    """Make a scene of a clip or of several views, with their own or estimated cameras, or of a file of splats."""
     return open_files(project, files, given_views, begin_at, up, steady_depth, kinds=("still", "clip", "views"))
 
 
@@ -188,7 +188,7 @@ def open_files(
     project: Project, files: list[str], given_views: int, begin_at: int = 0, up: str = "auto", steady_depth: bool = False, *,
     kinds: Sequence[str] | None = None,
 ):  # fmt: skip
-    """Make a scene of a clip or of several views, with the cameras they bring or estimated ones, or of a file of splats."""
+    """Make a scene of a clip or of several views, with their own or estimated cameras, or of a file of splats."""
     record = record_of(project.method)
     kinds = kinds or record.scenes
     with gather_files(project, files or []) as together:
@@ -226,14 +226,14 @@ def gather_files(project: Project, files: Sequence[str]) -> Iterator[list[Path]]
         for file, beside in zip(given, together):
             try:
                 os.link(file, beside)
-            except OSError:  # another disk
+            except OSError:  # on another disk
                 shutil.copyfile(file, beside)
         yield together
 
 
 def uploaded_path(payload: ImageData | None) -> str | None:
-    """The file of a picture field, untouched. The field's own reading turns 16 bits white and transparency black, decodes
-    before any size is checked, and reports files that are not pictures by their index in a list of inputs."""
+    """The file of a picture field, unchanged. The field's own reader turns 16 bits white and transparency black, decodes before
+    any size is checked, and reports files that are not pictures by their index in a list of inputs."""
     return payload.path if payload else None
 
 

@@ -1,4 +1,4 @@
-"""The stage that all methods share: the path as the selected method follows it, what its camera sees, and what is lost."""
+"""The shared stage: the path as the selected method follows it, its camera's view, and the parts that are lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tabs.shared.studio import PRIVATE, Studio, signal
 
 
 class Stage:
-    """``view`` shows the path; ``notes`` says how the selected method frames and follows it."""
+    """``view`` shows the path; ``notes`` describes how the selected method frames and follows it."""
 
     def __init__(self, studio: Studio, move: Move) -> None:
         self.studio, self.move = studio, move

@@ -25,10 +25,10 @@ def signal() -> str:
 
 
 class Studio:
-    """``project``: the complete state. A signal is a component that gets a new value when something happened; listen to its
+    """``project``: the complete state. A signal is a component that gets a new value after something happened; listen to its
     ``change`` event.
 
-    Endpoints signal through states, which programs do not see, and which the page follows only after queued events:
+    Endpoints signal through states, which are hidden from programs, and which the page follows only after queued events:
     ``opened`` (another scene), ``redraw`` (another move), ``restored`` (all controls changed), ``listed`` (other shots).
     Private events signal through hidden fields: ``moved`` (the move or its method), ``edited`` (anything in the project; a move
     only once it is drawn), ``drawn[m]`` (the path as method m follows it), ``shown[m]`` (the controls of m must be updated from

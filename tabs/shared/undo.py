@@ -18,7 +18,7 @@ from tabs.shared.studio import PRIVATE, Studio, signal
 
 _PRESSES = (Path(__file__).parent / "undo.js").read_text()
 _MOST_STEPS = 100
-"""That one request takes back or does again."""
+"""Maximum number of steps that one request undoes or redoes."""
 
 
 class Undo:
@@ -41,7 +41,7 @@ class Undo:
         outputs = [studio.project, *shown, studio.moved, source.status, rehearsal.video, self.presses]
 
         def taken(project: Project, after: Project):
-            """The controls that say something else now are shown again; the rehearsal of another scene goes."""
+            """Show the changed controls again; clears the rehearsal of another scene."""
             before, now = project.content, after.content
             other = [before.source != now.source]
             for name in studio.shown:

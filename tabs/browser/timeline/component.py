@@ -1,4 +1,4 @@
-"""The timeline: a `gr.HTML` that shows the keys of a move in time, and asks for edits of them, one small message each."""
+"""The timeline: a `gr.HTML` that shows the keys of a move over time, and sends edits as small messages."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ WORDS: dict[str, dict[str, str]] = {
 
 
 def timeline(stage: str) -> gr.HTML:
-    """An empty timeline beside the stage whose element is ``stage``; fill it with `timeline_value`. Its event "edit" carries a command of
-    `camera.editing.commands.apply_command`, with "request", the number that the answer repeats."""
+    """An empty timeline beside the stage whose element is ``stage``; fill it with `timeline_value`. Its event "edit" contains a command of
+    `camera.editing.commands.apply_command`, with "request", a number that the answer repeats."""
     gr.set_static_paths([SCRIPTS])
     return gr.HTML(
         value=None,
@@ -63,14 +63,15 @@ def timeline_value(
     look: dict[str, Any] | None = None,
     has_clip: bool = False,
 ) -> dict[str, Any]:
-    """Value of a timeline over ``path``, which runs through the keys of ``track``, or through none. ``origin``: the picture's
-    camera, from which the numbers of keys count, in ``unit``, and ``reach`` is the distance to the subject; ``trained``: "travel" and
-    "turn_degrees" of the method's training data, where they are known, and "words" on them; ``chosen``: the selected keys; ``status``: what happened, or
-    what was ``wrong``; ``request``: number of the command that this answers; ``warnings``: by frame, the share that is "new" and
-    whether something is "near"; ``target``: a point that was picked, ``object``: on
-    which object, at which share of the video; ``unseen``: x and z of places that the move shows and no picture saw;
-    ``look``: values of `pipelines.project.look.Look`; ``has_clip``: whether the scene is a clip with a camera of its own to lie
-    under the keys."""
+    """Value of a timeline over ``path``, which runs through the keys of ``track``, or through none.
+
+    ``origin``: the picture's camera, the reference for the keys' numbers, in ``unit``; ``reach``: distance to the subject.
+    ``trained``: "travel" and "turn_degrees" of the method's training data, if known, and "words" on them; ``chosen``: the selected
+    keys; ``status``: the result of the last edit, an error if ``wrong``; ``request``: number of the command that this answers;
+    ``warnings``: by frame, the share that is "new" and whether something is "near"; ``target``: a picked point, ``object``: its
+    object, at a share of the video; ``unseen``: x and z of places that the move shows but no picture does; ``look``: values of
+    `pipelines.project.look.Look`; ``has_clip``: whether the scene is a clip with a camera of its own to lie under the keys.
+    """
     keys: dict[str, Any] = {"seconds": max(len(path) - 1, 1) / path.fps, "keys": []}
     when = np.arange(len(path)) / path.fps
     if track is not None:

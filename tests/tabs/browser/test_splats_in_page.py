@@ -76,7 +76,7 @@ def test_every_splat_is_sent_once_and_what_is_left_out_is_said(scene, tmp_path, 
     )
     monkeypatch.setattr(splat_file, "MOST_BYTES", 600 * 34)
     assert splat_file.choose_detail(1200, 16) == (600, 1)
-    assert "the 600 splats of 1,200 that show most" in viewfinder_value(path, scene, tmp_path.joinpath)["stands_for"]
+    assert "the 600 most visible of 1,200 splats" in viewfinder_value(path, scene, tmp_path.joinpath)["stands_for"]
     parts: list[bytes] = []
     facts = splat_file.pack_splats(scene.splats, lambda data: (parts.append(data), (0, len(data)))[1])
     assert facts["count"] == 600

@@ -68,5 +68,5 @@ def test_nothing_given_and_visitors_of_a_space_are_refused(tmp_path, monkeypatch
     with pytest.raises(InputError, match="at several strengths"):
         next(response_view.measure_responses(Project(folder=tmp_path), []))
     monkeypatch.setenv("SPACE_ID", "somebody/space")
-    with pytest.raises(InputError, match="whoever runs it"):
+    with pytest.raises(InputError, match="its owner measures"):
         next(response_view.measure_responses(Project(folder=tmp_path), ["a.mp4"]))

@@ -74,7 +74,7 @@ def test_a_move_is_said_as_film_text_and_a_walk_becomes_keys(project):
     assert walked.track is not None and len(walked.track.keys) == 2 and more["status"].startswith("2 keys")
     drawn = walked.ready()[1]
     np.testing.assert_allclose(drawn.centres, path.centres, atol=5e-3)
-    with pytest.raises(InputError, match="did not come whole"):
+    with pytest.raises(InputError, match="is incomplete"):
         edits.apply_edit(project, {"do": "record", "cameras": cameras}, None)
 
 
@@ -92,7 +92,7 @@ def test_a_target_on_an_object_goes_along_with_it(project):
     x, y = ((staged.first.intrinsics @ local[:3]) / local[2])[:2] / [staged.first.width, staged.first.height]
     asked = {"do": "pick", "x": x, "y": y, "frame": 0, "camera": write_camera(staged.first.camera)}
     picked = scene_queries.answer_query(i2v3d, asked)
-    assert picked["object"] == {"number": 0, "share": 0.0} and "goes along" in picked["status"]
+    assert picked["object"] == {"number": 0, "share": 0.0} and "moves with its object" in picked["status"]
     target = {"point": picked["target"], "object": picked["object"]}
     moved, _ = edits.apply_edit(i2v3d, {"do": "follow", **target}, None)
     way = staged.world_from_stage[:3, 0] * 0.3

@@ -189,7 +189,7 @@ def test_a_4d_result_becomes_points_in_motion(client, tmp_path):
         client.predict([handle_file(str(saved.video))], api_name="/scene_open_result")
     everything = [saved.video, *saved.companions.values(), *saved.files.values()]
     opened = client.predict([handle_file(str(file)) for file in everything], api_name="/scene_open_result")
-    assert "2 moments" in opened[1] and "what the method was asked for" in opened[1]
+    assert "2 moments" in opened[1] and "the path requested from the method" in opened[1]
     assert [value(each) for each in opened[2:4]] == ["points in motion", "estimated from the frames"]
     status, _ = made(client, kind="points in motion", cameras="as they are")
     assert "2 moments of 1.0 seconds" in status and "8 cameras" in status

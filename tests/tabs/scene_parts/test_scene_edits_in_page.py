@@ -80,7 +80,7 @@ def test_a_mask_file_and_painting_choose_too(project, tmp_path):
 def test_an_edit_is_undone_saved_and_seen_by_every_method(project, tmp_path):
     chosen, *_ = choose_part(project, *middle())
     after, words, status, _ = _changing("move")(project, chosen, 0.15)
-    assert "Undo takes it back" in words and "edited by parts" in status and after.content.example == ""
+    assert "Undo reverts it" in words and "edited by parts" in status and after.content.example == ""
     assert after.history.past[-1].name == "move a part" and after.undone().content is project.content
     content, notes = content_of(read_project(save_project(tmp_path / "p.zip", project_content(after))))
     assert not notes and scene_sha256(content.scene) == scene_sha256(after.scene) and len(content.scene.others) == 1
@@ -112,7 +112,7 @@ def test_masks_of_a_clip_are_kept_saved_and_brought_into_the_methods_frame(tmp_p
     with pytest.raises(InputError, match="needs a mask, got 2"):
         captures.set_moving_masks(project, files[:2])
     project, words, _ = captures.set_moving_masks(project, files)
-    assert "3 masks" in words and project.history.past[-1].name == "mask what moves"
+    assert "3 masks" in words and project.history.past[-1].name == "mask moving parts"
     framed = project.framing.scene
     masks = moving_in_frame(project, framed)
     assert (

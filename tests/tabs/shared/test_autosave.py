@@ -59,7 +59,7 @@ def test_words_and_parts_make_the_project_again_and_a_scene_is_sent_once():
     assert later["parts"] == before["parts"] and later["edit"] != before["edit"]
     with_one = project.with_settings(GEN3C.settings(seed=8))
     over, _, _ = restore_saved(with_one, {"words": before["words"], "parts": uploaded(project)})
-    assert over.history.past[-1].name == "bring back the project" and over.undone().settings["seed"] == 8
+    assert over.history.past[-1].name == "restore the project" and over.undone().settings["seed"] == 8
 
 
 def test_an_example_needs_no_pictures():

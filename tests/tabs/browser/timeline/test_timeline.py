@@ -192,7 +192,7 @@ def test_lens_and_shutter_are_set_focused_by_clicking_and_undone(page):
     expect(page.get_by_label("Focus", exact=True)).to_have_value("")
     page.get_by_label("Aperture f/").fill("0")
     page.get_by_label("Aperture f/").press("Enter")
-    said(page, "off: all is sharp")
+    said(page, "off: everything is sharp")
     expect(caption).not_to_contain_text("lens and shutter")
 
 
