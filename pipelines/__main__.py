@@ -91,7 +91,7 @@ def _shoot_and_save(given: argparse.Namespace, shot: Shot, moves: Moves | None) 
 
     begun = None
     if getattr(given, "after", None):
-        shot, moves = _going_on(given.after, shot), None
+        shot, moves = _continuation(given.after, shot), None
         assert shot.after is not None
         begun = VideoPrefix(given.after, len(shot.after.frames))
     for warning in shot.check():
@@ -111,8 +111,8 @@ def _shoot_and_save(given: argparse.Namespace, shot: Shot, moves: Moves | None) 
     except KeyboardInterrupt:
         if clip is None:
             raise
-        kept = _save_result(given.out, shot, clip, begun=begun)
-        print(f"Cancelled; the {len(clip.frames)} frames that were finished are in {kept.video}.", file=sys.stderr)
+        partial = _save_result(given.out, shot, clip, begun=begun)
+        print(f"Cancelled; the {len(clip.frames)} frames that were finished are in {partial.video}.", file=sys.stderr)
         return 130
     if clip is None or report is None:
         raise InputError("The run ended without a video; please report it with your settings.")
@@ -132,7 +132,7 @@ def _save_result(out: Path, shot: Shot, clip: Clip, *, begun: VideoPrefix | None
     return save(out.parent, out.stem, clip, record(shot, **of_record), carries=carries, begun=begun)
 
 
-def _going_on(video: Path, shot: Shot) -> Shot:
+def _continuation(video: Path, shot: Shot) -> Shot:
     """The shot that continues the result ``video`` by one chunk."""
     from pipelines.methods.gen3c.continuation import continue_shot, read_shot
 

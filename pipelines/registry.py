@@ -36,12 +36,12 @@ def _find_folders() -> list[str]:
 @cache
 def _find_entry_points() -> dict[str, EntryPoint]:
     """Entry points of other packages by name, without loading them; logs and skips duplicate or invalid names."""
-    taken, found = set(_find_folders()), {}
+    used_names, found = set(_find_folders()), {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        if not _NAME.fullmatch(entry.name) or entry.name in taken:
+        if not _NAME.fullmatch(entry.name) or entry.name in used_names:
             _log.warning("The method %r of %s is left out: its name is taken or not a name.", entry.name, entry.value)
             continue
-        taken.add(entry.name)
+        used_names.add(entry.name)
         found[entry.name] = entry
     return found
 

@@ -30,8 +30,8 @@ class Shot:
     def check(self) -> tuple[str, ...]:
         """Warnings, one sentence each. Raises `InputError` for what the method cannot shoot or continue."""
         warnings = self.method.check(self.scene, self.path, self.settings)
-        if self.scene.kind not in (taken := self.method.scenes):
-            raise InputError(f"{self.method.title} takes {' or '.join(taken)}, and this scene is {self.scene.kind}.")
+        if self.scene.kind not in (kinds := self.method.scenes):
+            raise InputError(f"{self.method.title} takes {' or '.join(kinds)}, and this scene is {self.scene.kind}.")
         check_same_size(self.scene, self.path)
         self.method.check_after(self.after, self.path, self.settings)
         return warnings

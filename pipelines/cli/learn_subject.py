@@ -31,10 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     add_scene(parser, METHOD)
     parser.add_argument("--folder", type=Path, required=True, help="folder for the LoRA and the state to resume from")
     parser.add_argument("--weights", choices=("real", "tiny", "random"), default="real")
-    add_settings(parser.add_argument_group("training"), SubjectSettings, "subject", taken=())
+    add_settings(parser.add_argument_group("training"), SubjectSettings, "subject", used_names=())
     views = parser.add_argument_group("views")
-    add_settings(views, METHOD.moves, "moves", taken=(), only=("width", "height", "fit"))
-    add_settings(views, METHOD.settings, "settings", taken=(), only=("foreground", "foreground_reach"))
+    add_settings(views, METHOD.moves, "moves", used_names=(), only=("width", "height", "fit"))
+    add_settings(views, METHOD.settings, "settings", used_names=(), only=("foreground", "foreground_reach"))
     parser.set_defaults(
         **{"path": None, "convention": "", "path_scale": "keep", "path_as_given": False, "settings.make": RENDERS}
     )

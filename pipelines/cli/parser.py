@@ -149,12 +149,12 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
             help="a result of Reshoot to continue by one chunk along the move; its picture is read from it if embedded",
         )
     command.add_argument("--out", type=Path, required=True, help="the mp4 to write")
-    add_settings(command.add_argument_group("moves"), known.moves, "moves", taken=())
+    add_settings(command.add_argument_group("moves"), known.moves, "moves", used_names=())
     if name == "run":
-        taken = known.moves.controls()
-        add_settings(command.add_argument_group("settings"), known.settings, "settings", taken=taken)
-        taken = {**taken, **known.settings.controls()}
-        add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=taken)
+        used_names = known.moves.controls()
+        add_settings(command.add_argument_group("settings"), known.settings, "settings", used_names=used_names)
+        used_names = {**used_names, **known.settings.controls()}
+        add_settings(command.add_argument_group("machine"), RunOptions, "options", used_names=used_names)
     else:
         holes = command.add_argument_group("holes")
         _add_holes(holes)
@@ -162,7 +162,7 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
             "--moving", type=Path, nargs="+", metavar="FILE",
             help="with --holes remembered: masks of moving parts, bright on them: a video, a zip of pictures, or a picture per frame",
         )  # fmt: skip
-        add_settings(command.add_argument_group("look"), Look, "look", taken=known.moves.controls())
+        add_settings(command.add_argument_group("look"), Look, "look", used_names=known.moves.controls())
 
 
 def _add_holes(group: Any) -> None:
@@ -239,7 +239,7 @@ def _add_curate(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--mask-folder", type=Path, help="folder with one PNG per frame used, white where something might move"
     )
-    add_settings(command, CurationSettings, "curation", taken=())
+    add_settings(command, CurationSettings, "curation", used_names=())
 
 
 def _add_made_up_shot(command: argparse.ArgumentParser) -> None:
@@ -252,7 +252,7 @@ def _add_made_up_shot(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="set a move or setting; may be repeated"
     )
-    add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=("steps", "frames", "size"))
+    add_settings(command.add_argument_group("machine"), RunOptions, "options", used_names=("steps", "frames", "size"))
 
 
 def _add_bench(command: argparse.ArgumentParser) -> None:
@@ -267,14 +267,14 @@ def _add_bench(command: argparse.ArgumentParser) -> None:
 
 
 def add_settings(
-    group: Any, kind: type[Settings], prefix: str, *, taken: Iterable[str], only: Iterable[str] | None = None
+    group: Any, kind: type[Settings], prefix: str, *, used_names: Iterable[str], only: Iterable[str] | None = None
 ) -> None:
-    """Add an option for every setting of ``kind``, or ``only`` for these; names in ``taken`` get the prefix."""
+    """Add an option for every setting of ``kind``, or ``only`` for these; names in ``used_names`` get the prefix."""
     for declared in fields(kind):
         if only is not None and declared.name not in only:
             continue
         control: Control = declared.metadata["control"]
-        option = declared.name if declared.name not in taken else f"{prefix}_{declared.name}"
+        option = declared.name if declared.name not in used_names else f"{prefix}_{declared.name}"
         _add_option(group, f"--{option.replace('_', '-')}", f"{prefix}.{declared.name}", control, declared.default)
 
 

@@ -25,8 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if not asked.file.is_file():
             raise InputError(f"There is no file {asked.file}.")
-        matrices, *taken = choose_reading(asked.file.read_bytes(), asked.file.name)
-        found = rank_readings(matrices, asked.file.name, (taken[0], taken[1]))
+        matrices, *others = choose_reading(asked.file.read_bytes(), asked.file.name)
+        found = rank_readings(matrices, asked.file.name, (others[0], others[1]))
         with complete(asked.out) as part:
             part.write_text(draw_readings(found), encoding="utf-8")
     except InputError as error:

@@ -57,16 +57,16 @@ def _shot_of_saved_project(known: Method, given: argparse.Namespace, folder: Pat
     moves: Any = known.moves.of({**(content.moves.get(known.name) or known.moves()).values(), **chosen})
     if set(chosen) - set(_FRAME):
         content = replace(content, source=replace(content.source, moves_from=METHOD_MOVES))
-    said = [*notes, *losses(scene, known)]
-    print(*said, sep="\n", end="\n" * bool(said), file=sys.stderr)
-    seen = frame_content(replace(content, scene=scene), known, moves)
+    messages = [*notes, *losses(scene, known)]
+    print(*messages, sep="\n", end="\n" * bool(messages), file=sys.stderr)
+    framed = frame_content(replace(content, scene=scene), known, moves)
     if given.path is not None:
-        path, drawn = _own_path(given, known.path(moves, seen.scene), seen.scene), False
-        path = frame_path(path, moves, seen.scene, as_given=given.path_as_given)
-    elif seen.path is None:
-        raise InputError(seen.why)
+        path, drawn = _own_path(given, known.path(moves, framed.scene), framed.scene), False
+        path = frame_path(path, moves, framed.scene, as_given=given.path_as_given)
+    elif framed.path is None:
+        raise InputError(framed.why)
     else:
-        path, drawn = seen.path, content.source.moves_from == METHOD_MOVES
+        path, drawn = framed.path, content.source.moves_from == METHOD_MOVES
     stored = content.settings.get(known.name, {})
     settings = _merge(stored, known.settings, given, "settings")
     if known.projects and not _paints_anew(known, given):
@@ -75,7 +75,7 @@ def _shot_of_saved_project(known: Method, given: argparse.Namespace, folder: Pat
         if settings is not before:
             print(_AS_PAINTED, file=sys.stderr)
     options: Any = _merge(stored, RunOptions, given, "options")
-    return Shot(known, seen.scene, path, settings, options), moves if drawn else None
+    return Shot(known, framed.scene, path, settings, options), moves if drawn else None
 
 
 def _paints_anew(known: Method, given: argparse.Namespace) -> bool:
@@ -192,8 +192,8 @@ def _own_path(given: argparse.Namespace, like: CameraPath, scene: Scene) -> Came
     from camera.trajectories.scaling import scale_path
 
     path = _clip_move(given, scene) or _path_file(given.path, like, given.convention)
-    path, said = scale_path(path, given.path_scale, subject_distance(scene.first))
-    print(said, end="\n" * bool(said), file=sys.stderr)
+    path, note = scale_path(path, given.path_scale, subject_distance(scene.first))
+    print(note, end="\n" * bool(note), file=sys.stderr)
     return path
 
 
@@ -205,8 +205,8 @@ def _clip_move(given: argparse.Namespace, scene: Scene) -> CameraPath | None:
     video: Path = given.path
     if video.suffix.lower() not in VIDEOS or not video.is_file() or read_recorded_path(video) is not None:
         return None
-    path, said = borrow_path(video, scene, smooth=given.path_smooth)
-    print(said, file=sys.stderr)
+    path, note = borrow_path(video, scene, smooth=given.path_smooth)
+    print(note, file=sys.stderr)
     return path
 
 

@@ -42,12 +42,12 @@ def fit_inverse(source: NDArray, target: NDArray) -> NDArray[np.float64] | None:
     if len(source) < LEAST_POINTS:
         return None
     columns = np.stack([source, np.ones_like(source)], axis=1)
-    kept = np.ones(len(source), bool)
+    inliers = np.ones(len(source), bool)
     solution = np.array([np.median(target) / np.median(source), 0.0])
     for _ in range(4):
         error = np.abs(columns @ solution - target)
-        kept = error <= np.median(error) + 1e-12
-        solution = np.linalg.lstsq(columns[kept], target[kept], rcond=None)[0]
+        inliers = error <= np.median(error) + 1e-12
+        solution = np.linalg.lstsq(columns[inliers], target[inliers], rcond=None)[0]
     for _ in range(STEPS):
         error = columns @ solution - target
         root = 1 / np.sqrt(1 + (error / (SPREAD * np.median(np.abs(error)) + 1e-12)) ** 2)

@@ -115,22 +115,22 @@ def steady_depth(
         )
     inverse = np.where(is_depth(depth), 1 / np.maximum(depth, 1e-12), np.nan)
     sightings = follow_points(frames, moving)
-    seen = _Matches.of(sightings, inverse, path)
-    if seen.counts.min() < FEWEST_MATCHES:
-        few = int(seen.counts.argmin())
+    matches = _Matches.of(sightings, inverse, path)
+    if matches.counts.min() < FEWEST_MATCHES:
+        few = int(matches.counts.argmin())
         raise InputError(
-            f"Frame {few} shares only {seen.counts[few]} points of known depth with its neighbours, and {FEWEST_MATCHES} are "
+            f"Frame {few} shares only {matches.counts[few]} points of known depth with its neighbours, and {FEWEST_MATCHES} are "
             "needed; use frames that overlap and have texture, or leave the depth as it is."
         )
     placed = _placed(frames, inverse, path, moving)
-    fits = _solve(seen, placed, len(frames))
+    fits = _solve(matches, placed, len(frames))
     aligned = np.stack(
         [apply_fit(each, fit) for each, fit in zip(np.where(np.isnan(inverse), np.nan, 1 / inverse), fits)]
     )
     found = _smoothed(aligned, path) if smooth else aligned
     plain = np.tile([1.0, 0.0], (len(frames), 1))
     after = _Matches.of(sightings, 1 / found.astype(np.float64), path)
-    return SteadyDepth(found, fits, seen.residuals(plain), after.residuals(plain), seen.counts, len(placed.frame))
+    return SteadyDepth(found, fits, matches.residuals(plain), after.residuals(plain), matches.counts, len(placed.frame))
 
 
 # --- what is compared ----------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def _pairs(track: NDArray, frame: NDArray, pixel: NDArray, inverse: NDArray, pat
             _, a, b = np.intersect1d(track[here[i]], track[here[j]], assume_unique=True, return_indices=True)
             known = np.isfinite(values[i][a]) & np.isfinite(values[j][b])
             a, b = a[known], b[known]
-            turn, shift = _way(path, i, j)
+            turn, shift = _displacement(path, i, j)
             rays = np.append(pixel[here[i][a]], np.ones((len(a), 1)), axis=1)
             yield (
                 np.full(len(a), i),
@@ -206,7 +206,7 @@ def _pairs(track: NDArray, frame: NDArray, pixel: NDArray, inverse: NDArray, pat
             )
 
 
-def _way(path: CameraPath, i: int, j: int) -> tuple[NDArray[np.float64], float]:
+def _displacement(path: CameraPath, i: int, j: int) -> tuple[NDArray[np.float64], float]:
     """Displacement along z, in frame j's axes, for a pixel's ray (x,y,1) of frame i per unit of depth, and for frame i's camera."""
     there = path.camera_from_world[j] @ path.world_from_camera[i]
     return there[2, :3] @ np.linalg.inv(path.intrinsics[i]), float(there[2, 3])
@@ -243,18 +243,23 @@ def _placed(frames: NDArray, inverse: NDArray, path: CameraPath, moving: NDArray
 # --- one scale and offset for each frame ---------------------------------------------------------------------------
 
 
-def _solve(seen: _Matches, placed: _Placed, count: int) -> NDArray[np.float64]:
+def _solve(matches: _Matches, placed: _Placed, count: int) -> NDArray[np.float64]:
     """(F,2): iteratively reweighted least squares of relative differences, with low weights for outliers."""
-    fits = _begin(seen, placed, count)
-    typical = float(np.median(seen.here))
+    fits = _begin(matches, placed, count)
+    typical = float(np.median(matches.here))
     for number in range(ROUNDS):
         width = WIDE * NARROWER**number
-        factor = seen.factor(fits)
+        factor = matches.factor(fits)
         level = np.maximum(
-            (fits[seen.first, 0] * seen.here + fits[seen.first, 1]) * factor, 0.05 * typical * abs(fits[:, 0].mean())
+            (fits[matches.first, 0] * matches.here + fits[matches.first, 1]) * factor,
+            0.05 * typical * abs(fits[:, 0].mean()),
         )
-        columns = np.stack([2 * seen.first, 2 * seen.first + 1, 2 * seen.second, 2 * seen.second + 1], axis=1)
-        values = np.stack([-factor * seen.here, -factor, seen.there, np.ones_like(factor)], axis=1) / level[:, None]
+        columns = np.stack(
+            [2 * matches.first, 2 * matches.first + 1, 2 * matches.second, 2 * matches.second + 1], axis=1
+        )
+        values = (
+            np.stack([-factor * matches.here, -factor, matches.there, np.ones_like(factor)], axis=1) / level[:, None]
+        )
         matrix, goal = _normal(columns, values, np.zeros(len(values)), fits, width)
         if len(placed.frame):
             values = np.stack([placed.given, np.ones_like(placed.given)], axis=1) / placed.true[:, None]
@@ -265,14 +270,14 @@ def _solve(seen: _Matches, placed: _Placed, count: int) -> NDArray[np.float64]:
     return fits
 
 
-def _begin(seen: _Matches, placed: _Placed, count: int) -> NDArray[np.float64]:
+def _begin(matches: _Matches, placed: _Placed, count: int) -> NDArray[np.float64]:
     """(F,2): initial values: the first frame fitted to the triangulated points, every other to the previous one."""
     fits = np.tile([1.0, 0.0], (count, 1))
     first = placed.frame == 0
     for i in range(count):
-        pair = (seen.first == i - 1) & (seen.second == i)
-        before = fits[seen.first, 0] * seen.here + fits[seen.first, 1]
-        fit = fit_inverse(seen.there[pair], (before * seen.factor(fits))[pair]) if i else None
+        pair = (matches.first == i - 1) & (matches.second == i)
+        before = fits[matches.first, 0] * matches.here + fits[matches.first, 1]
+        fit = fit_inverse(matches.there[pair], (before * matches.factor(fits))[pair]) if i else None
         if i == 0:
             fit = fit_inverse(placed.given[first], placed.true[first])
         fits[i] = fit if fit is not None else fits[max(i - 1, 0)]
@@ -347,5 +352,7 @@ def _ratio(depth: NDArray[np.float32], path: CameraPath, i: int, j: int) -> NDAr
     z = np.where(places[..., 2] > 0, places[..., 2], np.nan)
     columns, rows = (np.nan_to_num(places[..., k] / z, nan=-9.0).astype(np.float32) for k in (0, 1))
     inverse = 1 / depth[j]  # inverse depth of planes is linear in the picture
-    seen = cv2.remap(inverse, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=float("nan"))
-    return 1 / (seen * z)
+    sampled = cv2.remap(
+        inverse, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=float("nan")
+    )
+    return 1 / (sampled * z)

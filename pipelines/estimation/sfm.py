@@ -207,14 +207,14 @@ def _check_placed(model: Any, count: int) -> None:
 
 def _drop_poor_frames(found: Reconstruction) -> Reconstruction:
     """Drop the frames with fewer than `FEWEST_SEEN` points."""
-    kept = [i for i, (numbers, _) in enumerate(found.seen) if len(numbers) >= FEWEST_SEEN]
+    remaining = [i for i, (numbers, _) in enumerate(found.seen) if len(numbers) >= FEWEST_SEEN]
     path = replace(
         found.path,
-        world_from_camera=found.path.world_from_camera[kept],
-        intrinsics=found.path.intrinsics[kept],
+        world_from_camera=found.path.world_from_camera[remaining],
+        intrinsics=found.path.intrinsics[remaining],
     )
-    frames = tuple(found.frames[i] for i in kept)
-    return replace(found, frames=frames, path=path, seen=tuple(found.seen[i] for i in kept))
+    frames = tuple(found.frames[i] for i in remaining)
+    return replace(found, frames=frames, path=path, seen=tuple(found.seen[i] for i in remaining))
 
 
 def _merge(path: CameraPath, found: Reconstruction) -> CameraPath:
@@ -234,7 +234,7 @@ def _result(model: Any, width: int, height: int, fps: float) -> Reconstruction:
     point_ids = sorted(model.points3D)
     number = {point: i for i, point in enumerate(point_ids)}
     images = sorted((model.images[i] for i in model.reg_image_ids()), key=picture_number)
-    poses, lenses, seen = np.repeat(np.eye(4)[None], len(images), axis=0), [], []
+    poses, lenses, observations = np.repeat(np.eye(4)[None], len(images), axis=0), [], []
     for i, image in enumerate(images):
         poses[i, :3] = image.cam_from_world().inverse().matrix()
         lens = image.camera.calibration_matrix()
@@ -242,12 +242,12 @@ def _result(model: Any, width: int, height: int, fps: float) -> Reconstruction:
         lenses.append(lens)
         points = [(number[p.point3D_id], p.xy) for p in image.points2D if p.has_point3D()]
         numbers = np.array([n for n, _ in points], dtype=np.int64)
-        seen.append((numbers, np.array([xy for _, xy in points]).reshape(-1, 2) - 0.5))
+        observations.append((numbers, np.array([xy for _, xy in points]).reshape(-1, 2) - 0.5))
     return Reconstruction(
         tuple(map(picture_number, images)),
         CameraPath(poses, np.stack(lenses), width, height, fps),
         np.array([model.points3D[p].xyz for p in point_ids]),
         np.array([model.points3D[p].color for p in point_ids], dtype=np.uint8),
-        tuple(seen),
+        tuple(observations),
         float(model.compute_mean_reprojection_error()),
     )

@@ -59,8 +59,8 @@ def track_points(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[
         )
     track, frame, pixel = follow_points(frames, masks)
     length = np.bincount(track)
-    kept = length[track] >= LEAST_FRAMES
-    track, frame, pixel = np.unique(track[kept], return_inverse=True)[1], frame[kept], pixel[kept]
+    long_enough = length[track] >= LEAST_FRAMES
+    track, frame, pixel = np.unique(track[long_enough], return_inverse=True)[1], frame[long_enough], pixel[long_enough]
     count = int(track.max()) + 1 if len(track) else 0
     points, angle = _triangulate_tracks(track, frame, pixel, path, count)
     error = _errors(points, track, frame, pixel, path, count)
@@ -96,7 +96,7 @@ def follow_points(
     height, width = greys[0].shape
     apart = max(3, round(np.sqrt(height * width / MOST_CORNERS) / 2))
     places, names, next_name = np.zeros((0, 2), np.float32), np.zeros(0, np.int64), 0
-    seen: list[tuple[NDArray, NDArray, NDArray]] = []
+    observations: list[tuple[NDArray, NDArray, NDArray]] = []
     for i, grey in enumerate(greys):
         if i:
             places, alive = _step(greys[i - 1], grey, places, strict)
@@ -106,16 +106,16 @@ def follow_points(
             open_to[~_is_corner(grey)] = 0
         if masks is not None:
             column, row = places.round().astype(int).T
-            shown = ~masks[i][row.clip(0, height - 1), column.clip(0, width - 1)]
-            places, names = places[shown], names[shown]
+            unmasked = ~masks[i][row.clip(0, height - 1), column.clip(0, width - 1)]
+            places, names = places[unmasked], names[unmasked]
         for x, y in places.round().astype(int).tolist():
             cv2.circle(open_to, (x, y), apart, 0, -1)
         new = _corners(grey, open_to, MOST_CORNERS - len(places), apart)
         places = np.concatenate([places, new])
         names = np.concatenate([names, next_name + np.arange(len(new))])
         next_name += len(new)
-        seen.append((names, np.full(len(names), i), places))
-    track, frame, pixel = (np.concatenate([each[part] for each in seen]) for part in range(3))
+        observations.append((names, np.full(len(names), i), places))
+    track, frame, pixel = (np.concatenate([each[part] for each in observations]) for part in range(3))
     return track, frame, pixel.astype(np.float64)
 
 
@@ -178,9 +178,9 @@ def _errors(
     """(P,): RMS reprojection error of each point in pixels; infinite if the point is behind a camera."""
     pose = path.camera_from_world[frame]
     local = (pose[:, :3, :3] @ points[track][:, :, None])[:, :, 0] + pose[:, :3, 3]
-    shown = (path.intrinsics[frame] @ local[:, :, None])[:, :, 0]
+    projected = (path.intrinsics[frame] @ local[:, :, None])[:, :, 0]
     with np.errstate(divide="ignore", invalid="ignore"):
-        square = ((shown[:, :2] / shown[:, 2:] - pixel) ** 2).sum(axis=1)
+        square = ((projected[:, :2] / projected[:, 2:] - pixel) ** 2).sum(axis=1)
     square = np.where((local[:, 2] > 0) & np.isfinite(square), square, np.inf)
     total = np.zeros(count)
     np.add.at(total, track, square)
@@ -200,10 +200,10 @@ def _reconstruction(
     colours = np.zeros((len(good), 3), np.uint8)
     column, row = pixel.round().astype(int).T
     colours[track] = frames[frame, row, column]
-    shown = good[track]
-    seen = []
+    valid = good[track]
+    observations = []
     for i in range(len(path)):
-        here = shown & (frame == i)
-        seen.append((number[track[here]], pixel[here]))
+        here = valid & (frame == i)
+        observations.append((number[track[here]], pixel[here]))
     mean = float(error[good].mean()) if good.any() else float("nan")
-    return Reconstruction(tuple(range(len(path))), path, points[good], colours[good], tuple(seen), mean)
+    return Reconstruction(tuple(range(len(path))), path, points[good], colours[good], tuple(observations), mean)

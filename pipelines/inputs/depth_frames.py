@@ -45,8 +45,12 @@ def _read_zip(file: Path, account: Account) -> NDArray[np.float32]:
 
     with open_folder(file) as folder:
         found = {each.relative_to(folder).as_posix(): each for each in folder.rglob("*") if each.is_file()}
-        shown = sorted((name for name in found if not PurePosixPath(name).name.startswith(".")), key=natural_key)
-        kinds = {kind: [name for name in shown if name.lower().endswith(kind)] for kind in (DISPARITIES, DISTANCES)}
+        visible_names = sorted(
+            (name for name in found if not PurePosixPath(name).name.startswith(".")), key=natural_key
+        )
+        kinds = {
+            kind: [name for name in visible_names if name.lower().endswith(kind)] for kind in (DISPARITIES, DISTANCES)
+        }
         names = kinds[DISPARITIES] or kinds[DISTANCES]
         if names == kinds[DISPARITIES]:
             maps = [read_raster(found[name], account) for name in names]
@@ -55,9 +59,9 @@ def _read_zip(file: Path, account: Account) -> NDArray[np.float32]:
     if not maps or len({each.shape for each in maps}) > 1:
         raise InputError(
             f"{file.name} should contain depth maps of one size, one per frame: grey PNGs in which near is bright, or "
-            f"{', '.join(DISTANCES)} of distances; it contains {', '.join(shown[:8]) or 'nothing'}."
+            f"{', '.join(DISTANCES)} of distances; it contains {', '.join(visible_names[:8]) or 'nothing'}."
         )
-    account.fields(dict.fromkeys(name for name in shown if name not in names), "files")
+    account.fields(dict.fromkeys(name for name in visible_names if name not in names), "files")
     return _invert_nearness(np.stack(maps)) if names == kinds[DISPARITIES] else np.stack(maps)
 
 

@@ -74,9 +74,12 @@ def read_clip(
     poses = _world_from_camera(cameras["w2c"][:count], "camera.npz")
     if first_frame >= count:
         raise InputError(f"The clip has {count} frames, so it cannot begin at frame {first_frame}; begin earlier.")
-    kept = slice(first_frame, count)
+    selection = slice(first_frame, count)
     views = (
-        _view(*one) for one in zip(frames[kept], depth[kept], mask[kept], cameras["intrinsics"][kept], poses[kept])
+        _view(*one)
+        for one in zip(
+            frames[selection], depth[selection], mask[selection], cameras["intrinsics"][selection], poses[selection]
+        )
     )
     return Scene(tuple(views), "clip", "relative", fps, source="depth given with the clip", name=folder.name)
 

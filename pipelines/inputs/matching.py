@@ -64,7 +64,7 @@ def _one_each(
     rivals: dict[int, list[str]] = defaultdict(list)
     for picture, index in chosen.items():
         rivals[index].append(picture)
-    kept = {}
+    result = {}
     for index, pictures in rivals.items():
         scores = {picture: common_end(shown[picture], parts[index]) for picture in pictures}
         best = [picture for picture, score in scores.items() if score == max(scores.values())]
@@ -73,8 +73,8 @@ def _one_each(
                 f"The camera {cameras[index]} matches several pictures, {best[0]} and {best[1]}; open one folder of pictures, "
                 "or all of them in their folders, in one zip."
             )
-        kept[best[0]] = index
-    return {picture: kept[picture] for picture in chosen if picture in kept}
+        result[best[0]] = index
+    return {picture: result[picture] for picture in chosen if picture in result}
 
 
 def _parts(name: str) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ def read_material(
         raise InputError(
             f"Only a clip can begin at another frame, and these files are a {material.scene.kind}; set it to 0."
         )
-    return _steadied(material) if steady else material
+    return _stabilise(material) if steady else material
 
 
 def read_second(files: Sequence[str | Path]) -> tuple[Scene, str]:
@@ -95,7 +95,7 @@ def read_second(files: Sequence[str | Path]) -> tuple[Scene, str]:
     return material.scene, material.note
 
 
-def _steadied(material: Material) -> Material:
+def _stabilise(material: Material) -> Material:
     from pipelines.estimation.depth_over_time import steady_scene
 
     scene, found = steady_scene(material.scene)

@@ -330,14 +330,14 @@ def _undo_exif_turns(
     turned_ones = {name: turn for name, turn in turns.items() if turn not in (0, 1)}
     if not turned_ones:
         return dict(pictures)
-    place, seen = _places(list(pictures), model), dict(pictures)
+    place, result = _places(list(pictures), model), dict(pictures)
     for name, turn in turned_ones.items():
         if name in place and _is_stored_shape(model.lenses[place[name]], pictures[name], turn):
-            seen[name] = apply_orientation(pictures[name], {6: 8, 8: 6}.get(turn, turn))
+            result[name] = apply_orientation(pictures[name], {6: 8, 8: 6}.get(turn, turn))
             account.say(
                 f"{account.name}: pictures are shown as stored, not as EXIF rotates them, because their cameras were made so."
             )
-    return seen
+    return result
 
 
 def _is_stored_shape(lens: Lens, picture: Picture, turn: int) -> bool:

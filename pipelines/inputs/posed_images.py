@@ -46,12 +46,12 @@ class PosedPictures:
 
     def chosen(self, numbers: Sequence[int]) -> PosedPictures:
         """Only these pictures, in this order; drops the data set's splits."""
-        kept = list(numbers)
-        poses, lenses = self.path.world_from_camera[kept], self.path.intrinsics[kept]
+        indices = list(numbers)
+        poses, lenses = self.path.world_from_camera[indices], self.path.intrinsics[indices]
         path = CameraPath(poses, lenses, self.path.width, self.path.height, self.path.fps)
-        near_far = None if self.near_far is None else self.near_far[kept]
+        near_far = None if self.near_far is None else self.near_far[indices]
         return PosedPictures(
-            self.pictures[kept], path, self.name, self.source, self.points, self.colours, near_far=near_far
+            self.pictures[indices], path, self.name, self.source, self.points, self.colours, near_far=near_far
         )
 
     def scene(self) -> Scene:

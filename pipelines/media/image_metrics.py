@@ -41,16 +41,16 @@ def _band(side: int, like: Tensor) -> Tensor:
     """(side,side): row i contains the window centred at i; zero padding."""
     place = torch.arange(side, dtype=like.dtype, device=like.device)
     apart = place[:, None] - place
-    whole = _bell(like.dtype).sum().to(like.device)
+    whole = _gaussian(like.dtype).sum().to(like.device)
     return torch.where(apart.abs() <= WINDOW // 2, torch.exp(-(apart**2) / (2 * SIGMA**2)) / whole, 0)
 
 
 def window(dtype: torch.dtype) -> Tensor:
     """(WINDOW,): the Gaussian window of `ssim`, which sums to one."""
-    bell = _bell(dtype)
+    bell = _gaussian(dtype)
     return bell / bell.sum()
 
 
-def _bell(dtype: torch.dtype) -> Tensor:
+def _gaussian(dtype: torch.dtype) -> Tensor:
     around = torch.arange(WINDOW, dtype=dtype) - WINDOW // 2
     return torch.exp(-(around**2) / (2 * SIGMA**2))

@@ -170,9 +170,9 @@ def read_video(
         expected = min(max_frames, timing.frames or limit)
         if expected > limit:
             raise InputError(_too_long(expected, stream.width, stream.height, limit))
-        shown = FrameConverter(stream.sample_aspect_ratio, own)
+        convert = FrameConverter(stream.sample_aspect_ratio, own)
         with reading(BREAKS_OFF):
-            images = (shown(_check_size(frame)) for frame in container.decode(stream))
+            images = (convert(_check_size(frame)) for frame in container.decode(stream))
             frames = _gather(islice(timing.held(images), min(max_frames, limit)), expected)
     if frames is None:
         raise InputError("The video contains no frame; export it again as an H.264 mp4.")
@@ -251,12 +251,12 @@ def frames_of(
                 f"The video is {stream.width} x {stream.height}; scale it down to at most {MAX_SIDE} pixels a side."
             )
         stream.thread_type = "AUTO"
-        shown = FrameConverter(stream.sample_aspect_ratio, Account(Path(path).name))
+        convert = FrameConverter(stream.sample_aspect_ratio, Account(Path(path).name))
 
         def images() -> Iterator[NDArray[np.uint8]]:
             with reading(BREAKS_OFF):
                 for frame in islice(container.decode(stream), max_frames):
-                    yield shown(_check_size(frame))
+                    yield convert(_check_size(frame))
 
         yield images(), timing.fps
 

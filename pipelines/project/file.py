@@ -79,7 +79,7 @@ def read_project(file: str | Path, *, folder: Path | None = None) -> ProjectFile
     without a folder they are left out, with a note."""
     name = Path(file).name
     with reading(_broken(file)), zipfile.ZipFile(file) as archive:
-        about = _words(archive, name)
+        about = _read_description(archive, name)
         example = str(about["example"])[:200]
         files, notes = _files(archive, about.get("files", {}), folder)
         scene = _scene(archive, about["scene"], name, example) if about["scene"] is not None else None
@@ -101,10 +101,10 @@ def read_project(file: str | Path, *, folder: Path | None = None) -> ProjectFile
 def read_look(file: str | Path) -> Look:
     """The look of a project's rehearsals, without opening its scene; raises `InputError` as `read_project`."""
     with reading(_broken(file)), zipfile.ZipFile(file) as archive:
-        return filter_values(Look, dict(_words(archive, Path(file).name).get("look", {})))[0]
+        return filter_values(Look, dict(_read_description(archive, Path(file).name).get("look", {})))[0]
 
 
-def _words(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
+def _read_description(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
     about = json.loads(read_part(archive, WORDS, LARGEST_WORDS))
     if not isinstance(about, dict) or TAG not in about:
         raise InputError(f"{name} is not a project of all tabs; open projects of I2V3D on its own tab.")
@@ -221,13 +221,13 @@ def content_of(made: ProjectFile) -> tuple[Content, tuple[str, ...]]:
         if name in NAMES:
             kinds = (record_of(name).settings, RunOptions)
             chosen = [filter_values(kind, {k: v for k, v in values.items() if k in kind.controls()}) for kind in kinds]
-            strange = sorted(set(values) - {key for kind in kinds for key in kind.controls()})
+            unknown_keys = sorted(set(values) - {key for kind in kinds for key in kind.controls()})
             files = made.files.get(name, {})
             settings[name] = {key: value for each, _ in chosen for key, value in each.values().items()}
             settings[name] |= {key: str(files.get(key, "")) for key in record_of(name).settings.files()}
             notes += (
                 *(note for _, more in chosen for note in more),
-                *(f"{key} is not known any more." for key in strange),
+                *(f"{key} is not known any more." for key in unknown_keys),
             )
     unknown = sorted({*made.moves, *made.settings} - set(NAMES))
     notes += tuple(f"The settings for {name} are left out: that method is not available here." for name in unknown)

@@ -163,8 +163,8 @@ class Framings:
                 frame_shared(content, method, moves) if views is None else frame_content(content, method, moves, views)
             )
             known = (content, moves, framed)
-            kept = {name: one for name, one in self._kept.items() if name != method.name}
-            self._kept = dict([*kept.items(), (method.name, known)][-MOST_KEPT:])
+            others = {name: one for name, one in self._kept.items() if name != method.name}
+            self._kept = dict([*others.items(), (method.name, known)][-MOST_KEPT:])
         return known[2]
 
     def is_new(self, scene: Scene | None) -> bool:

@@ -115,12 +115,12 @@ def parts_of(project: ProjectFile) -> Iterator[Part]:
         yield _splats_part(splats)
     if isinstance(project.scene, StagedScene):
         for name, model in models_of(project.scene.objects):
-            yield _of_bytes(name, model.data, _named(model, model.data))
+            yield _of_bytes(name, model.data, _content_id(model, model.data))
     if project.moving is not None:
         packed = np.packbits(project.moving).tobytes()
         yield _of_bytes(MOVING, packed, _hash(packed))
     if project.shots:
-        text = f"[{', '.join(map(_shot_written, project.shots))}]".encode()
+        text = f"[{', '.join(map(_shot_text, project.shots))}]".encode()
         yield _of_bytes(SHOTS, text, _hash(text))
     for method, files in project.files.items():
         for setting, file in files.items():
@@ -136,7 +136,10 @@ def _splats_part(splats: Any) -> Part:
     arrays = (splats.means, splats.sh, splats.log_scales, splats.quaternions, splats.logit_opacities)
     size = sum(array.nbytes for array in arrays)
     return Part(
-        SPLATS, _named(splats, *map(np.ascontiguousarray, arrays)), size, lambda stream: stream.write(ply_bytes(splats))
+        SPLATS,
+        _content_id(splats, *map(np.ascontiguousarray, arrays)),
+        size,
+        lambda stream: stream.write(ply_bytes(splats)),
     )
 
 
@@ -145,7 +148,7 @@ def scene_part(scene: Scene) -> Part:
     plain = Scene(**scene.plain_fields())
     views = (*scene.views, *scene.others)
     size = sum(view.colour.nbytes + view.depth.nbytes + view.known.nbytes for view in views)
-    return Part(SCENE, _hash("".join(map(_view_named, views)).encode()), size, partial(_write_scene, plain))
+    return Part(SCENE, _hash("".join(map(_view_id, views)).encode()), size, partial(_write_scene, plain))
 
 
 def _write_scene(scene: Scene, stream: IO[bytes]) -> None:
@@ -178,24 +181,24 @@ _names: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 """Names of views and models, which are immutable."""
 
 
-def _named(owner: Any, *content: Any) -> str:
+def _content_id(owner: Any, *content: Any) -> str:
     if owner not in _names:
         _names[owner] = _hash(*content)
     return _names[owner]
 
 
-def _view_named(view: View) -> str:
+def _view_id(view: View) -> str:
     arrays = (view.colour, view.depth, view.known, view.intrinsics, view.world_from_camera)
-    return _names[view] if view in _names else _named(view, *map(np.ascontiguousarray, arrays))
+    return _names[view] if view in _names else _content_id(view, *map(np.ascontiguousarray, arrays))
 
 
-_written: WeakKeyDictionary[Shot, str] = WeakKeyDictionary()
+_shot_texts: WeakKeyDictionary[Shot, str] = WeakKeyDictionary()
 
 
-def _shot_written(shot: Shot) -> str:
-    if shot not in _written:
-        _written[shot] = json.dumps({"name": shot.name, "path": shot.path.values()}, allow_nan=False)
-    return _written[shot]
+def _shot_text(shot: Shot) -> str:
+    if shot not in _shot_texts:
+        _shot_texts[shot] = json.dumps({"name": shot.name, "path": shot.path.values()}, allow_nan=False)
+    return _shot_texts[shot]
 
 
 def _hash(*content: Any) -> str:

@@ -133,18 +133,18 @@ def _scene(shots: Shots, choices: Choices) -> Generator[Progress, None, tuple[Sc
     from pipelines.reconstruct.scene import scene_from_frames
 
     plain = choices.cameras == "given" and not choices.closed
-    kept = shots.marked if choices.keep == "masks" else None
+    mask = shots.marked if choices.keep == "masks" else None
     try:
         scene = yield from scene_from_frames(
             shots.frames, shots.path, depth=shots.depth, model=choices.depth_model, source=shots.source,
             aligned=shots.aligned and choices.cameras == "given", cameras=choices.cameras, closed=choices.closed,  # type: ignore[arg-type]
-            matcher=choices.matcher, masks=shots.moving, keep=kept, movers=True, name=shots.name,
+            matcher=choices.matcher, masks=shots.moving, keep=mask, movers=True, name=shots.name,
         )  # fmt: skip
     except InputError as error:
         if shots.depth is None or not plain or len(shots.path) < 2:
             raise
         note = f"Depth is as it came ({shots.source}), not fitted to the cameras: {error}"
-        depth = shots.depth if kept is None else np.where(kept, shots.depth, np.float32(np.nan))
+        depth = shots.depth if mask is None else np.where(mask, shots.depth, np.float32(np.nan))
         lenses, poses = shots.path.intrinsics, shots.path.world_from_camera
         views = tuple(View.of(*each) for each in zip(shots.frames, depth, lenses, poses) if np.isfinite(each[1]).any())
         if not views:
@@ -176,12 +176,11 @@ def _numbers(frames: Frames, views: tuple[View, ...]) -> list[int]:
 def _cloud(view: View) -> PointCloud:
     from camera.unproject import points_of
 
-    kept = view.known & ~_flying(view)
-    step = max(
-        int(np.ceil(np.sqrt(kept.sum() / MOST_POINTS))), 1
-    )  # a lattice: dropping points at random leaves speckles
-    kept = kept[::step, ::step]
-    return PointCloud(points_of(view)[::step, ::step][kept], view.colour[::step, ::step][kept])
+    valid = view.known & ~_flying(view)
+    # a lattice: dropping points at random leaves speckles
+    step = max(int(np.ceil(np.sqrt(valid.sum() / MOST_POINTS))), 1)
+    valid = valid[::step, ::step]
+    return PointCloud(points_of(view)[::step, ::step][valid], view.colour[::step, ::step][valid])
 
 
 def _flying(view: View) -> NDArray[np.bool_]:

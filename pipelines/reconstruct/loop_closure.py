@@ -102,7 +102,7 @@ def close_loop(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np
         if not again:
             break
         first = first or again[-1]
-        current = current.with_poses(_bend(current, again))
+        current = current.with_poses(_optimise_poses(current, again))
     if first is None:
         raise InputError(
             "The path is set to closed, but its last frames do not show what its first frames show; "
@@ -127,11 +127,11 @@ def join_ends(
     cameras are adjusted as a pose graph and refined from there. Raises `InputError` if the end does not show the beginning.
     """
     numbers = list(found.frames)
-    shown, hidden = frames[numbers], None if masks is None else masks[numbers]
-    ended = close_loop(shown, found.path, masks=hidden)
+    used_frames, hidden = frames[numbers], None if masks is None else masks[numbers]
+    ended = close_loop(used_frames, found.path, masks=hidden)
     if ended.gap_degrees <= MET_DEGREES and ended.gap_share <= MET_SHARE:
         return found, f"closed: the end meets the beginning to {ended.gap_degrees:.1f} degrees"
-    better = pose.refine_cameras(shown, ended.path, masks=hidden, pairing="closed", matcher=matcher).found
+    better = pose.refine_cameras(used_frames, ended.path, masks=hidden, pairing="closed", matcher=matcher).found
     return replace(better, frames=tuple(numbers[i] for i in better.frames)), ended.words
 
 
@@ -179,7 +179,7 @@ def _recognise(
         match = _mutual(here, descriptors)
         pairs.append(np.stack([match[:, 0], start.seen[j][0][match[:, 1]]], axis=1))
     pair = np.unique(np.concatenate(pairs), axis=0)
-    placed = _pose(start.points[pair[:, 1]], pixels[pair[:, 0]], lens, 2 * _miss(grey))
+    placed = _pose(start.points[pair[:, 1]], pixels[pair[:, 0]], lens, 2 * _tolerance_px(grey))
     return None if placed is None else placed[0]
 
 
@@ -199,16 +199,16 @@ def _follow_from(
         return None
     expected = (local @ lens.T)[:, :2] / local[:, 2:]
     flags = cv2.OPTFLOW_USE_INITIAL_FLOW
-    there, seen, _ = cv2.calcOpticalFlowPyrLK(  # type: ignore[call-overload]
+    there, found_forward, _ = cv2.calcOpticalFlowPyrLK(  # type: ignore[call-overload]
         greys[nearest], grey, places, expected.astype(np.float32), flags=flags
     )
-    back, again, _ = cv2.calcOpticalFlowPyrLK(grey, greys[nearest], there, places.copy(), flags=flags)  # type: ignore[call-overload]
-    kept = (seen[:, 0] == 1) & (again[:, 0] == 1) & (np.linalg.norm(back - places, axis=1) < RETURN_PX)
-    placed = _pose(points[kept], there[kept].astype(np.float64), lens, _miss(grey))
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(grey, greys[nearest], there, places.copy(), flags=flags)  # type: ignore[call-overload]
+    valid = (found_forward[:, 0] == 1) & (found_back[:, 0] == 1) & (np.linalg.norm(back - places, axis=1) < RETURN_PX)
+    placed = _pose(points[valid], there[valid].astype(np.float64), lens, _tolerance_px(grey))
     return None if placed is None else (np.linalg.inv(placed[0]), placed[1])
 
 
-def _miss(grey: NDArray[np.uint8]) -> float:
+def _tolerance_px(grey: NDArray[np.uint8]) -> float:
     return max(MISS_PX * grey.shape[0] / 480, 1.0)
 
 
@@ -222,11 +222,11 @@ def _pose(points: NDArray, pixels: NDArray, lens: NDArray, miss: float) -> tuple
     )
     if not good or inliers is None or len(inliers) < max(FEWEST_RECOGNISED, LEAST_RECOGNISED * len(points)):
         return None
-    kept = np.asarray(inliers, np.int64)[:, 0]
-    turn, shift = cv2.solvePnPRefineLM(points[kept], pixels[kept], lens, None, turn, shift)
+    inlier_indices = np.asarray(inliers, np.int64)[:, 0]
+    turn, shift = cv2.solvePnPRefineLM(points[inlier_indices], pixels[inlier_indices], lens, None, turn, shift)
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = cv2.Rodrigues(turn)[0], shift[:, 0]
-    return pose, len(kept)
+    return pose, len(inlier_indices)
 
 
 def _descriptors(grey: NDArray[np.uint8], pixels: NDArray) -> NDArray[np.float32]:
@@ -256,7 +256,7 @@ def _mutual(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.
 # --- the graph of poses ----------------------------------------------------------------------------------------------
 
 
-def _bend(path: CameraPath, again: list[_Revisit]) -> NDArray[np.float64]:
+def _optimise_poses(path: CameraPath, again: list[_Revisit]) -> NDArray[np.float64]:
     """Poses (F,4,4) closest to the given steps and to the recognised poses."""
     from scipy.optimize import least_squares
 

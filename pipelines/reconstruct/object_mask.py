@@ -53,8 +53,8 @@ def object_masks(scene: Scene, *, reach: float = REACH) -> NDArray[np.bool_]:
     if len(near) < 10:
         raise InputError("There is no object where the cameras look; add masks of it, or keep everything.")
     corner, grain = middle - radius, radius / GRAIN
-    kept = _pieces(near, middle, radius, corner, grain)
-    return np.stack([_mask(view, kept, corner, grain, normal, level) for view in scene.views])
+    voxels = _pieces(near, middle, radius, corner, grain)
+    return np.stack([_mask(view, voxels, corner, grain, normal, level) for view in scene.views])
 
 
 def read_masks(files: Sequence[str | Path], count: int) -> NDArray[np.bool_]:
@@ -230,13 +230,13 @@ def _pieces(points: NDArray, middle: NDArray, radius: float, corner: NDArray, gr
 
 
 def _mask(
-    view: View, kept: NDArray[np.bool_], corner: NDArray, grain: float, normal: NDArray, level: float
+    view: View, voxels: NDArray[np.bool_], corner: NDArray, grain: float, normal: NDArray, level: float
 ) -> NDArray[np.bool_]:
     row, column = np.nonzero(view.known)
     points = _unproject(view, row, column)
     index = np.floor((points - corner) / grain).astype(np.int64)
-    inside = ((index >= 0) & (index < len(kept))).all(axis=1) & (points @ normal > level)
-    inside[inside] = kept[tuple(index[inside].T)]
+    inside = ((index >= 0) & (index < len(voxels))).all(axis=1) & (points @ normal > level)
+    inside[inside] = voxels[tuple(index[inside].T)]
     mask = np.zeros(view.known.shape, bool)
     mask[row[inside], column[inside]] = True
     return _clean_mask(mask, view.height)

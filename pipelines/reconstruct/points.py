@@ -63,11 +63,11 @@ def fuse_and_confirm(
 
     def confirmed(i: int) -> tuple[NDArray[np.float32], NDArray[np.uint8], int]:
         view = scene.views[i]
-        shown = (view.known & (view.depth < far))[::step, ::step]
-        own = np.asarray(points_of(view), np.float32)[::step, ::step][shown]
+        usable = (view.known & (view.depth < far))[::step, ::step]
+        own = np.asarray(points_of(view), np.float32)[::step, ::step][usable]
         others = [scene.views[j] for j in other_views(i, len(scene.views), max(MOST_WITNESSES, least_views))]
-        kept = confirmations(own, others, tolerance) >= least_views
-        return own[kept], view.colour[::step, ::step][shown][kept], len(own)
+        valid = confirmations(own, others, tolerance) >= least_views
+        return own[valid], view.colour[::step, ::step][usable][valid], len(own)
 
     points, colours, asked = [], [], 0
     yield Progress("Fusing views", 0, len(scene.views))

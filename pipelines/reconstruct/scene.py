@@ -97,12 +97,12 @@ def scene_from_frames(
     yield Progress("Fitting depth", 0, 1)
     fitted, miss = raw, 0.0
     if cameras_found.points is not None:
-        cameras_found, raw = _seeing_points(cameras_found, cameras_found.points, raw)
+        cameras_found, raw = _drop_sparse_frames(cameras_found, cameras_found.points, raw)
         assert cameras_found.points is not None, "frames are dropped only if there are points"
         fitted, miss = _fit_depths(raw, cameras_found.points)
     hidden = [each for each in (None if movers else masks, None if keep is None else ~keep) if each is not None]
     views = _views(frames, cameras_found, fitted, np.any(hidden, axis=0) if hidden else None)
-    words = [source or "given depth", _miss_words(miss), ended.words if ended else "", cameras_found.words]
+    words = [source or "given depth", _describe_misfit(miss), ended.words if ended else "", cameras_found.words]
     return Scene(views, "views", "relative", path.fps, "; ".join(filter(None, words)), name)
 
 
@@ -230,22 +230,22 @@ def _ask_estimate(estimate: Estimate | None, frame: NDArray[np.uint8]) -> NDArra
         raise InputError(f"{error} Without depth the cameras and a sparse cloud can still be made.") from error
 
 
-def _seeing_points(
+def _drop_sparse_frames(
     placed: _Placed, points: sfm.Reconstruction, raw: list[NDArray[np.float32]]
 ) -> tuple[_Placed, list[NDArray[np.float32]]]:
     """Drop the frames with too few triangulated points to fit their depth: black ones, or a wall without texture."""
-    kept = [i for i, depth in enumerate(raw) if fit_to(depth, SparseDepth(*points.depths(i))) is not None]
-    if len(kept) < 3 or sum(len(points.seen[i][0]) for i in kept) < FEWEST_POINTS:
+    usable = [i for i, depth in enumerate(raw) if fit_to(depth, SparseDepth(*points.depths(i))) is not None]
+    if len(usable) < 3 or sum(len(points.seen[i][0]) for i in usable) < FEWEST_POINTS:
         raise InputError(
             f"Fewer than three frames show enough placed points to fit their depth. {INSTEAD}; for 3D use aligned depth."
         )
-    if len(kept) == len(raw):
+    if len(usable) == len(raw):
         return placed, raw
-    path = placed.path.sliced(kept)  # type: ignore[arg-type]
-    frames = tuple(placed.frames[i] for i in kept)
-    fewer = replace(points, frames=frames, path=path, seen=tuple(points.seen[i] for i in kept))
-    words = f"{placed.words}; {len(raw) - len(kept)} frames left out that show too few placed points"
-    return _Placed(frames, path, fewer, words), [raw[i] for i in kept]
+    path = placed.path.sliced(usable)  # type: ignore[arg-type]
+    frames = tuple(placed.frames[i] for i in usable)
+    fewer = replace(points, frames=frames, path=path, seen=tuple(points.seen[i] for i in usable))
+    words = f"{placed.words}; {len(raw) - len(usable)} frames left out that show too few placed points"
+    return _Placed(frames, path, fewer, words), [raw[i] for i in usable]
 
 
 def _fit_depths(raw: list[NDArray[np.float32]], points: sfm.Reconstruction) -> tuple[list[NDArray[np.float32]], float]:
@@ -254,7 +254,7 @@ def _fit_depths(raw: list[NDArray[np.float32]], points: sfm.Reconstruction) -> t
     done = [apply_fit(depth, fit_to(depth, one)) for depth, one in zip(raw, known)]
     for _ in range(ROUNDS):
         done = [_refit_depth(i, raw, done, known[i], points.path) for i in range(len(raw))]
-    return done, float(np.median(np.concatenate([_misses(*each) for each in zip(done, known)])))
+    return done, float(np.median(np.concatenate([_relative_errors(*each) for each in zip(done, known)])))
 
 
 def _refit_depth(
@@ -264,9 +264,9 @@ def _refit_depth(
     pixels, depths = [known.pixels], [known.depths]
     for j in (i - 3, i - 1, i + 1, i + 3):
         if 0 <= j < len(raw):
-            seen = _project_neighbour(i, j, done, path)
-            pixels.append(seen.pixels)
-            depths.append(seen.depths)
+            projected = _project_neighbour(i, j, done, path)
+            pixels.append(projected.pixels)
+            depths.append(projected.depths)
     fit = fit_to(raw[i], SparseDepth(np.concatenate(pixels), np.concatenate(depths)))
     return done[i] if fit is None else apply_fit(raw[i], fit)
 
@@ -291,14 +291,14 @@ def _project_neighbour(i: int, j: int, done: list[NDArray[np.float32]], path: Ca
     return SparseDepth(pixels[similar], depths[similar])
 
 
-def _misses(depth: NDArray[np.float32], known: SparseDepth) -> NDArray[np.float64]:
+def _relative_errors(depth: NDArray[np.float32], known: SparseDepth) -> NDArray[np.float64]:
     column, row = known.pixels.round().astype(int).T
     there = depth[row.clip(0, depth.shape[0] - 1), column.clip(0, depth.shape[1] - 1)]
     miss = np.abs(there / known.depths - 1)
     return miss[np.isfinite(miss)]
 
 
-def _miss_words(miss: float) -> str:
+def _describe_misfit(miss: float) -> str:
     if miss <= DOUBTFUL:
         return ""
     return f"doubtful: after fitting, the depth deviates from the placed points by {miss:.0%}"

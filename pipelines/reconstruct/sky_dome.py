@@ -106,19 +106,19 @@ def _colours(
         pixels = local @ path.intrinsics[i].T
         ahead = local[:, 2] > 1e-6
         column, row = (pixels[:, :2] / np.where(ahead, pixels[:, 2], 1)[:, None]).round().T
-        shown = np.flatnonzero(ahead & (column >= 0) & (row >= 0) & (column < path.width) & (row < path.height))
-        x, y = column[shown].astype(int), row[shown].astype(int)
-        share = np.ones(len(shown))
+        visible = np.flatnonzero(ahead & (column >= 0) & (row >= 0) & (column < path.width) & (row < path.height))
+        x, y = column[visible].astype(int), row[visible].astype(int)
+        share = np.ones(len(visible))
         if scene is not None:
             view = scene.views[i]
-            nearer = HIDDEN * np.minimum(view.depth[y, x] / local[shown, 2], 1) ** 4
+            nearer = HIDDEN * np.minimum(view.depth[y, x] / local[visible, 2], 1) ** 4
             share = np.where(view.known[y, x], nearer, 1.0)
-        total[shown] += share[:, None] * frames[i, y, x]
-        weight[shown] += share
-    seen = weight > 0
+        total[visible] += share[:, None] * frames[i, y, x]
+        weight[visible] += share
+    covered = weight > 0
     colours = total / np.maximum(weight, 1e-20)[:, None]
-    if seen.any() and not seen.all():
-        colours[~seen] = _nearby(directions[seen], colours[seen], directions[~seen])
+    if covered.any() and not covered.all():
+        colours[~covered] = _nearby(directions[covered], colours[covered], directions[~covered])
     return np.rint(colours).astype(np.uint8)
 
 

@@ -102,9 +102,9 @@ class Arena:
                 raise InputError(f"The arena is full: it has {MOST_ENTRIES} shots.")
             with complete(own) as part:
                 shutil.copyfile(video, part)
-        kept = replace(entry, video=str(own))
-        self.enter(kept)
-        return kept
+        copy = replace(entry, video=str(own))
+        self.enter(copy)
+        return copy
 
     def pair(self, *, seed: int | None = None) -> Pair:
         """Two results of different methods for one move: prefers methods that were compared least often, then chooses at random.
@@ -113,7 +113,7 @@ class Arena:
         """
         chance = random.Random(seed)
         entries = self.entries()
-        met = self._met()
+        comparisons = self._comparison_counts()
         pairs = [
             (a, b)
             for i, a in enumerate(entries)
@@ -124,8 +124,10 @@ class Arena:
             raise InputError(
                 "There are no two results of one move by different methods yet; shoot one move with two methods."
             )
-        fewest = min(met.get(frozenset((a.method, b.method)), 0) for a, b in pairs)
-        chosen = chance.choice([p for p in pairs if met.get(frozenset((p[0].method, p[1].method)), 0) == fewest])
+        fewest = min(comparisons.get(frozenset((a.method, b.method)), 0) for a, b in pairs)
+        chosen = chance.choice(
+            [p for p in pairs if comparisons.get(frozenset((p[0].method, p[1].method)), 0) == fewest]
+        )
         left, right = chance.sample(chosen, 2)
         return Pair(left, right)
 
@@ -167,7 +169,7 @@ class Arena:
             writer.writerow([f"{seconds:.0f}", move, *both, got, *known])
         return out.getvalue()
 
-    def _met(self) -> dict[frozenset[str], int]:
+    def _comparison_counts(self) -> dict[frozenset[str], int]:
         found: dict[frozenset[str], int] = {}
         for first, second, _ in self.votes():
             found[frozenset((first, second))] = found.get(frozenset((first, second)), 0) + 1

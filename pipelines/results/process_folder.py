@@ -92,10 +92,10 @@ def temporary_files() -> Iterator[Path]:
 def remove_abandoned(place: str | Path | None = None) -> list[Path]:
     """Remove the folders in ``place`` whose process has ended (the system releases its lock); returns them."""
     found = Path(place or _system_folder()).glob(f"{_PREFIX}*/{_LOCK}")
-    gone = [lock.parent for lock in found if _free(lock)]
-    for folder in gone:
+    abandoned = [lock.parent for lock in found if _free(lock)]
+    for folder in abandoned:
         shutil.rmtree(folder, ignore_errors=True)
-    return gone
+    return abandoned
 
 
 def _free(lock: Path) -> bool:

@@ -118,8 +118,8 @@ def save(
     for title, frames in clip.extras.items():
         if len(frames) > 1:
             before = begun and VideoPrefix(companion_file(begun.video, title), begun.frames)
-            file, told = companion_file(video, title), {"comment": _comment(made)}
-            companions[title] = _video(file, frames, clip.fps, told, before)
+            file, tags = companion_file(video, title), {"comment": _comment(made)}
+            companions[title] = _video(file, frames, clip.fps, tags, before)
     stills = {f"{title}.png": png(frames[0]) for title, frames in clip.extras.items() if len(frames) == 1}
     files = {
         title: _write(folder / f"{name}-{plain_name(title)}", data) for title, data in (stills | clip.files).items()

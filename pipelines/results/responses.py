@@ -65,11 +65,11 @@ def generate_corrected(shot: Shot, run: Callable[[Shot], Iterator[Any]]) -> Iter
         raise InputError(
             f"There is no response curve of {shot.method.title} with {weights} weights yet; measure one, or request the move as drawn."
         )
-    path, told = known.asked_for(shot.path)
+    path, note = known.asked_for(shot.path)
     asked = replace(shot, path=path, options=replace(shot.options, correct_turns=False))
     for step in run(asked):
         if isinstance(step, Clip):
             drawn = shot.path.sliced(slice(0, len(step.path)))
-            notes = (*step.notes, told or "No correction by the response curve: requested as drawn.")
+            notes = (*step.notes, note or "No correction by the response curve: requested as drawn.")
             step = replace(step, path=drawn, notes=notes)
         yield step

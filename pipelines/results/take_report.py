@@ -118,8 +118,8 @@ def measure_steps(video: str | Path, requested: CameraPath | None = None) -> Ite
                 if process.poll() is None:
                     process.kill()
             assert process.stderr is not None
-            told = process.stderr.read().decode(errors="replace").strip().splitlines()
+            messages = process.stderr.read().decode(errors="replace").strip().splitlines()
         out = Path(folder) / "take.json"
         if not out.is_file():
-            raise InputError(told[-1] if told else "The camera of the shot could not be measured.")
+            raise InputError(messages[-1] if messages else "The camera of the shot could not be measured.")
         yield parse_report(out.read_bytes())

@@ -187,13 +187,13 @@ def forecast(shot: Shot, *, free: float, on_gpu: bool) -> Forecast:
 def forecast_zerogpu(shot: Shot) -> Forecast:
     """Forecast of a run on ZeroGPU, including its cost in the visitor's quota."""
     size = zerogpu_size()
-    told = forecast(shot, free=GPU_GIGABYTES[size], on_gpu=True)
+    forecast_on_gpu = forecast(shot, free=GPU_GIGABYTES[size], on_gpu=True)
     asked = zerogpu_seconds(shot, size=size)
-    refusal = told.refusal
+    refusal = forecast_on_gpu.refusal
     if not refusal and quota_seconds(asked, size=size) > QUOTAS[-1].seconds:
         refusal = quota_words(asked, size=size) + " Use fewer steps, fewer frames or a smaller size."
-    words = refusal or f"{told.words} {quota_words(asked, size=size)}"
-    return replace(told, seconds=float(asked), words=words, refusal=refusal)
+    words = refusal or f"{forecast_on_gpu.words} {quota_words(asked, size=size)}"
+    return replace(forecast_on_gpu, seconds=float(asked), words=words, refusal=refusal)
 
 
 def zerogpu_size() -> str:

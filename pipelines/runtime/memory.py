@@ -48,17 +48,17 @@ def place_on_device(pipeline: Pipeline, mode: str, device: torch.device) -> Iter
     pipeline.device = device
     parts = networks(pipeline)
     if mode == MODEL_OFFLOAD:
-        take, give_back = _run_one_at_a_time, _hooks_off
+        place, remove = _run_one_at_a_time, _hooks_off
     elif mode == GROUP_OFFLOAD:
-        take, give_back = _run_in_groups, _groups_off
+        place, remove = _run_in_groups, _groups_off
     else:
-        take, give_back = {FP8: _run_in_fp8, INT8: _run_in_int8}.get(mode, _run_whole), None
+        place, remove = {FP8: _run_in_fp8, INT8: _run_in_int8}.get(mode, _run_whole), None
     try:
-        take(pipeline, parts, device)
+        place(pipeline, parts, device)
         yield
     finally:
-        if give_back:
-            give_back(parts)
+        if remove:
+            remove(parts)
 
 
 def _run_whole(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:

@@ -149,8 +149,8 @@ class Runtime:
         """Evict least recently used pipelines other than ``keep`` until ``gigabytes`` fit; returns the methods evicted."""
         evicted = []
         for key in [key for key, loaded in self.loaded.items() if loaded is not keep]:
-            kept = self._bytes_of(keep) if keep else 0
-            if self.device.free_bytes() + kept >= gigabytes * estimates.HEADROOM * 1e9:
+            own_bytes = self._bytes_of(keep) if keep else 0
+            if self.device.free_bytes() + own_bytes >= gigabytes * estimates.HEADROOM * 1e9:
                 break
             del self.loaded[key]
             self.device.tidy()

@@ -82,7 +82,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _empty_frames(error: BaseException) -> None:
     """Clear the stack frames of the error and its causes, so that no tensor outlives the work."""
-    seen: BaseException | None = error
-    while seen is not None:
-        traceback.clear_frames(seen.__traceback__)
-        seen = seen.__cause__ or seen.__context__
+    current: BaseException | None = error
+    while current is not None:
+        traceback.clear_frames(current.__traceback__)
+        current = current.__cause__ or current.__context__

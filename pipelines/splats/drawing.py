@@ -116,5 +116,5 @@ def _draw_gsplat(
     colour, alpha = pictures[0, ..., :3], alphas[0, ..., 0]
     if background is not None:
         colour = colour + (1 - alpha[..., None]) * background
-    seen = about["radii"][0].reshape(len(gaussians.means), -1).amin(dim=1) > 0
-    return RenderedSplats(colour, alpha, pictures[0, ..., 3], about["means2d"], seen)
+    visible = about["radii"][0].reshape(len(gaussians.means), -1).amin(dim=1) > 0
+    return RenderedSplats(colour, alpha, pictures[0, ..., 3], about["means2d"], visible)

@@ -54,13 +54,13 @@ class _Composited(torch.autograd.Function):
         tiles[:, :, 0] = 1
         in_rows(lambda row, step, _: _forward(*arrays, tall, order, row, step, columns, height, tiles.reshape(-1)))
         light, last = np.abs(tiles[:, :, 0]), tiles[:, :, 5]
-        ctx.kept = arrays, tall, order, light, last
+        ctx.saved = arrays, tall, order, light, last
         picture = np.concatenate([tiles[:, :, 1:5], 1 - light[:, :, None]], axis=2).swapaxes(2, 3)
         return torch.from_numpy(np.ascontiguousarray(picture.reshape(height, columns * LANES, -1)[:, :width]))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor):  # type: ignore[override]
-        arrays, tall, order, light, last = ctx.kept
+        arrays, tall, order, light, last = ctx.saved
         height, columns, _ = light.shape
         downward = np.zeros((height, columns * LANES, CHANNELS + 1), np.float32)
         downward[:, : gradient.shape[1]] = gradient.numpy()
@@ -89,13 +89,13 @@ class _Over(torch.autograd.Function):
         behind = np.broadcast_to(plain(background), (*picture.shape[:2], 3))
         colour, depth = np.empty_like(behind), np.empty_like(picture[..., 0])
         _put_over(picture, behind, colour, depth)
-        ctx.kept = picture, behind
+        ctx.saved = picture, behind
         alpha = np.ascontiguousarray(picture[..., CHANNELS])
         return torch.from_numpy(colour), torch.from_numpy(depth), torch.from_numpy(alpha)
 
     @staticmethod
     def backward(ctx: Any, *given: Tensor):  # type: ignore[override]
-        picture, behind = ctx.kept
+        picture, behind = ctx.saved
         gradient = np.empty_like(picture)
         _put_over_back(picture, behind, *map(plain, given), gradient)
         return torch.from_numpy(gradient), None

@@ -52,13 +52,13 @@ class _Projected(torch.autograd.Function):
         found = tuple(np.zeros((count, size), np.float32) for size in (2, 3, 4, 1, 2))
         _project(*arrays, width, height, *found)
         pixels, conics, values, opacities, reach = map(torch.from_numpy, found)
-        ctx.kept, ctx.size = (arrays, found[4]), (width, height)
+        ctx.saved, ctx.size = (arrays, found[4]), (width, height)
         ctx.mark_non_differentiable(reach)
         return pixels, conics, values, opacities[:, 0], reach
 
     @staticmethod
     def backward(ctx: Any, *given: Tensor):  # type: ignore[override]
-        arrays, reach = ctx.kept
+        arrays, reach = ctx.saved
         found = tuple(map(np.zeros_like, arrays[:5]))
         d_pose = np.zeros((4, 4))
         _unproject(*arrays, *ctx.size, reach, *map(plain, given[:4]), *found, d_pose)
@@ -71,7 +71,7 @@ def _project(
 ):
     """Fill the last five arguments; invisible Gaussians keep zeros."""
     turned, axes, basis = np.zeros((2, 3), np.float32), np.zeros((3, 3), np.float32), np.zeros(16, np.float32)
-    local, bent, centre = np.zeros(3, np.float32), np.zeros(6, np.float32), _centre(pose)
+    local, jacobian, centre = np.zeros(3, np.float32), np.zeros(6, np.float32), _centre(pose)
     for i in range(len(means)):
         _to_camera(means, i, pose, local)
         z = local[2]
@@ -79,9 +79,9 @@ def _project(
             continue
         px = (lens[0, 0] * local[0] + lens[0, 1] * local[1]) / z + lens[0, 2]
         py = (lens[1, 0] * local[0] + lens[1, 1] * local[1]) / z + lens[1, 2]
-        _perspective(local, lens, width, height, bent)
+        _perspective(local, lens, width, height, jacobian)
         _axes(quaternions, log_scales, i, axes)
-        xx, xy, yy = _spread(bent, pose, axes, turned)
+        xx, xy, yy = _spread(jacobian, pose, axes, turned)
         wide, tall = math.ceil(REACH * math.sqrt(xx)), math.ceil(REACH * math.sqrt(yy))
         if px + wide <= -0.5 or py + tall <= -0.5 or px - wide >= width - 0.5 or py - tall >= height - 0.5:
             continue
@@ -103,7 +103,7 @@ def _unproject(
 ):  # fmt: skip
     """Gradients of `_project`'s inputs from those of its outputs; ``d_pose`` (4,4) in float64, the others as the inputs."""
     turned, axes, basis = np.zeros((2, 3), np.float32), np.zeros((3, 3), np.float32), np.zeros(16, np.float32)
-    local, bent, centre = np.zeros(3, np.float32), np.zeros(6, np.float32), _centre(pose)
+    local, jacobian, centre = np.zeros(3, np.float32), np.zeros(6, np.float32), _centre(pose)
     d_turned, d_axes, d_local = np.zeros((2, 3), np.float32), np.zeros((3, 3), np.float32), np.zeros(3, np.float32)
     d_basis, d_sight = np.zeros(16, np.float32), np.zeros(3, np.float32)
     moved = np.zeros((2, 3), np.float32)
@@ -111,20 +111,22 @@ def _unproject(
         if reach[i, 0] == 0:
             continue
         _to_camera(means, i, pose, local)
-        _perspective(local, lens, width, height, bent)
+        _perspective(local, lens, width, height, jacobian)
         _axes(quaternions, log_scales, i, axes)
-        xx, xy, yy = _spread(bent, pose, axes, turned)
+        xx, xy, yy = _spread(jacobian, pose, axes, turned)
         _shape_back(xx, xy, yy, d_conics, i, turned, d_turned)
         for r in range(2):
             for c in range(3):
                 moved[r, c] = (
-                    _bent(bent, r, 0) * pose[0, c] + _bent(bent, r, 1) * pose[1, c] + _bent(bent, r, 2) * pose[2, c]
+                    _jacobian_entry(jacobian, r, 0) * pose[0, c]
+                    + _jacobian_entry(jacobian, r, 1) * pose[1, c]
+                    + _jacobian_entry(jacobian, r, 2) * pose[2, c]
                 )
         for r in range(3):
             for c in range(3):
                 d_axes[r, c] = moved[0, r] * d_turned[0, c] + moved[1, r] * d_turned[1, c]
         _axes_back(quaternions, log_scales, i, axes, d_axes, d_quaternions, d_log_scales)
-        _place_back(local, lens, bent, axes, d_turned, pose, width, height, d_pixels, d_values, i, d_local, d_pose)
+        _place_back(local, lens, jacobian, axes, d_turned, pose, width, height, d_pixels, d_values, i, d_local, d_pose)
         opacity = np.float32(1) / (np.float32(1) + np.float32(math.exp(-logits[i])))
         d_logits[i] = d_opacities[i] * opacity * (np.float32(1) - opacity)
         away = _basis(means, i, centre, basis, sh.shape[1])
@@ -166,21 +168,21 @@ def _limits(lens, axis, side):
 
 
 @kernel
-def _perspective(local, lens, width, height, bent):
-    """Derivatives of the pixel by the point: x by x and z in ``bent`` 0 and 1, y by y and z in 2 and 3; the slopes in 4 and 5."""
+def _perspective(local, lens, width, height, jacobian):
+    """Derivatives of the pixel by the point: x by x and z in ``jacobian`` 0 and 1, y by y and z in 2 and 3; the slopes in 4 and 5."""
     z = local[2]
     for axis in range(2):
         low, high = _limits(lens, axis, width if axis == 0 else height)
         slope = min(max(local[axis] / z, low), high)
-        bent[2 * axis], bent[2 * axis + 1] = lens[axis, axis] / z, -lens[axis, axis] * slope / z
-        bent[4 + axis] = slope
+        jacobian[2 * axis], jacobian[2 * axis + 1] = lens[axis, axis] / z, -lens[axis, axis] * slope / z
+        jacobian[4 + axis] = slope
 
 
 @kernel
-def _bent(bent, row, column):
+def _jacobian_entry(jacobian, row, column):
     if column == 2:
-        return bent[2 * row + 1]
-    return bent[2 * row] if column == row else np.float32(0)
+        return jacobian[2 * row + 1]
+    return jacobian[2 * row] if column == row else np.float32(0)
 
 
 @kernel
@@ -200,14 +202,14 @@ def _axes(quaternions, log_scales, i, axes):
 
 
 @kernel
-def _spread(bent, pose, axes, turned):
+def _spread(jacobian, pose, axes, turned):
     """The covariance xx, xy, yy in the picture; ``turned`` (2,3): the Gaussian's projected axes."""
     for c in range(3):
         x = pose[0, 0] * axes[0, c] + pose[0, 1] * axes[1, c] + pose[0, 2] * axes[2, c]
         y = pose[1, 0] * axes[0, c] + pose[1, 1] * axes[1, c] + pose[1, 2] * axes[2, c]
         z = pose[2, 0] * axes[0, c] + pose[2, 1] * axes[1, c] + pose[2, 2] * axes[2, c]
-        turned[0, c] = bent[0] * x + bent[1] * z
-        turned[1, c] = bent[2] * y + bent[3] * z
+        turned[0, c] = jacobian[0] * x + jacobian[1] * z
+        turned[1, c] = jacobian[2] * y + jacobian[3] * z
     xx, xy, yy = np.float32(BLUR), np.float32(0), np.float32(BLUR)
     for c in range(3):
         xx += turned[0, c] * turned[0, c]
@@ -260,7 +262,7 @@ def _axes_back(quaternions, log_scales, i, axes, d_axes, d_quaternions, d_log_sc
 
 @kernel
 def _place_back(
-    local, lens, bent, axes, d_turned, pose, width, height, d_pixels, d_values, i, d_local, d_pose,
+    local, lens, jacobian, axes, d_turned, pose, width, height, d_pixels, d_values, i, d_local, d_pose,
 ):  # fmt: skip
     """Fill ``d_local``, the gradient by the point in camera coordinates, and add to the rotation part of ``d_pose``."""
     z = local[2]
@@ -277,9 +279,9 @@ def _place_back(
             d_own += d_turned[axis, c] * own
             d_far += d_turned[axis, c] * far
             for k in range(3):
-                d_pose[axis, k] += bent[2 * axis] * d_turned[axis, c] * axes[k, c]
-                d_pose[2, k] += bent[2 * axis + 1] * d_turned[axis, c] * axes[k, c]
-        d_local[2] -= (d_own * bent[2 * axis] + d_far * bent[2 * axis + 1]) / z
+                d_pose[axis, k] += jacobian[2 * axis] * d_turned[axis, c] * axes[k, c]
+                d_pose[2, k] += jacobian[2 * axis + 1] * d_turned[axis, c] * axes[k, c]
+        d_local[2] -= (d_own * jacobian[2 * axis] + d_far * jacobian[2 * axis + 1]) / z
         low, high = _limits(lens, axis, width if axis == 0 else height)
         if low < local[axis] / z < high:
             d_slope = -d_far * lens[axis, axis] / z

@@ -115,8 +115,8 @@ def project(g: Gaussians, camera_from_world: Tensor, intrinsics: Tensor, width: 
     with torch.no_grad():
         reach = torch.ceil(REACH * torch.stack([xx, yy], dim=1).sqrt())
         limits = torch.tensor([width - 0.5, height - 0.5], dtype=pixels.dtype, device=pixels.device)
-        seen = ((pixels + reach > -0.5) & (pixels - reach < limits)).all(dim=1) & (z > NEAR) & (z < FAR)
-        reach = reach * seen[:, None]
+        visible = ((pixels + reach > -0.5) & (pixels - reach < limits)).all(dim=1) & (z > NEAR) & (z < FAR)
+        reach = reach * visible[:, None]
     return ProjectedGaussians(pixels, torch.stack([yy, -xy, xx], dim=1) / area[:, None], z, reach)
 
 

@@ -110,13 +110,13 @@ def scene_of_splats(
     ready = prepare(splats)
     where = "Seen from the given camera."
     if camera is None:
-        camera, where = _standing(splats, ready, fov_degrees)
-    seen = paint_frame(ready, camera.sliced(slice(0, 1)), 0)
-    if seen.holes.all():
+        camera, where = _initial_camera(splats, ready, fov_degrees)
+    frame = paint_frame(ready, camera.sliced(slice(0, 1)), 0)
+    if frame.holes.all():
         raise InputError(
             f"{name} shows nothing from its first camera; choose a camera that looks at it, or another up axis."
         )
-    view = View.of(seen.colour, seen.depth, camera.intrinsics[0], camera.world_from_camera[0])
+    view = View.of(frame.colour, frame.depth, camera.intrinsics[0], camera.world_from_camera[0])
     return SplatScene((view,), source="rendered from splats", name=name, splats=splats), where
 
 
@@ -148,13 +148,13 @@ def paint_frame(ready: Any, path: CameraPath, frame: int) -> RenderedFrame:
     return RenderedFrame(colour, holes, depth.astype(np.float32), np.zeros_like(holes))
 
 
-def _standing(splats: Splats, ready: Any, fov_degrees: float) -> tuple[CameraPath, str]:
+def _initial_camera(splats: Splats, ready: Any, fov_degrees: float) -> tuple[CameraPath, str]:
     """An initial camera, and a description of its position."""
     lens = pinhole(WIDTH, HEIGHT, fov_degrees)
     origin = CameraPath(np.eye(4)[None], lens, WIDTH, HEIGHT)
-    seen = paint_frame(ready, origin.resized(_SMALL, _SMALL * HEIGHT // WIDTH), 0)
-    depth = seen.depth[~seen.holes]
-    if (~seen.holes).mean() >= FILLED and np.quantile(depth, 0.05) > CLOSE * np.median(depth):
+    frame = paint_frame(ready, origin.resized(_SMALL, _SMALL * HEIGHT // WIDTH), 0)
+    depth = frame.depth[~frame.holes]
+    if (~frame.holes).mean() >= FILLED and np.quantile(depth, 0.05) > CLOSE * np.median(depth):
         return origin, "Seen from the origin, looking along z."
     middle, size = _extent(splats)
     down = np.radians(ABOVE_DEGREES)

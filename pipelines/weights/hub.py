@@ -264,7 +264,7 @@ class _Meter:
         self.repo, self.weights = repo, weights
         self.files, self.total = len(missing), sum(file.size for file in missing)
         self.done_files, self.bytes = 0, 0
-        self.began, self.told = time.monotonic(), 0.0
+        self.began, self.last_report = time.monotonic(), 0.0
 
     def bar(self) -> type[tqdm]:
         """A progress bar class for the Hub's client; it draws nothing."""
@@ -285,7 +285,7 @@ class _Meter:
         if self.weights.cancelled():
             raise Cancelled
         self.bytes += count
-        if time.monotonic() - self.told > _SECONDS_BETWEEN_REPORTS:
+        if time.monotonic() - self.last_report > _SECONDS_BETWEEN_REPORTS:
             self.tell()
 
     def finished(self) -> None:
@@ -293,8 +293,8 @@ class _Meter:
         self.tell()
 
     def tell(self) -> None:
-        self.told = time.monotonic()
-        rate = self.bytes / max(self.told - self.began, 1e-3)
+        self.last_report = time.monotonic()
+        rate = self.bytes / max(self.last_report - self.began, 1e-3)
         left = max(self.total - self.bytes, 0) / rate if rate > 0 else None
         note = (
             f"{self.done_files} of {self.files} files, {self.bytes / 1e9:.2f} of {self.total / 1e9:.2f} GB, "

@@ -70,10 +70,10 @@ class Strength:
 
     def check_rank(self, module: str, rank: int, name: str) -> None:
         """Raise `InputError` if the file states another rank than its matrices have."""
-        said = _match_layer(self.ranks, module, self.rank)
-        if said is not None and said != rank:
+        stated = _match_layer(self.ranks, module, self.rank)
+        if stated is not None and stated != rank:
             raise InputError(
-                f"{name} states rank {said} for {module}, whose matrices have {rank} (r, rank_pattern); export the LoRA again."
+                f"{name} states rank {stated} for {module}, whose matrices have {rank} (r, rank_pattern); export the LoRA again."
             )
 
 
@@ -194,7 +194,7 @@ def _strength(
     alpha: float, rank: float | None, alphas: dict[str, float], ranks: dict[str, float], rslora: Any
 ) -> Strength:
     whole = {module: int(value) for module, value in ranks.items()}
-    return Strength(alpha, None if rank is None else int(rank), alphas, whole, _truth(rslora))
+    return Strength(alpha, None if rank is None else int(rank), alphas, whole, _parse_bool(rslora))
 
 
 def _pattern(config: Mapping[str, Any], key: str, name: str) -> dict[str, float]:
@@ -222,5 +222,5 @@ def _number(value: Any, where: str) -> float:
     return number
 
 
-def _truth(value: Any) -> bool:
+def _parse_bool(value: Any) -> bool:
     return value is True or str(value).strip().lower() in ("true", "1")

@@ -53,7 +53,7 @@ def _views(scene: Scene) -> tuple[dict[str, Any], list[bytes]]:
     width, height = _size(scene)
     small = scene.fitted(width, height, "stretch")
     parts: list[bytes] = []
-    add = _adding(parts)
+    add = _appender(parts)
     others = tuple(view.at_most(max(width, height)) for view in small.others)
     pictures = (*small.views, *others)
     far = float(_drop_bits(np.array([max(view.far for view in pictures)], "<f4"))[0])
@@ -121,7 +121,7 @@ def objects_file(scene: StagedScene, frames: int, fps: float) -> bytes:
     moments = max(1, min(OBJECT_MOMENTS, frames, MOST_OBJECT_NUMBERS // max(numbers, 1)))
     shown = [scene.surfaces(round(at), frames, fps) for at in np.linspace(0, frames - 1, moments)]
     parts: list[bytes] = []
-    pack = _adding(parts)
+    pack = _appender(parts)
 
     def add(values: NDArray | None, kind: str) -> tuple[int, int] | None:
         return None if values is None else pack(zlib.compress(np.ascontiguousarray(values, kind).tobytes(), 1))
@@ -142,7 +142,7 @@ def objects_file(scene: StagedScene, frames: int, fps: float) -> bytes:
     return _file({"moments": moments, "pieces": pieces}, parts)
 
 
-def _adding(parts: list[bytes]) -> Callable[[bytes], tuple[int, int]]:
+def _appender(parts: list[bytes]) -> Callable[[bytes], tuple[int, int]]:
     """A function that appends to ``parts`` and returns offset and length in bytes."""
 
     def add(part: bytes) -> tuple[int, int]:
@@ -154,5 +154,5 @@ def _adding(parts: list[bytes]) -> Callable[[bytes], tuple[int, int]]:
 
 
 def _file(header: dict[str, Any], parts: list[bytes]) -> bytes:
-    said = json.dumps(header).encode()
-    return b"".join([b"RSH1", len(said).to_bytes(4, "little"), said, *parts])
+    header_bytes = json.dumps(header).encode()
+    return b"".join([b"RSH1", len(header_bytes).to_bytes(4, "little"), header_bytes, *parts])

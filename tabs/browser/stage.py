@@ -109,9 +109,9 @@ def stage_value(
 @lru_cache(maxsize=MOST_FIGURES)
 def _figure(path: ref[CameraPath], scene: ref[Scene], nominal: bool) -> tuple[dict, dict, int]:
     """The parts of `_without_dots`; cached for all users who view one path through one scene, for example an opened example."""
-    there, seen = path(), scene()
-    assert there is not None and seen is not None
-    return _without_dots(spec(there, seen, nominal=nominal))
+    there, scene_value = path(), scene()
+    assert there is not None and scene_value is not None
+    return _without_dots(spec(there, scene_value, nominal=nominal))
 
 
 def _without_dots(figure: dict) -> tuple[dict, dict, int]:
@@ -139,12 +139,12 @@ def viewfinder_value(
         "width": path.width,
         "height": path.height,
         "focus": subject_distance(scene.first),
-        "stands_for": _stands_for(scene),
+        "stands_for": _describe_reduction(scene),
         "look": {**vars(exposure), "count": exposure.count(path)} if exposure else None,
     }
 
 
-def _stands_for(scene: Scene) -> str:
+def _describe_reduction(scene: Scene) -> str:
     """A sentence on what the page draws if it does not draw the whole scene."""
     splats = scene_file.splats_of(scene)
     if splats is not None:
@@ -159,7 +159,7 @@ def _numbers(values: NDArray[np.float64]) -> str:
 def save_beside(kind: str, data: bytes, place: Callable[[str], Path]) -> str:
     """Save ``data`` as a file named by its hash, and return a URL from which the page can fetch it."""
     file = place(f"{kind}-{hashlib.sha256(data).hexdigest()[:32]}.bin")
-    if not file.is_file() and not _linked(file):
+    if not file.is_file() and not _link_existing(file):
         with complete(file) as part:
             part.write_bytes(data)
         _last_files[file.name] = file
@@ -172,7 +172,7 @@ _last_files: dict[str, Path] = {}
 """Last written file by name. Files of that name in other sessions have the same content, and share its disk blocks."""
 
 
-def _linked(file: Path) -> bool:
+def _link_existing(file: Path) -> bool:
     """Whether ``file`` could be hard-linked to the file with the same content in another session's folder."""
     known = _last_files.get(file.name)
     try:

@@ -67,10 +67,10 @@ def arena(project: gr.State, shots: Mapping[str, gr.State]) -> None:
         """Vote for "left", "right" or "tie" of the current pair; returns both methods' names, and the scores."""
         if pair is None:
             raise InputError("Show two shots first; each pair accepts one vote.")
-        kept = _arena()
-        kept.vote(pair, choice)
+        store = _arena()
+        store.vote(pair, choice)
         closed = [gr.Button(interactive=False)] * len(CHOICES)
-        return None, reveal(pair), gr.update(value=score_rows(kept)), *closed
+        return None, reveal(pair), gr.update(value=score_rows(store)), *closed
 
     def show_scores():
         """Scores of all methods (Bradley-Terry, log odds against the average) with 95 % intervals."""
@@ -103,7 +103,7 @@ def _arena() -> Arena:
     return Arena(arena_folder() / "arena.sqlite")
 
 
-def enter_all(kept: Arena, videos: Sequence[str]) -> str:
+def enter_all(store: Arena, videos: Sequence[str]) -> str:
     """Enter all shots; returns a message that names shots left out because they follow another move than the first."""
     if len(videos) < 2:
         raise InputError("Shoot one move with two methods first; then you can compare the shots blind.")
@@ -116,7 +116,7 @@ def enter_all(kept: Arena, videos: Sequence[str]) -> str:
         report = read_report(video)
         errors = (None, None) if report is None else (_mean(report.turn_degrees), _mean(report.distance))
         name = _name(made[video].method, made[video].weights)
-        kept.keep(Entry(move_id(first), name, video, *errors, "" if report is None else report.verdict))
+        store.keep(Entry(move_id(first), name, video, *errors, "" if report is None else report.verdict))
     left_out = len(videos) - len(same)
     status = f"{len(same)} shots of one move entered."
     return status + (f" {left_out} follow another move and are left out." if left_out else "")
@@ -140,20 +140,20 @@ def move_id(path: CameraPath) -> str:
 def reveal(pair: Pair) -> str:
     """The methods' names with their measured errors."""
     return "  \n".join(
-        f"{side}: **{one.method}**{_tell_errors(one)}" for side, one in (("Left", pair.left), ("Right", pair.right))
+        f"{side}: **{one.method}**{_describe_errors(one)}" for side, one in (("Left", pair.left), ("Right", pair.right))
     )
 
 
-def score_rows(kept: Arena) -> dict[str, Any]:
+def score_rows(store: Arena) -> dict[str, Any]:
     """The table of all methods, strongest first."""
     rows = [
         {"cells": [one.name, *(round(value, 2) for value in (one.score, one.low, one.high)), one.won, one.lost]}
-        for one in kept.table()
+        for one in store.table()
     ]
     return {"columns": COLUMNS, "rows": rows, "sorted": {"column": 1, "down": True}}
 
 
-def _tell_errors(one: Entry) -> str:
+def _describe_errors(one: Entry) -> str:
     known = [("turn", one.turn_degrees, "°"), ("place", one.distance, "")]
     errors = [f"{name} off by {value:.2g}{unit}" for name, value, unit in known if value is not None]
     return f", {', '.join(errors)} on average" if errors else ", not measured"

@@ -120,7 +120,7 @@ def own_director(project: gr.State, target: Component) -> None:
         files = gr.File(
             label="LoRA file", file_count="multiple", file_types=[*LORA_FILES, ".json"], height=130, elem_id="dimensionx-lora"
         )  # fmt: skip
-        told = gr.Markdown(
+        status = gr.Markdown(
             "A LoRA of CogVideoX-5b-I2V in diffusers, peft (with its adapter_config.json) or SAT layout. It replaces the "
             "director; the path shown is still the one you chose.", padding=True,
         )  # fmt: skip
@@ -136,7 +136,7 @@ def own_director(project: gr.State, target: Component) -> None:
             (f"{len(lora.modules)} layers of rank {lora.rank}.", lora.strength_words, *lora.notes)
         )
 
-    files.upload(wrap_handler(open_lora), [project, files], [target, told], api_name="dimensionx_open_lora")
+    files.upload(wrap_handler(open_lora), [project, files], [target, status], api_name="dimensionx_open_lora")
     back.click(lambda: ("", None), None, [target, files], api_visibility="private", queue=False)
 
 
@@ -185,7 +185,7 @@ TRAINING = Training(
     ),
     settings=Recipe,
     accepted=(".zip", ".csv", ".txt", *VIDEOS),
-    files_told=f"Give {ACCEPTED}.",
+    accepted_text=f"Give {ACCEPTED}.",
     fps=FPS,
     program=PROGRAM,
     prepare=_training_job,

@@ -50,7 +50,7 @@ class Training:
     about: str
     settings: type[Settings]
     accepted: tuple[str, ...]
-    files_told: str
+    accepted_text: str
     fps: float
     program: str
     prepare: Callable[[Sequence[str], Settings, str], Job]
@@ -81,7 +81,7 @@ class _Section:
                     label="Clips", file_count="multiple", file_types=list(training.accepted), height=130,
                     elem_id=f"{name}-training-files",
                 )  # fmt: skip
-                gr.Markdown(training.files_told, padding=True)
+                gr.Markdown(training.accepted_text, padding=True)
                 folder = gr.UploadButton("Or give a folder", file_count="directory", size="sm")
                 with gr.Group():
                     controls = form.controls(settings, form.basic_names(settings))
@@ -113,14 +113,14 @@ class _Section:
             before={"project": Project, "training_files": list[str], "weights": str, "keep_going": bool},
             name=f"{name}_train",
         )
-        seen = [status, curve, samples, made, target]
+        outputs = [status, curve, samples, made, target]
         shared = {**form.TRAINS, "show_progress": "hidden"}
         running = start.click(
-            handler, [project, self.files, weights, keep, *(controls[key] for key in settings.controls())], [*seen, code],
+            handler, [project, self.files, weights, keep, *(controls[key] for key in settings.controls())], [*outputs, code],
             api_name=f"{name}_train", **shared,
         )  # fmt: skip
         looking = again.click(
-            form.wrap_handler(self._look), [project, code], seen, api_name=f"{name}_look_at_training", **shared
+            form.wrap_handler(self._look), [project, code], outputs, api_name=f"{name}_look_at_training", **shared
         )
         stop.click(None, cancels=[running, looking], api_visibility="private").then(
             form.wrap_handler(self._stop),
@@ -188,16 +188,16 @@ class _Section:
             files = {f"After {sample.step} steps": sample.file for sample in training.samples[-SAMPLES_SHOWN:]}
             if files.keys() == videos.keys():
                 return gr.skip()
-            kept = {title: videos.get(title) or _copy_file(folder, file) for title, file in files.items()}
+            copies = {title: videos.get(title) or _copy_file(folder, file) for title, file in files.items()}
             videos.clear()
-            videos.update(kept)
+            videos.update(copies)
             return clips(videos, self.training.fps)
 
         for new in training.follow():
             if not new or training.made is not None:
                 yield (*[gr.skip()] * 5,)
                 continue
-            words = _words(training.progress) if training.progress else gr.skip()
+            words = _progress_text(training.progress) if training.progress else gr.skip()
             yield words, loss_curve(training.losses), newest(), gr.skip(), gr.skip()
         if training.made is None:
             yield CANCELLED, *[gr.skip()] * 4
@@ -213,11 +213,11 @@ def _files(project: Project, files: Sequence[Path]) -> tuple:
         return gr.skip(), gr.skip()
     folder = project.file(f"trained-{uuid.uuid4().hex[:8]}")
     folder.mkdir()
-    kept = [str(_copy_file(folder, file)) for file in files]
-    return gr.File(kept, visible=True), kept[0]
+    copies = [str(_copy_file(folder, file)) for file in files]
+    return gr.File(copies, visible=True), copies[0]
 
 
-def _words(step: Progress) -> str:
+def _progress_text(step: Progress) -> str:
     count = f" {step.step} of {step.steps}" if step.steps > 1 else ""
     left = f" · {in_words(step.seconds_left)} left" if step.seconds_left else ""
     return f"**{step.phase}**{count}{left}" + (f" · {step.note}" if step.note else "")

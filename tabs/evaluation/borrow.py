@@ -63,7 +63,7 @@ class BorrowControls:
     def connect(
         self,
         studio: Studio,
-        take: gr.State,
+        session: gr.State,
         given: list[Any],
         measured: gr.State,
         shown: list[Any],
@@ -72,7 +72,7 @@ class BorrowControls:
         """``measure(take, *values of given)`` yields updates of ``shown``, and with the last one the value of ``measured``."""
 
         def open_keys(
-            project: Project, take: Project, known: MeasuredVideo | None, video: str, requested_path: str | None,
+            project: Project, session: Project, known: MeasuredVideo | None, video: str, requested_path: str | None,
             degrees: float, share_percent: float, smooth_frames: float, lens: str,
         ):  # fmt: skip
             """The video's camera as the fewest keys within a tolerance, scaled to the current scene, opened on the timeline;
@@ -82,7 +82,7 @@ class BorrowControls:
                 raise InputError("Open a picture first; its subject sets the scale of the borrowed move.")
             if known is None or not known.is_of(video, requested_path):
                 known = None
-                for *updates, done in measure(take, video, requested_path):
+                for *updates, done in measure(session, video, requested_path):
                     known = done
                     yield *updates, *(gr.skip(),) * 5
             assert known is not None, "measuring must end with a report or an error"
@@ -93,41 +93,41 @@ class BorrowControls:
             yield *(gr.skip(),) * len(shown), known, status, project, gr.Tabs(selected=project.method), signal()
 
         def borrow_move(
-            take: Project, known: MeasuredVideo | None, degrees: float, share_percent: float, smooth_frames: float,
+            session: Project, known: MeasuredVideo | None, degrees: float, share_percent: float, smooth_frames: float,
             subject_distance: float,
         ):  # fmt: skip
             """The measured camera as the fewest keys within a tolerance, scaled to a distance; as path files of every format."""
             if known is None:
                 raise InputError("Measure a video first; then you can borrow its move.")
             found = borrow_camera(known.report, Tolerance(degrees, share_percent / 100), smooth=smooth_frames)
-            return _files(take, found, known.report, subject_distance)
+            return _files(session, found, known.report, subject_distance)
 
         how = [self.degrees, self.share, self.smooth]
         opening = self.open.click(
-            wrap_handler(open_keys), [studio.project, take, measured, *given, *how, self.lens],
+            wrap_handler(open_keys), [studio.project, session, measured, *given, *how, self.lens],
             [*shown, measured, self.status, studio.project, studio.tabs, studio.restored],
             api_name="takes_open_keys", **MEASURES,
         )  # fmt: skip
         cancel_with(self.stop, [opening], self.status)
         self.write.click(
             wrap_handler(borrow_move),
-            [take, measured, *how, self.subject],
+            [session, measured, *how, self.subject],
             [self.status, self.files],
             api_name="takes_borrow",
         )
 
 
-def _files(take: Project, found: BorrowedMove, report: TakeReport, subject: float) -> tuple[str, Any]:
+def _files(session: Project, found: BorrowedMove, report: TakeReport, subject: float) -> tuple[str, Any]:
     """A message, and path files in every format with the keys."""
     path, move = found.path, found.move
     if report.requested is None and report.clip_distance > 0:
         path = scale_to_subject(path, subject, report.clip_distance)
         move = move.with_cameras(scale_to_subject(move.cameras, subject, report.clip_distance))
-    keys = take.file("borrowed-keys.json")
+    keys = session.file("borrowed-keys.json")
     keys.write_text(json.dumps(saved.write(move)))
     written = [str(keys)]
     for name, data in formats.write_all(path).items():
-        file = take.file(f"borrowed-{name}")
+        file = session.file(f"borrowed-{name}")
         file.write_bytes(data)
         written.append(str(file))
     status = f"{found.words} Open a file as the path of any method; {keys.name} contains the keys themselves."

@@ -29,7 +29,7 @@ SHOTS_OF_SET = 14
 COLUMNS = ("method", "weights", "axis", "achieved of requested, %", "lag, frames", "leaks into", "shots")
 
 
-def response_section(take: gr.State) -> None:
+def response_section(session: gr.State) -> None:
     """Place the section."""
     with gr.Accordion("Response curve of a method", open=False, elem_id="response"):
         gr.Markdown(
@@ -48,22 +48,24 @@ def response_section(take: gr.State) -> None:
         status = gr.Markdown(elem_classes="told", elem_id="response-told")
         table = sortable_table("response-table")
 
-    def measure(take: Project, result_files: list[str]):
+    def measure(session: Project, result_files: list[str]):
         """Measure results of Reshoot and save the response of their methods: gain, lag and cross-talk per axis."""
-        yield from measure_responses(take, result_files)
+        yield from measure_responses(session, result_files)
 
-    running = start.click(wrap_handler(measure), [take, shots], [status, table], api_name="takes_response", **MEASURES)
+    running = start.click(
+        wrap_handler(measure), [session, shots], [status, table], api_name="takes_response", **MEASURES
+    )
     cancel_with(stop, [running], status)
     if os.environ.get("SPACE_ID"):
         return
     *given, shoot = set_controls
 
-    def shoot_and_measure(take: Project, method: str, weights: str, picture: str):
+    def shoot_and_measure(session: Project, method: str, weights: str, picture: str):
         """Shoot a fixed set of moves at several strengths with one method, and save its response."""
-        yield from shoot_responses(take, method, weights, picture)
+        yield from shoot_responses(session, method, weights, picture)
 
     shooting = shoot.click(
-        wrap_handler(shoot_and_measure), [take, *given], [status, table], api_name="takes_shoot_response", **SHOOTS
+        wrap_handler(shoot_and_measure), [session, *given], [status, table], api_name="takes_shoot_response", **SHOOTS
     )
     cancel_with(stop, [shooting], status, "Cancelled; finished shots are kept and will not be repeated.")
 
@@ -79,28 +81,28 @@ def _set_controls() -> tuple[gr.Dropdown, gr.Dropdown, gr.File, gr.Button]:
     return chosen, weights, picture, shoot
 
 
-def shoot_responses(take: Project, method: str, weights: str, picture: str, options: Sequence[str] = ()):
+def shoot_responses(session: Project, method: str, weights: str, picture: str, options: Sequence[str] = ()):
     """Yield messages while the set is shot and measured, and the table at the end. ``options``: of `python -m pipelines run`."""
     from pipelines.cli.evaluation.response import shoot_set_steps
 
     if not picture:
         raise InputError("First choose the picture to shoot the moves from.")
     name = f"{method}-{weights}-{hashlib.sha256(Path(picture).read_bytes()).hexdigest()[:8]}"
-    own = take.file(f"response-{name}{Path(picture).suffix.lower()}")
+    own = session.file(f"response-{name}{Path(picture).suffix.lower()}")
     with complete(own) as part:
         shutil.copyfile(picture, part)
     videos = []
-    for step in shoot_set_steps(method, own, take.file(f"response-{name}"), ["--weights", weights, *options]):
+    for step in shoot_set_steps(method, own, session.file(f"response-{name}"), ["--weights", weights, *options]):
         if isinstance(step, Progress):
             yield f"**{step.phase}** {step.step}/{step.steps} {step.note}", gr.skip()
         else:
             videos.append(str(step))
-    for words, shown in measure_responses(take, videos):
+    for words, shown in measure_responses(session, videos):
         label = "  \nRANDOM weights: the curve says nothing about the method." if weights == "tiny" else ""
         yield words + label, shown
 
 
-def measure_responses(take: Project, files: Sequence[str] | None):
+def measure_responses(session: Project, files: Sequence[str] | None):
     """Yield messages, and the table when all results are measured; names and skips those that cannot be measured."""
     from pipelines.cli.evaluation.response import responses
 
@@ -110,7 +112,7 @@ def measure_responses(take: Project, files: Sequence[str] | None):
         raise InputError("Choose results of Reshoot first: a few moves at several strengths.")
     videos, refused = [], []
     for number, file in enumerate(files, start=1):
-        own = take.file(f"response-{uuid.uuid4().hex[:8]}-{Path(file).name}")
+        own = session.file(f"response-{uuid.uuid4().hex[:8]}-{Path(file).name}")
         with complete(own) as part:
             shutil.copyfile(file, part)
         try:
@@ -125,8 +127,8 @@ def measure_responses(take: Project, files: Sequence[str] | None):
     found = responses(videos, refused)
     for one in found:
         save_responses(one, responses_folder())
-    kept = ", ".join(f"{one.method} with {one.weights} weights" for one in found)
-    yield "  \n".join([f"Kept: {kept}.", *refused]), gr.update(value=response_rows(found))
+    saved = ", ".join(f"{one.method} with {one.weights} weights" for one in found)
+    yield "  \n".join([f"Kept: {saved}.", *refused]), gr.update(value=response_rows(found))
 
 
 def response_rows(found: Sequence[Response]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ ID = "takes"
 
 def build(studio: Studio) -> None:
     """Place the tab; call inside a `gr.Tab`."""
-    take = gr.State(Project(), time_to_live=6 * 3600, delete_callback=forget)
+    session = gr.State(Project(), time_to_live=6 * 3600, delete_callback=forget)
     measured = gr.State()
     gr.Markdown(
         "**What is the camera of a video, and did it follow its move?** Drop any mp4. A result of Reshoot is compared with the move "
@@ -46,30 +46,30 @@ def build(studio: Studio) -> None:
                 start = gr.Button("Measure its camera", variant="primary", elem_id="takes-measure", scale=2)
                 stop = gr.Button("Cancel", min_width=80)
             borrow = BorrowControls()
-            response_section(take)
+            response_section(session)
         with gr.Column(scale=7, min_width=340):
             status = gr.Markdown(elem_classes="told", elem_id="takes-told")
             view = stage("takes", "The measured camera appears here in 3D, over the requested one.", eye=False)
             screen = players("takes-player")
             shown = ribbons("takes-ribbons", "takes-player")
 
-    def measure(take: Project, video: str, requested_path: str):
+    def measure(session: Project, video: str, requested_path: str):
         """Measure the camera of a video; with a path file, compare it with that path."""
-        yield from measure_updates(take, video, requested_path)
+        yield from measure_updates(session, video, requested_path)
 
     outputs = [status, view, screen, shown]
     running = start.click(
-        wrap_handler(measure), [take, video, path], [*outputs, measured], api_name="takes_measure", **MEASURES
+        wrap_handler(measure), [session, video, path], [*outputs, measured], api_name="takes_measure", **MEASURES
     )
     cancel_with(stop, [running], status)
-    borrow.connect(studio, take, [video, path], measured, outputs, measure_updates)
+    borrow.connect(studio, session, [video, path], measured, outputs, measure_updates)
 
 
-def measure_updates(take: Project, video: str, requested_path: str) -> Iterator[tuple]:
+def measure_updates(session: Project, video: str, requested_path: str) -> Iterator[tuple]:
     """Yield updates of message, stage, player and ribbons while a video is measured, and the measurement, None until it is ready."""
     if not video:
         raise InputError("Choose a video first.")
-    own = take.file(f"take-{uuid.uuid4().hex[:8]}{Path(video).suffix.lower()}")
+    own = session.file(f"take-{uuid.uuid4().hex[:8]}{Path(video).suffix.lower()}")
     with complete(own) as part:
         shutil.copyfile(video, part)
     requested = read_recorded_path(own)

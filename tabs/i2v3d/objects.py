@@ -114,7 +114,7 @@ class Objects:
 
     def picture(self) -> None:
         """Place the picture of the scene."""
-        self.seen = gr.Image(
+        self.render = gr.Image(
             label="Coarse render: click to put the object there", interactive=False, height=320, visible=False,
             elem_id=f"{self.method.name}-coarse", format="jpeg", buttons=[],
         )  # fmt: skip
@@ -177,14 +177,14 @@ class Objects:
                 api_name=f"{name}_place_object", trigger_mode="always_last", **quiet,
             )
         )  # fmt: skip
-        pointed = self.seen.select(
+        pointed = self.render.select(
             self._handler(self._point), [self.project, self.chosen, self.moment], state, **private
         )
         changed.append(pointed)
-        shared.studio.api.click(look, look_inputs, self.seen, api_name=f"{name}_look", **quiet)
-        shared.studio.drawn[name].change(look, look_inputs, self.seen, trigger_mode="always_last", **private)
+        shared.studio.api.click(look, look_inputs, self.render, api_name=f"{name}_look", **quiet)
+        shared.studio.drawn[name].change(look, look_inputs, self.render, trigger_mode="always_last", **private)
         for event in filter(None, (shoot.stored, shown, *changed)):
-            event.success(look, look_inputs, self.seen, trigger_mode="always_last", **private)
+            event.success(look, look_inputs, self.render, trigger_mode="always_last", **private)
         for event in changed:
             event.success(
                 self._handler(self._on_stage), [self.project, self.moment], [shared.stage.view, shared.studio.edited], trigger_mode="always_last",
@@ -225,11 +225,11 @@ class Objects:
         """Put a copy of an object beside it."""
         objects, index = find_object(project, chosen)
         item = objects[index]
-        aside = tuple(
+        copied_keys = tuple(
             Key(key.at, replace(key.placement, right=key.placement.right + key.placement.size)) for key in item.keys
         )
         return self._show_objects(
-            project, (*objects, replace(item, keys=aside)), len(objects), 0.0, f"copy {item.model.name}"
+            project, (*objects, replace(item, keys=copied_keys)), len(objects), 0.0, f"copy {item.model.name}"
         )
 
     def _remove(self, project: Project, chosen: str):

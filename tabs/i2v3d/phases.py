@@ -62,35 +62,40 @@ class Steps:
         event ``showing``. They are stored when a step has finished; edits made while it ran are kept."""
         studio, name = self.shoot.studio, self.name
 
-        def put(project: Project, painted: PaintedKeyframes | None, taught: SubjectSettings | None):
-            made = {PAINTED: painted.to_keep() if painted else None, TAUGHT: _written(taught)}
+        def put(project: Project, painted: PaintedKeyframes | None, training: SubjectSettings | None):
+            made = {PAINTED: painted.to_keep() if painted else None, TAUGHT: _settings_bytes(training)}
             changed = project.with_kept("change the keyframes or the subject", made)
             return changed, signal() if changed is not project else gr.skip()
 
         def get(project: Project):
-            kept = project.content.kept_by(name)
-            return read_kept(kept[PAINTED]) if PAINTED in kept else None, _read(kept.get(TAUGHT))
+            stored = project.content.kept_by(name)
+            return read_kept(stored[PAINTED]) if PAINTED in stored else None, _read(stored.get(TAUGHT))
 
         for done in filter(None, [*self.steps_done, self.subject.trained]):
             done.success(
                 form.wrap_handler(put, name),
-                [self.project, self.painted, self.subject.taught],
+                [self.project, self.painted, self.subject.training_settings],
                 [self.project, studio.edited],
                 **PRIVATE,
             )
         self.restore(
-            showing.then(form.wrap_handler(get, name), self.project, [self.painted, self.subject.taught], **PRIVATE)
+            showing.then(
+                form.wrap_handler(get, name), self.project, [self.painted, self.subject.training_settings], **PRIVATE
+            )
         )
 
     def restore(self, opened: Dependency) -> None:
         """Connect ``opened``, the event of an opened project, to show its keyframes and training settings."""
 
-        def shown(painted: PaintedKeyframes | None, taught: SubjectSettings | None):
-            values = [getattr(taught, name) if taught else gr.skip() for name in self.subject.controls]
+        def shown(painted: PaintedKeyframes | None, training: SubjectSettings | None):
+            values = [getattr(training, name) if training else gr.skip() for name in self.subject.controls]
             return _pictures(painted) if painted else gr.Gallery([]), *values
 
         opened.success(
-            shown, [self.painted, self.subject.taught], [self.gallery, *self.subject.controls.values()], **PRIVATE
+            shown,
+            [self.painted, self.subject.training_settings],
+            [self.gallery, *self.subject.controls.values()],
+            **PRIVATE,
         )
 
     def _event(self, button: gr.Button, fn: Any, before: dict[str, Any], inputs: list, outputs: list, name: str) -> Any:
@@ -178,8 +183,8 @@ class Steps:
         """Open keyframes from a zip of pictures named by frame, as every run writes it; missing ones will be painted."""
         if not keyframes:
             raise InputError("Choose a zip of keyframes, as every run writes it.")
-        kept = shutil.copyfile(keyframes, project.file(Path(keyframes).name))
-        return str(kept), f"Runs now use the keyframes in {Path(keyframes).name}."
+        copy = shutil.copyfile(keyframes, project.file(Path(keyframes).name))
+        return str(copy), f"Runs now use the keyframes in {Path(keyframes).name}."
 
     def _paint(self, project: Project, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
         """Paint all keyframes again."""
@@ -288,15 +293,15 @@ def _require_keyframes(painted: PaintedKeyframes | None) -> PaintedKeyframes:
     return painted
 
 
-def _written(taught: SubjectSettings | None) -> bytes | None:
-    return json.dumps(taught.values()).encode() if taught else None
+def _settings_bytes(training: SubjectSettings | None) -> bytes | None:
+    return json.dumps(training.values()).encode() if training else None
 
 
-def _read(kept: bytes | None) -> SubjectSettings | None:
-    if kept is None:
+def _read(data: bytes | None) -> SubjectSettings | None:
+    if data is None:
         return None
     with reading("The project's subject training settings are damaged."):
-        return filter_values(SubjectSettings, json.loads(kept))[0]
+        return filter_values(SubjectSettings, json.loads(data))[0]
 
 
 def _pictures(painted: PaintedKeyframes) -> gr.Gallery:

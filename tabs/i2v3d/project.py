@@ -51,10 +51,10 @@ class ProjectFile:
                 "also be opened under *Path file*.",
                 padding=True, elem_id=f"{name}-project-status",
             )  # fmt: skip
-        before = {"project": Project, "painted": PaintedKeyframes, "taught": SubjectSettings}
+        before = {"project": Project, "painted": PaintedKeyframes, "training_settings": SubjectSettings}
         save.click(
             form.handler(self._save, self.method.settings, before=before, name=f"{name}_save_project", method=name),
-            [self.project, self.steps.painted, self.steps.subject.taught, *settings.values()], file,
+            [self.project, self.steps.painted, self.steps.subject.training_settings, *settings.values()], file,
             api_name=f"{name}_save_project", show_progress="hidden",
         )  # fmt: skip
         blender.click(
@@ -66,14 +66,14 @@ class ProjectFile:
         )  # fmt: skip
         opened = given.upload(
             form.wrap_handler(self._open, name), [self.project, given],
-            [self.project, status, *self.controls.values(), self.steps.painted, self.steps.subject.taught, studio.opened],
+            [self.project, status, *self.controls.values(), self.steps.painted, self.steps.subject.training_settings, studio.opened],
             api_name=f"{name}_open_project", show_progress_on=status,
         )  # fmt: skip
         self.steps.restore(opened)
         self.steps.steps_done.append(opened)
 
     def _save(
-        self, project: Project, painted: PaintedKeyframes | None, taught: SubjectSettings | None, settings: Settings
+        self, project: Project, painted: PaintedKeyframes | None, training: SubjectSettings | None, settings: Settings
     ):
         """Save scene, objects, path, settings, LoRA and keyframes as one zip."""
         from pipelines.methods.i2v3d.scene import project as files
@@ -85,7 +85,7 @@ class ProjectFile:
         controls = content.source.values()
         whole = files.Project(
             scene, project.path, _own_settings(settings), project.moves.values(), controls=controls, track=project.track,  # type: ignore[arg-type]
-            subject=taught, painted=painted,
+            subject=training, painted=painted,
         )  # fmt: skip
         saved = files.save_project(project.file("project.zip"), whole)
         return gr.File(str(saved), visible=True)

@@ -51,12 +51,12 @@ def short_hash(*values: Any) -> str:
 
 
 class Subject:
-    """The section. ``taught``: settings of the last training; ``controls``: those of a training; ``trained``: the event of a
+    """The section. ``training_settings``: of the last training; ``controls``: inputs of a training; ``trained``: the event of a
     finished training; both are missing if this computer cannot train."""
 
     def __init__(self, shoot: Shoot, project: gr.State) -> None:
         self.shoot, self.project, self.name = shoot, project, shoot.method.name
-        self.taught = gr.State()
+        self.training_settings = gr.State()
         self.controls: form.Components = {}
         self.trained: Dependency | None = None
 
@@ -96,7 +96,7 @@ class Subject:
         running = start.click(
             handler, [self.project, options["weights"], settings["foreground"], settings["foreground_reach"],
                       *(controls[name] for name in SubjectSettings.controls())],
-            [status, early, curve, file, settings["lora_file"], self.taught], api_name=f"{self.name}_train",
+            [status, early, curve, file, settings["lora_file"], self.training_settings], api_name=f"{self.name}_train",
             show_progress="hidden", **form.TRAINS,
         )  # fmt: skip
         form.cancel_with(stop, [running], status, CANCELLED)
@@ -106,8 +106,8 @@ class Subject:
         """Use a subject LoRA that was trained here or elsewhere."""
         if not lora:
             raise InputError("Choose a LoRA file (.safetensors).")
-        kept = shutil.copyfile(lora, project.file(Path(lora).name))
-        return str(kept), f"{Path(lora).name} is used from now on."
+        copy = shutil.copyfile(lora, project.file(Path(lora).name))
+        return str(copy), f"{Path(lora).name} is used from now on."
 
     def _learn(
         self, project: Project, weights: str, foreground: str, foreground_reach: float, subject: SubjectSettings
@@ -129,21 +129,21 @@ class Subject:
             yield from learn(scene.first.colour, views, subject, weights, folder)
 
         losses: list[float] = []
-        told = 0.0
+        last_report = 0.0
         for step in run_training(train, mode=weights, gigabytes=subject.gigabytes):  # type: ignore[arg-type]
             if isinstance(step, TrainedWeights):
                 words = f"**Trained**, loss {step.loss:.4f}. The keyframes now use it."
                 stem = f"subject-{uuid.uuid4().hex[:8]}"
-                kept = str(shutil.copyfile(step.file, project.file(f"{stem}.safetensors")))
+                copy = str(shutil.copyfile(step.file, project.file(f"{stem}.safetensors")))
                 others = [
                     str(shutil.copyfile(other, project.file(f"{stem}-kohya.safetensors"))) for other in step.further
                 ]
-                yield words, gr.skip(), loss_curve(losses), gr.File([kept, *others], visible=True), kept, subject
+                yield words, gr.skip(), loss_curve(losses), gr.File([copy, *others], visible=True), copy, subject
                 continue
             losses += [step.loss] if isinstance(step, TrainingStep) else []
             picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
-            if time.monotonic() - told > SHOWN_EVERY or step.preview is not None:
-                told = time.monotonic()
+            if time.monotonic() - last_report > SHOWN_EVERY or step.preview is not None:
+                last_report = time.monotonic()
                 yield progress_text(step), picture, loss_curve(losses), gr.skip(), gr.skip(), subject
 
 

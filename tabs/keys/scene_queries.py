@@ -95,7 +95,7 @@ def _coverage(project: Project, command: Command) -> dict[str, Any]:
     return {"unseen": found.points[::every, [0, 2]].round(4).tolist(), "status": found.words}
 
 
-def _words(project: Project, command: Command) -> dict[str, Any]:
+def _film_text(project: Project, command: Command) -> dict[str, Any]:
     """The move as film text, which is also entered in the film moves field."""
     scene, path = project.ready()
     found = film_text(path, scene.first)
@@ -173,7 +173,7 @@ def set_look(project: Project, command: Command) -> tuple[Project, dict[str, Any
 
 QUERIES: dict[str, Callable[[Project, Command], dict[str, Any]]] = {
     "check": _check,
-    "words": _words,
+    "words": _film_text,
     "pick": _pick,
     "coverage": _coverage,
 }

@@ -70,8 +70,8 @@ class ShotList:
         for button, make, name in ((sheet, _sheet, "contact_sheet"), (otio, _otio, "otio"), (edl, _edl, "edl")):
             button.click(wrap_handler(_file_handler(make)), project, self.file, api_name=name, show_progress="hidden")
         studio.follow(describe_shots, self.summary, self.line)
-        gone = gr.Video(None, visible=False), gr.File(None, visible=False)
-        studio.opened.change(lambda: gone, None, [self.video, self.file], **PRIVATE)
+        hidden = gr.Video(None, visible=False), gr.File(None, visible=False)
+        studio.opened.change(lambda: hidden, None, [self.video, self.file], **PRIVATE)
 
 
 def add_shot(project: Project, shot_name: str, line_of_action: str):

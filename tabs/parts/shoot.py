@@ -146,7 +146,7 @@ class Shoot:
         for step in pipelines.generate(shot, headers=dict(request.headers)):
             if isinstance(step, Progress):
                 picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
-                yield _words(step), picture, *[gr.skip()] * 4
+                yield _progress_text(step), picture, *[gr.skip()] * 4
                 continue
             report = None if isinstance(step, Clip) else step
             clip = step if isinstance(step, Clip) else clip
@@ -188,7 +188,7 @@ def noise_among(videos: Iterable[str], method: Method, made: Record) -> list[str
     return [label for label in videos if label not in renders]
 
 
-def _words(step: Progress) -> str:
+def _progress_text(step: Progress) -> str:
     count = f" {step.step} of {step.steps}" if step.steps > 1 else ""
     left = f" · {step.seconds_left:.0f} s left" if step.seconds_left else ""
     return f"**{step.phase}**{count}{left}" + (f" · {step.note}" if step.note else "")

@@ -62,16 +62,16 @@ class History:
 
 def _trim(past: tuple[Step, ...]) -> tuple[Step, ...]:
     """The newest steps within `MOST_STEPS` and `MOST_BYTES` of scenes; at least the last one."""
-    seen: set[int] = set()
+    counted: set[int] = set()
     size = 0
     for count, step in enumerate(reversed(past)):
         for data in step.content.kept.values():
-            if id(data) not in seen:
-                seen.add(id(data))
+            if id(data) not in counted:
+                counted.add(id(data))
                 size += len(data)
         scene = step.content.scene
-        if scene is not None and id(scene) not in seen:
-            seen.add(id(scene))
+        if scene is not None and id(scene) not in counted:
+            counted.add(id(scene))
             size += _bytes(scene)
         if count and (count >= MOST_STEPS or size > MOST_BYTES):
             return past[len(past) - count :]

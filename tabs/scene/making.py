@@ -184,10 +184,10 @@ def _screen_updates(solid: SceneTabState, steps):
                 solid = solid.with_made(step)
                 yield Screen.update(solid=solid, **Screen.showing(solid))
             elif step.preview is not None:
-                yield Screen.update(doing=_words(step), early=gr.Image(step.preview, visible=True))
+                yield Screen.update(doing=_progress_text(step), early=gr.Image(step.preview, visible=True))
             elif time.monotonic() - shown_at > TELL_SECONDS:
                 shown_at = time.monotonic()
-                yield Screen.update(doing=_words(step))
+                yield Screen.update(doing=_progress_text(step))
     except InputError as error:
         yield Screen.update(status=f"**Not made.** {error}", running=gr.Column(visible=False))
         raise
@@ -198,7 +198,7 @@ def _count_masks(masks: list[str]) -> gr.Markdown:
     return gr.Markdown(f"{len(masks)} masks, one for each frame." if masks else "", visible=bool(masks))
 
 
-def _words(step: Progress) -> str:
+def _progress_text(step: Progress) -> str:
     count = f" {step.step} of {step.steps}" if step.steps > 1 else ""
     return f"**{step.phase}**{count}" + (f" · {step.note}" if step.note else "")
 

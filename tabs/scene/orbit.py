@@ -159,11 +159,11 @@ def _figure(made: Reconstruction, path: CameraPath, dots: dict) -> dict:
     scene = Scene((made.first,), name="made")
     figure = spec(path, scene)
     traces = {"frusta": _frusta(path, frustum_size(path, scene) / 2), "scene": dots}
-    gone = {i for i, trace in enumerate(figure["data"]) if trace["name"] == "picture"}
+    removed = {i for i, trace in enumerate(figure["data"]) if trace["name"] == "picture"}
     data = [{**trace, **traces.get(trace["name"], {})} for trace in figure["data"]]
-    figure["data"] = [trace for i, trace in enumerate(data) if i not in gone]
+    figure["data"] = [trace for i, trace in enumerate(data) if i not in removed]
     figure["frames"] = [
-        {**step, "traces": [i - sum(each < i for each in gone) for i in step["traces"]]} for step in figure["frames"]
+        {**step, "traces": [i - sum(each < i for each in removed) for i in step["traces"]]} for step in figure["frames"]
     ]
     return figure
 

@@ -71,8 +71,8 @@ def set_moving_masks(project: Project, files: list[str] | None):
     from pipelines.reconstruct.object_mask import read_masks
 
     if not files:
-        gone = project if project.content.moving is None else project.changed("remove the masks", moving=None)
-        return gone, NO_MASKS, signal()
+        changed = project if project.content.moving is None else project.changed("remove the masks", moving=None)
+        return changed, NO_MASKS, signal()
     if project.scene is None or project.scene.kind != "clip":
         raise InputError("Masks mark moving parts of a clip; open a clip first.")
     masks = read_masks(files, len(project.scene.views))

@@ -65,7 +65,7 @@ class SceneParts:
             label="Paint over the part", type="numpy", visible=False, height=360, elem_id="part-canvas", layers=False,
             sources=[], transforms=[], buttons=[],
         )  # fmt: skip
-        self.take = gr.Button("Use the painted area", size="sm", visible=False, elem_id="part-take")
+        self.use_painting = gr.Button("Use the painted area", size="sm", visible=False, elem_id="part-take")
         self.words = gr.Markdown(NOTHING, padding=True, elem_id="part-words")
         with gr.Row():
             self.right, self.ahead, self.up, self.turn = (
@@ -100,7 +100,7 @@ class SceneParts:
         self.index.submit(wrap_handler(drawn), [project, self.index], [self.chosen, *views], **PRIVATE)
         self.by.input(
             lambda by: (gr.Image(visible=by != PAINT), gr.File(visible=by == MASK), gr.ImageEditor(visible=by == PAINT), gr.Button(visible=by == PAINT)),
-            self.by, [self.picture, self.mask, self.canvas, self.take], **PRIVATE,
+            self.by, [self.picture, self.mask, self.canvas, self.use_painting], **PRIVATE,
         )  # fmt: skip
         self.picture.select(
             wrap_handler(clicked), [project, self.chosen, self.by, self.index], self._outputs, show_progress_on=self.words,
@@ -112,7 +112,7 @@ class SceneParts:
             self._outputs,
             api_name="choose_part_by_mask",
         )
-        self.take.click(
+        self.use_painting.click(
             wrap_handler(painted), [project, self.canvas, self.index], self._outputs, api_visibility="private"
         )
         numbers = [gr.Number(value, visible=False) for value in (0, 0, -1, -1)]

@@ -66,7 +66,7 @@ class FirstPage:
             await self.app(scope, receive, send)
         elif _is_first_page(scope):
             await self._page(scope, receive, send)
-        elif scope["method"] == "GET" and _tells_of_the_page(scope):
+        elif scope["method"] == "GET" and _contains_page_description(scope):
             await self._send_compressed(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -112,15 +112,15 @@ class FirstPage:
 @contextmanager
 def _without_endpoints(app: Any) -> Iterator[None]:
     """A context in which Gradio has an empty description of the endpoints, so that none is sent with the page."""
-    kept, of_page = getattr(app, "page_api_info", None), ("", False)
-    if kept is None or of_page in kept:
+    original, of_page = getattr(app, "page_api_info", None), ("", False)
+    if original is None or of_page in original:
         yield
         return
-    kept[of_page] = _NO_ENDPOINTS
+    original[of_page] = _NO_ENDPOINTS
     try:
         yield
     finally:
-        kept.pop(of_page, None)
+        original.pop(of_page, None)
 
 
 def release_memory() -> None:
@@ -167,7 +167,7 @@ def _is_first_page(scope: Scope) -> bool:
     return open_to_all and b"deep_link" not in scope.get("query_string", b"")
 
 
-def _tells_of_the_page(scope: Scope) -> bool:
+def _contains_page_description(scope: Scope) -> bool:
     """Whether the answer contains Gradio's description of all components: for programs, in its history of runs, in a saved state."""
     path = scope["path"].rstrip("/")
     return path.endswith(("/config", "/info", "/runs")) or (

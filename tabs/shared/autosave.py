@@ -102,11 +102,11 @@ def _parts(project: Project) -> tuple[list[Part], list[str]]:
     parts = [
         part for part in parts_of(project_content(project)) if not (part.name == SCENE and project.content.example)
     ]
-    kept, left_out, size = [], [], 0
+    saved, left_out, size = [], [], 0
     for part in sorted(parts, key=lambda part: part.size):
         size += part.size
-        (kept if size <= MOST_BYTES else left_out).append(part)
-    return kept, [part.name for part in left_out]
+        (saved if size <= MOST_BYTES else left_out).append(part)
+    return saved, [part.name for part in left_out]
 
 
 def part_addresses(project: Project, request: Any) -> dict[str, str]:

@@ -56,7 +56,7 @@ class Move:
             amount = gr.Number(0.5, label="Amount", min_width=80)
         with gr.Row():
             then, also = gr.Button("Then", size="sm"), gr.Button("At the same time", size="sm")
-        kind.change(wrap_handler(_usual_amount), kind, amount, **PRIVATE)
+        kind.change(wrap_handler(_default_amount), kind, amount, **PRIVATE)
         for button, joint in ((then, "; "), (also, " + ")):
             append = partial(_append_move, joint=joint)
             button.click(wrap_handler(append), [self.film, kind, amount], self.film, **PRIVATE)
@@ -101,7 +101,7 @@ def adopt_scene_cameras(project: Project) -> tuple[Project, bool]:
     return project.fitted_to_clip(), False
 
 
-def _usual_amount(name: str) -> gr.Number:
+def _default_amount(name: str) -> gr.Number:
     move = choice_of(MOVES, name, "The move")
     return gr.Number(move.default, label=f"Amount ({move.unit})")
 

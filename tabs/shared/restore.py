@@ -105,7 +105,7 @@ def restore_for_method(project: Project, result_file: str, method: Method) -> tu
         return apply_record(project, made, result_file)[:2]
     note = f"It was shot with another method ({made.method}), so only its path is used."
     project, notes = _add_path(project, made, None)
-    return project, _words(made, None, (note, *notes))
+    return project, _restored_text(made, None, (note, *notes))
 
 
 def apply_record(project: Project, made: Record, result_file: str) -> tuple[Project, str, str]:
@@ -114,7 +114,7 @@ def apply_record(project: Project, made: Record, result_file: str) -> tuple[Proj
     if made.method not in NAMES:
         note = f"It was shot with a method that is not available here ({made.method}), so only its path is used."
         project, notes = _add_path(project, made, None)
-        return project, _words(made, None, (note, *notes)), project.method
+        return project, _restored_text(made, None, (note, *notes)), project.method
     before, record = project.method, method(made.method)
     project = project.seen_by(record.name)
     scene = _embedded_scene(made, result_file, project)
@@ -124,7 +124,7 @@ def apply_record(project: Project, made: Record, result_file: str) -> tuple[Proj
     moves, _ = made.moves_for(record)
     project, more = _add_path(project, made, moves, scene)
     project = project.with_settings(settings)
-    return project.seen_by(before), _words(made, scene, notes + more), record.name
+    return project.seen_by(before), _restored_text(made, scene, notes + more), record.name
 
 
 def _add_path(
@@ -139,7 +139,7 @@ def _add_path(
     return project.with_source(replace(project.content.source, moves_from=PATH_FILE)), notes
 
 
-def _words(made: Record, scene: Scene | None, notes: tuple[str, ...]) -> str:
+def _restored_text(made: Record, scene: Scene | None, notes: tuple[str, ...]) -> str:
     opened = f" **{scene.name}** is open again, as it was framed." if scene is not None else ""
     return "  \n".join((f"Restored a path of {len(made.path)} frames.{opened}", *notes))
 

@@ -46,8 +46,8 @@ class Undo:
             other = [before.source != now.source]
             for name in studio.shown:
                 moves, settings = before.moves.get(name), before.settings.get(name)
-                kept = before.kept_by(name) != now.kept_by(name)
-                other.append(kept or moves != now.moves.get(name) or settings != now.settings.get(name))
+                is_changed = before.kept_by(name) != now.kept_by(name)
+                other.append(is_changed or moves != now.moves.get(name) or settings != now.settings.get(name))
             signals = [signal() if each else gr.skip() for each in other]
             if before.scene is now.scene:
                 return after, *signals, signal(), gr.skip(), gr.skip()

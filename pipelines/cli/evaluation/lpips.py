@@ -108,7 +108,7 @@ def lpips_of(state: dict[str, Tensor], name: str = "the weights") -> Lpips:
         )
     network, stack = STACKS[first.shape[-1]]
     layers = {
-        number: (_take(values, number, "weight", network, name), _take(values, number, "bias", network, name))
+        number: (_parameter(values, number, "weight", network, name), _parameter(values, number, "bias", network, name))
         for number, _, _ in stack.convolutions
     }
     wanted = [layers[number][0].shape[0] for number in stack.compared]
@@ -119,7 +119,7 @@ def lpips_of(state: dict[str, Tensor], name: str = "the weights") -> Lpips:
     return Lpips(network, stack, layers, tuple(heads[i] for i in range(5)))
 
 
-def _take(values: dict[tuple[int, str], Tensor], number: int, part: str, network: str, name: str) -> Tensor:
+def _parameter(values: dict[tuple[int, str], Tensor], number: int, part: str, network: str, name: str) -> Tensor:
     if (number, part) not in values:
         raise InputError(f"{name} lacks {part} of layer {number} of {network}; download it again.")
     return values[number, part]

@@ -43,8 +43,8 @@ def svg(report: TakeReport) -> str:
             for frame, value in zip(report.frames, values)
         )
         parts.append(f'<polyline fill="none" stroke="{COLOURS[name]}" stroke-width="2" points="{points}"/>')
-        told = html.escape(f"{name}: at most {most:.3g}")
-        parts.append(f'<text x="{8 + 210 * row}" y="14" fill="{COLOURS[name]}" font-size="12">{told}</text>')
+        label = html.escape(f"{name}: at most {most:.3g}")
+        parts.append(f'<text x="{8 + 210 * row}" y="14" fill="{COLOURS[name]}" font-size="12">{label}</text>')
     return "".join([*parts, "</svg>"])
 
 
@@ -67,8 +67,8 @@ def png(report: TakeReport, file: Path) -> None:
             for frame, value in zip(report.frames, values)
         ]
         cv2.polylines(canvas, [np.array(places).round().astype(np.int32)], False, colour, 2, cv2.LINE_AA)
-        told = f"{name}: at most {most:.3g}"
-        cv2.putText(canvas, told, (8 + 210 * row, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, 1, cv2.LINE_AA)
+        label = f"{name}: at most {most:.3g}"
+        cv2.putText(canvas, label, (8 + 210 * row, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, 1, cv2.LINE_AA)
     with complete(file) as part:
         part.write_bytes(encoded(canvas))
 

@@ -82,9 +82,9 @@ def reprojection_psnr(frames: NDArray[np.uint8], scene: Scene, path: CameraPath)
     found = []
     for number in spread_indices(len(frames), REPROJECTED + 1)[1:]:
         drawn = render(scene, path, frame=int(number))
-        seen = ~(drawn.holes | drawn.far)
-        if seen.mean() >= LEAST_SEEN:
-            found.append(psnr(drawn.colour, frames[number], seen))
+        visible = ~(drawn.holes | drawn.far)
+        if visible.mean() >= LEAST_SEEN:
+            found.append(psnr(drawn.colour, frames[number], visible))
     return float(np.mean(found)) if found else None
 
 

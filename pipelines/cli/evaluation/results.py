@@ -86,12 +86,12 @@ def score(
     made, true = _read_record(video), None if data is None else _read_true_clip(video, data)
     requested = true.path if true is not None and made is None and path is None else _read_requested(video, path, made)
     if poses is not None:
-        taken = _compare(requested, read(poses.name, poses.read_bytes(), like=requested), None, poses.name)
+        report = _compare(requested, read(poses.name, poses.read_bytes(), like=requested), None, poses.name)
     elif model:
-        taken = _by_model(video, requested, model, cache)
+        report = _by_model(video, requested, model, cache)
     else:
-        taken = _measure(video, requested)
-    one = _score_report(video.stem, made, requested, taken)
+        report = _measure(video, requested)
+    one = _score_report(video.stem, made, requested, report)
     return replace(
         one, numbers=one.numbers | pictures.numbers(video, requested, truth if true is None else true.frames, lpips)
     )
@@ -108,19 +108,19 @@ def score_poses_of(requested: CameraPath, achieved: CameraPath, name: str) -> Re
     return _score_report(name, None, requested, _compare(requested, achieved, None, name))
 
 
-def _score_report(name: str, made: Record | None, requested: CameraPath, taken: TakeReport) -> ResultScores:
-    placed = list(taken.frames)
-    notes = list(taken.words)
+def _score_report(name: str, made: Record | None, requested: CameraPath, report: TakeReport) -> ResultScores:
+    placed = list(report.frames)
+    notes = list(report.words)
     numbers: dict[str, float | None] = {}
-    if len(placed) >= 2 and taken.requested is not None:
-        asked = requested.resized(taken.achieved_path.width, taken.achieved_path.height).sliced(placed)  # type: ignore[arg-type]
-        numbers, reasons = score_path(taken.achieved_path, asked, count=taken.count)
+    if len(placed) >= 2 and report.requested is not None:
+        asked = requested.resized(report.achieved_path.width, report.achieved_path.height).sliced(placed)  # type: ignore[arg-type]
+        numbers, reasons = score_path(report.achieved_path, asked, count=report.count)
         notes += reasons
     seed = "" if made is None else str(made.settings.get("seed", ""))
     weights = "" if made is None else made.weights
     move = hashlib.sha256(np.round(requested.world_from_camera, 6).tobytes()).hexdigest()[:8]
     method = "" if made is None else made.method
-    return ResultScores(name, method, weights, move, seed, taken.count, len(placed), numbers, tuple(notes), taken)
+    return ResultScores(name, method, weights, move, seed, report.count, len(placed), numbers, tuple(notes), report)
 
 
 def _read_record(video: Path) -> Record | None:

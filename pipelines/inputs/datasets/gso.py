@@ -45,15 +45,15 @@ def read_gso(folder: str | Path, subset: Subset = "nvs", *, views: int = 1) -> P
     folder = Path(folder)
     place, first, last = _PLACES[subset]
     wanted = [int(i) for i in np.linspace(first, last, FRAMES - 1, endpoint=False)]
-    shown = [int(i) for i in np.linspace(0, 25, max(views, 1), endpoint=False)]
+    inputs = [int(i) for i in np.linspace(0, 25, max(views, 1), endpoint=False)]
     if place == GIVEN_FOLDER:
-        wanted = [number for number in wanted if number not in shown]
-    given = _pictures(folder, GIVEN_FOLDER, shown)
+        wanted = [number for number in wanted if number not in inputs]
+    given = _pictures(folder, GIVEN_FOLDER, inputs)
     truth = _pictures(folder, place, wanted)
     middle = np.append(common_point(truth.path.world_from_camera), 1)
     away = (given.path.camera_from_world @ middle)[:, 2]
     given = replace(given, near_far=np.stack([away, away], axis=1))
-    note = f"{len(shown)} render{'s' * (len(shown) > 1)} given, {len(wanted)} known cameras to generate ({subset})."
+    note = f"{len(inputs)} render{'s' * (len(inputs) > 1)} given, {len(wanted)} known cameras to generate ({subset})."
     return PosedInput(given, truth.path, note, truth)
 
 

@@ -96,12 +96,11 @@ def _loose_frames(folder: Path, most: int, manifest: Fields, account: Account) -
     return stack_pictures([read_picture(file).colour for file in files[:most]]), fps, len(files)
 
 
-def say_cut(video: Path, kept: int, account: Account) -> None:
+def say_cut(video: Path, count: int, account: Account) -> None:
     """Add a note on how many frames of a video were not read."""
-    total = max(
-        count_frames(video), kept
-    )  # a clip of variable frame rate has more frames than its file, and notes so itself
-    account.left_out(total - kept, total, "frames", f"the first {kept} are used, the length of the longest clip")
+    # a clip of variable frame rate has more frames than its file, and notes so itself
+    total = max(count_frames(video), count)
+    account.left_out(total - count, total, "frames", f"the first {count} are used, the length of the longest clip")
 
 
 _by_frame = npz_by_frame

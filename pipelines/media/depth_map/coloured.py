@@ -32,9 +32,9 @@ MOST = 0.85
 _SAMPLES = 2000
 
 
-def find_colour_map(colours: NDArray[Any], shown: NDArray[np.bool_]) -> str | None:
+def find_colour_map(colours: NDArray[Any], opaque: NDArray[np.bool_]) -> str | None:
     """The name of the colour map that best matches these pixels (H,W,3), of 8 or 16 bits; None if there is none."""
-    pixels = colours[shown]
+    pixels = colours[opaque]
     pixels = pixels[:: max(1, len(pixels) // _SAMPLES)].astype(np.float32)
     if colours.dtype.itemsize > 1:
         pixels = pixels * (255 / 65535 if colours.dtype.kind == "u" else 255 / max(float(pixels.max()), 1e-9))

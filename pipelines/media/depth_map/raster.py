@@ -93,22 +93,22 @@ def _one_channel(values: NDArray[Any], path: Path) -> NDArray[np.float32]:
     channels = values.shape[2]
     alpha = values[..., channels - 1] if channels in (2, 4) else None
     colours = values[..., : channels - 1] if alpha is not None else values
-    shown = np.ones(values.shape[:2], bool) if alpha is None else alpha > 0
-    if not _are_alike(colours, shown):
-        raise _refusal(colours, shown, path)
-    return np.where(shown, colours[..., 0].astype(np.float32), np.float32(np.nan))
+    opaque = np.ones(values.shape[:2], bool) if alpha is None else alpha > 0
+    if not _are_alike(colours, opaque):
+        raise _refusal(colours, opaque, path)
+    return np.where(opaque, colours[..., 0].astype(np.float32), np.float32(np.nan))
 
 
-def _are_alike(colours: NDArray[Any], shown: NDArray[np.bool_]) -> bool:
-    pixels = colours[shown].astype(np.float32)
+def _are_alike(colours: NDArray[Any], opaque: NDArray[np.bool_]) -> bool:
+    pixels = colours[opaque].astype(np.float32)
     if not pixels.size:
         return True
     spread = np.ptp(pixels, axis=1)
     return bool(np.percentile(spread, 99) <= ALIKE * max(float(pixels.max()), 1.0))
 
 
-def _refusal(colours: NDArray[Any], shown: NDArray[np.bool_], path: Path) -> InputError:
-    name = find_colour_map(colours, shown)
+def _refusal(colours: NDArray[Any], opaque: NDArray[np.bool_], path: Path) -> InputError:
+    name = find_colour_map(colours, opaque)
     if name:
         return InputError(
             f"{path.name} is colour-mapped depth ({name}), which cannot be converted back to distances; export the grey "

@@ -122,8 +122,8 @@ def _to_unit(
     else:
         values = numbers * np.float32(convention.scale or 1)
     fov = lens.fov_degrees if lens else stored.fov_degrees
-    said = _range(values, convention.words, metric)
-    return DepthMap(values, "metres" if metric else "relative", fov, said, tuple(account.notes()))
+    range_text = _range(values, convention.words, metric)
+    return DepthMap(values, "metres" if metric else "relative", fov, range_text, tuple(account.notes()))
 
 
 def _range(values: NDArray[np.float32], words: str, metric: bool) -> str:

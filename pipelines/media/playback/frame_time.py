@@ -42,8 +42,8 @@ class Timing:
         """The timing in which each frame is shown once, for the same time."""
         return self if self.holds is None else Timing(len(self.holds) / self.seconds, self.seconds)
 
-    def say(self, kept: int, account: Account) -> None:
-        """For a clip of variable frame rate, note in ``account`` what was done, and how many of the resulting frames were not ``kept``."""
+    def say(self, count: int, account: Account) -> None:
+        """For a clip of variable frame rate, note in ``account`` what was done, and how many frames after the first ``count`` were dropped."""
         if self.holds is None:
             return
         dropped = int((self.holds == 0).sum())
@@ -53,7 +53,7 @@ class Timing:
             + (f", {dropped} too short to be shown are dropped." if dropped else ".")
         )
         account.left_out(
-            max(int(self.holds.sum()) - kept, 0), int(self.holds.sum()), "frames", f"the first {kept} are used"
+            max(int(self.holds.sum()) - count, 0), int(self.holds.sum()), "frames", f"the first {count} are used"
         )
 
 
@@ -89,5 +89,5 @@ def time_frames(stamps: NDArray[np.float64], nominal: float, last: float = 0.0) 
         return Timing(fps, len(stamps) / fps)
     fps = min(MOST_FPS, 1 / usual)
     ends = np.append(stamps[1:], stamps[-1] + (last or usual)) - stamps[0]
-    shown = np.diff(np.rint(ends * fps).astype(np.int64), prepend=0)
-    return Timing(fps, float(ends[-1]), shown)
+    repeats = np.diff(np.rint(ends * fps).astype(np.int64), prepend=0)
+    return Timing(fps, float(ends[-1]), repeats)

@@ -233,11 +233,11 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
         _check_grid(settings, found, orbit)
     if not settings.use_picture:
         return ("Text only: no director is active, because their LoRAs belong to the image-to-video model.",)
-    said = [*found.losses, *_frame_warnings(path, found), *_setting_warnings(settings, found)]
+    warnings = [*found.losses, *_frame_warnings(path, found), *_setting_warnings(settings, found)]
     if abs(scene.first.width / scene.first.height * HEIGHT / WIDTH - 1) > 0.01:
         how = {"crop": "loses its edges", "pad": "gets black bars"}.get(settings.shape, "is stretched")
-        said.append(f"The frame of {scene.first.width} x {scene.first.height} is not 3:2 and {how}.")
-    return tuple(said)
+        warnings.append(f"The frame of {scene.first.width} x {scene.first.height} is not 3:2 and {how}.")
+    return tuple(warnings)
 
 
 def clip_frames(path: CameraPath, found: Match) -> int:
@@ -295,38 +295,38 @@ def _check_files(settings: DimensionXSettings) -> None:
 
 
 def _frame_warnings(path: CameraPath, found: Match) -> list[str]:
-    said = []
+    warnings = []
     frames = clip_frames(path, found)
     total = (frames - 1) * len(found.parts) + 1
     if total != len(path):
-        said.append(f"The path has {len(path)} frames; {found.title} makes {total}.")
+        warnings.append(f"The path has {len(path)} frames; {found.title} makes {total}.")
     if abs(path.fps - FPS) > 1e-6:
-        said.append(f"The directors were trained at {FPS:g} frames per second; the clip plays at {path.fps:g}.")
+        warnings.append(f"The directors were trained at {FPS:g} frames per second; the clip plays at {path.fps:g}.")
     if frames < FRAMES:
-        said.append(
+        warnings.append(
             f"The directors were trained on {FRAMES} frames; a clip of {frames} may contain only part of the move."
         )
-    return said
+    return warnings
 
 
 def _setting_warnings(settings: DimensionXSettings, found: Match) -> list[str]:
-    said = []
+    warnings = []
     defaults = DimensionXSettings.defaults()
     changed = [name for name in _NOT_FOR_THE_ORBIT if getattr(settings, name) != defaults[name]]
     if _is_orbit(found) and changed:
         labels = ", ".join(DimensionXSettings.controls()[name].label for name in changed)
-        said.append(f"The 360 degree orbit is a separate network without adapters: {labels} has no effect on it.")
+        warnings.append(f"The 360 degree orbit is a separate network without adapters: {labels} has no effect on it.")
     if settings.dynamic_guidance and settings.steps != 50:
-        said.append(
+        warnings.append(
             f"Dynamic guidance depends on the number of steps: with {settings.steps} it is not the published curve."
         )
     if len(settings.prompt.split()) > PROMPT_WORDS:
-        said.append(f"The prompt has {len(settings.prompt.split())} words; everything after 226 tokens is cut off.")
+        warnings.append(f"The prompt has {len(settings.prompt.split())} words; everything after 226 tokens is cut off.")
     if settings.base != "CogVideoX-5b-I2V":
-        said.append("The directors were trained on CogVideoX-5b-I2V; on 1.5 their effect is not established.")
+        warnings.append("The directors were trained on CogVideoX-5b-I2V; on 1.5 their effect is not established.")
     if len(found.parts) > 1:
-        said.append(f"This is shot as {len(found.parts)} clips, each from the last frame of the previous one.")
-    return said
+        warnings.append(f"This is shot as {len(found.parts)} clips, each from the last frame of the previous one.")
+    return warnings
 
 
 def _hub(key: str, repo: str, files: tuple[str, ...], gigabytes: float) -> Checkpoint:

@@ -222,26 +222,26 @@ class DimensionXPipeline:
         about = self._directors.about(settings.lora_file) if self._directors else None
         if about is None:
             return ""
-        told = (about.strength_words, *about.notes)
+        notes = (about.strength_words, *about.notes)
         if settings.lora_alpha and about.alpha is None:
-            told = (
+            notes = (
                 f"{about.name} contains no alpha; {settings.lora_alpha:g} was used, for rank {about.rank}.",
                 *about.notes,
             )
         elif settings.lora_alpha:
-            told += (f"The alpha setting of {settings.lora_alpha:g} was not used.",)
-        return " " + " ".join(told)
+            notes += (f"The alpha setting of {settings.lora_alpha:g} was not used.",)
+        return " " + " ".join(notes)
 
     def _describe_run(self, found: Match, settings: DimensionXSettings) -> tuple[str, ...]:
         if not settings.use_picture:
             return ()
-        said = f"Directed by {found.title}; the path shown is nominal, the network received no poses."
+        text = f"Directed by {found.title}; the path shown is nominal, the network received no poses."
         if settings.lora_file:
-            said = "Directed by your own LoRA file; the path shown is that of the chosen moves." + self._own(settings)
+            text = "Directed by your own LoRA file; the path shown is that of the chosen moves." + self._own(settings)
         first = math.ceil(settings.switch_to_t * settings.steps)
         if self.networks.kind != "orbit" and first < settings.steps:
-            return said, f"The T-Director took over at step {first + 1} of {settings.steps}."
-        return (said,)
+            return text, f"The T-Director took over at step {first + 1} of {settings.steps}."
+        return (text,)
 
 
 def plan_clips(scene: Scene, path: CameraPath, settings: DimensionXSettings) -> Match:

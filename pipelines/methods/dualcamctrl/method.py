@@ -176,12 +176,12 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
     """Raise `InputError` for inputs that cannot be run; returns warnings about inputs unlike the training data."""
     settings = cast(DualCamCtrlSettings, settings)
     _refuse(scene, path, settings)
-    seen = network_path(scene, path, settings)
+    cameras_in_network = network_path(scene, path, settings)
     return tuple(
         sentence
         for sentence in (
-            _travel_warning(cameras.travel(seen), cameras.turn_degrees(seen)),
-            _turn_warning(cameras.turn_degrees(seen)),
+            _travel_warning(cameras.travel(cameras_in_network), cameras.turn_degrees(cameras_in_network)),
+            _turn_warning(cameras.turn_degrees(cameras_in_network)),
             _lens_warning(path, settings),
             _start_warning(scene, path),
             _size_warning(path),
@@ -221,11 +221,11 @@ def _multiple(length: int) -> int:
 
 def _travel_warning(travel: float, turn: float) -> str:
     low, high = TYPICAL_TRAVEL
-    told = f"The network receives a travel of {travel:.2g}; its training clips have {low} to {high} in 61 frames"
+    facts = f"The network receives a travel of {travel:.2g}; its training clips have {low} to {high} in 61 frames"
     if travel > FAR_TRAVEL:
-        return f"{told}: lower the translation scale or shorten the move, or expect the picture to fall apart."
+        return f"{facts}: lower the translation scale or shorten the move, or expect the picture to fall apart."
     if travel < 0.03 and turn < 1:
-        return f"{told}: it will hardly move; raise the translation scale."
+        return f"{facts}: it will hardly move; raise the translation scale."
     return ""
 
 

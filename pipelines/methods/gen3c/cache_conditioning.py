@@ -54,7 +54,7 @@ class Conditioning:
 
     def _align(self, picture: NDArray[np.uint8], depth: NDArray[np.float32], camera: CameraPath) -> NDArray[np.float32]:
         """Align estimated depth (H,W) of any scale to the cache: depth in scene units, NaN where alignment finds none."""
-        cache, camera = self._growing, camera.scaled(1 / self.unit)
+        cache, camera = self._image_cache, camera.scaled(1 / self.unit)
         method = self.settings.alignment
         if method == "off":
             return depth * np.float32(self.unit)
@@ -68,11 +68,11 @@ class Conditioning:
     def take(self, view: View) -> None:
         """Add ``view``, in scene units, to the cache unchanged; it was just generated or comes from an earlier run."""
         depth, camera = view.depth / np.float32(self.unit), view.camera.scaled(1 / self.unit)
-        self.cache = self._growing.updated_with(_image(view.colour), depth, camera=camera, align=None)
+        self.cache = self._image_cache.updated_with(_image(view.colour), depth, camera=camera, align=None)
         self.added.append(view)
 
     @property
-    def _growing(self) -> ImageCache:
+    def _image_cache(self) -> ImageCache:
         assert isinstance(self.cache, ImageCache)
         return self.cache
 
@@ -88,10 +88,10 @@ class Conditioning:
         generator = torch.Generator().manual_seed(self.settings.seed + first)
         return self.cache.render(part, noise=self.settings.noise_strength, generator=generator)
 
-    def videos(self, shown: CacheFrames) -> dict[str, Frames]:
+    def videos(self, frames: CacheFrames) -> dict[str, Frames]:
         """Each buffer's renders (F,H,W,3) by name."""
         second = FROM_PICTURE if self.grows else FROM_VIEW
-        return dict(zip((FIRST_SHOWN, second), map(_bytes, np.moveaxis(shown.images, 1, 0))))
+        return dict(zip((FIRST_SHOWN, second), map(_bytes, np.moveaxis(frames.images, 1, 0))))
 
 
 def cache_options(settings: Gen3cSettings) -> CacheOptions:
@@ -103,9 +103,9 @@ def cache_options(settings: Gen3cSettings) -> CacheOptions:
     )
 
 
-def least_cover(shown: CacheFrames) -> tuple[int, float]:
+def least_cover(frames: CacheFrames) -> tuple[int, float]:
     """The frame with the least coverage by all buffers of the cache, and the covered share."""
-    covered = shown.masks.max(axis=1).mean(axis=(1, 2, 3))
+    covered = frames.masks.max(axis=1).mean(axis=(1, 2, 3))
     return int(covered.argmin()), float(covered.min())
 
 

@@ -35,11 +35,11 @@ def continue_path(scene: Scene, planned: CameraPath, done: int, more: CameraPath
     if count > LONGEST:
         raise InputError(f"The video would have {count} frames; {LONGEST} is the longest, so remove a chunk first.")
     if scene.kind == "clip":
-        return _over_the_clip(scene, planned, count)
+        return _extend_over_clip(scene, planned, count)
     return extend_path(planned, more if len(more) == chunk_frames else more.resampled(chunk_frames))
 
 
-def _over_the_clip(scene: Scene, path: CameraPath, count: int) -> CameraPath:
+def _extend_over_clip(scene: Scene, path: CameraPath, count: int) -> CameraPath:
     if len(scene.views) < count:
         raise InputError(
             f"The clip has {len(scene.views)} frames and the longer video would need {count}; the video cannot be extended further."

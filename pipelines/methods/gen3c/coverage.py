@@ -61,7 +61,7 @@ def _share(points: NDArray, camera_from_world: NDArray, lens: NDArray, size: tup
     x, y, z = lens @ inside[:, inside[2] > 1e-6]
     column = np.floor((x / z + 0.5) * (_COLUMNS / size[0]))
     row = np.floor((y / z + 0.5) * (_ROWS / size[1]))
-    shown = (column >= 0) & (column < _COLUMNS) & (row >= 0) & (row < _ROWS)
-    seen = np.zeros((_COLUMNS, _ROWS), bool)
-    seen[column[shown].astype(int), row[shown].astype(int)] = True
-    return float(seen.mean())
+    in_grid = (column >= 0) & (column < _COLUMNS) & (row >= 0) & (row < _ROWS)
+    covered = np.zeros((_COLUMNS, _ROWS), bool)
+    covered[column[in_grid].astype(int), row[in_grid].astype(int)] = True
+    return float(covered.mean())

@@ -97,7 +97,7 @@ class _Run:
         if after is not None and again:
             after = replace(after, extras=(yield from self._rebuild(conditioning, after, known, done)))
         frames = [after.frames] if after else []
-        shown = [after.extras] if after and self.settings.show_cache else []
+        companions = [after.extras] if after and self.settings.show_cache else []
         for number in range(done, len(self.cuts)):
             phase = self._phase(number)
             part = self.path.sliced(self.cuts[number])
@@ -114,8 +114,8 @@ class _Run:
             skip = 1 if frames else 0
             frames.append(chunk[skip:])
             if self.settings.show_cache:
-                shown.append({name: video[skip:] for name, video in conditioning.videos(renders).items()})
-            yield self._clip(frames, shown, conditioning.added)
+                companions.append({name: video[skip:] for name, video in conditioning.videos(renders).items()})
+            yield self._clip(frames, companions, conditioning.added)
 
     def _count_done(self, after: Clip | None) -> int:
         """Number of chunks that already exist."""
@@ -235,9 +235,11 @@ class _Run:
 
         def denoise(x: Tensor, timestep: Tensor, given: Tensor, shown: bool) -> Tensor:
             inputs = (tensor.to(network.dtype) for tensor in (x, timestep))
-            words, seen = (text, pose) if shown else (other_text, torch.zeros_like(pose))
+            words, condition_pose = (text, pose) if shown else (other_text, torch.zeros_like(pose))
             with network.cache_context("shown" if shown else "not shown"):
-                out = network(*inputs, words, given.to(network.dtype), seen, fps=self.path.fps, rope_dtype=rope)
+                out = network(
+                    *inputs, words, given.to(network.dtype), condition_pose, fps=self.path.fps, rope_dtype=rope
+                )
             return out.to(x.dtype)
 
         return denoise
@@ -252,13 +254,13 @@ class _Run:
         frames = latents.to_bytes(latents.decode(self.networks.vae, made)).numpy()
         return guardrail.check_frames(self.networks.checker, frames)
 
-    def _clip(self, frames: list[Frames], shown: list[dict[str, Frames]], added: list[View]) -> Clip:
+    def _clip(self, frames: list[Frames], companions: list[dict[str, Frames]], added: list[View]) -> Clip:
         whole = np.concatenate(frames)
         path = self.path.sliced(slice(0, len(whole)))
         scene = grow_scene(self.scene, added)
         files = cache_files(scene, path) if self.settings.show_cache else {}
         notes = tuple(dict.fromkeys(self.notes))
-        extras = _join(shown, [len(part) for part in frames]) if self.settings.show_cache else {}
+        extras = _join(companions, [len(part) for part in frames]) if self.settings.show_cache else {}
         return Clip(whole, path.fps, path, extras=extras, scene=scene, notes=notes, files=files)
 
 
@@ -272,11 +274,11 @@ def _without_gradients(steps: Iterator[Any]) -> Iterator[Any]:
         yield item
 
 
-def _join(shown: list[dict[str, Frames]], lengths: list[int]) -> dict[str, Frames]:
+def _join(companions: list[dict[str, Frames]], lengths: list[int]) -> dict[str, Frames]:
     """Concatenate the companion videos of all chunks, of ``lengths``; black where a chunk has none."""
-    like = {name: video for part in shown for name, video in part.items()}
+    like = {name: video for part in companions for name, video in part.items()}
 
     def stretch(name: str, part: dict[str, Frames], length: int) -> Frames:
         return part[name] if name in part else np.zeros((length, *like[name].shape[1:]), np.uint8)
 
-    return {name: np.concatenate([stretch(name, *one) for one in zip(shown, lengths)]) for name in like}
+    return {name: np.concatenate([stretch(name, *one) for one in zip(companions, lengths)]) for name in like}

@@ -89,8 +89,10 @@ def _add_noise(first: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
 def _guide(denoise: Denoise, x: Tensor, timestep: Tensor, given: Tensor, guidance: float, each: Each) -> Tensor:
     if guidance == 0:
         return denoise(x, timestep, given, True)
-    shown, other = each([partial(denoise, x, timestep, given, with_words) for with_words in (True, False)])
-    return shown + guidance * (shown - other)
+    conditional, unconditional = each(
+        [partial(denoise, x, timestep, given, with_words) for with_words in (True, False)]
+    )
+    return conditional + guidance * (conditional - unconditional)
 
 
 def _output_for(clean: Tensor, x: Tensor, sigma: Tensor) -> Tensor:

@@ -53,10 +53,10 @@ def compare_with_truth(frames: Frames, path: CameraPath, scene: Scene) -> Compar
         raise InputError(
             "No frame was made from the camera of a true picture; draw the path from the path file of these pictures."
         )
-    given = [_through(view.colour, view.intrinsics, path, 0) for view in scene.views[:SHOWN_GIVEN]]
+    given = [_warp_to_lens(view.colour, view.intrinsics, path, 0) for view in scene.views[:SHOWN_GIVEN]]
     rows, decibels, likeness = [], [], []
     for number, place in pairs:
-        true = _through(truth.pictures[place], truth.path.intrinsics[place], path, number)
+        true = _warp_to_lens(truth.pictures[place], truth.path.intrinsics[place], path, number)
         decibels.append(psnr(_tensor(frames[number]), _tensor(true)))
         likeness.append(float(ssim(_tensor(frames[number]), _tensor(true))))
         rows.append(np.concatenate([*given, true, frames[number]], axis=1))
@@ -73,7 +73,9 @@ def _place(known: CameraPath, path: CameraPath, frame: int, scene: Scene) -> int
     return int(there[np.argmin(away[there])]) if len(there) else None
 
 
-def _through(picture: NDArray[np.uint8], lens: NDArray[np.float64], path: CameraPath, frame: int) -> NDArray[np.uint8]:
+def _warp_to_lens(
+    picture: NDArray[np.uint8], lens: NDArray[np.float64], path: CameraPath, frame: int
+) -> NDArray[np.uint8]:
     """``picture`` (H,W,3) warped to the lens of ``path`` at ``frame``, from the same position; black outside the picture."""
     scale = path.intrinsics[frame, 1, 1] / lens[1, 1]
     if scale < 1:  # average first, since the warp below samples single pixels

@@ -78,5 +78,7 @@ class Condition:
 
 def latent_rays(cameras: CameraPath, origin: int, *, scale: float) -> NDArray[np.float32]:
     """(F,6,h,w) at the latents' size: unit direction, then origin x direction, relative to frame ``origin``."""
-    seen = cameras.with_poses(inverse(cameras.world_from_camera[origin]) @ cameras.world_from_camera).scaled(scale)
-    return pluecker(seen.resized(cameras.width // VAE_FACTOR, cameras.height // VAE_FACTOR), order="direction_moment")
+    relative = cameras.with_poses(inverse(cameras.world_from_camera[origin]) @ cameras.world_from_camera).scaled(scale)
+    return pluecker(
+        relative.resized(cameras.width // VAE_FACTOR, cameras.height // VAE_FACTOR), order="direction_moment"
+    )

@@ -71,7 +71,7 @@ def model_scale(scene: Scene, settings: GenXDSettings) -> float:
 
 
 def _plan_from_one(scene: Scene, path: CameraPath, settings: GenXDSettings) -> Plan:
-    cameras, given, notes = _through_picture(path, scene, settings)
+    cameras, given, notes = _resample_through_picture(path, scene, settings)
     makes = tuple(range(FRAMES)) if given is not None else (-1, *range(FRAMES - 1))
     first = Run(cameras, (given or 0,), (0,), makes)
     if settings.mode == "video":
@@ -173,7 +173,7 @@ def _group_run(
     return Run(cameras, given, group.contexts, tuple(makes.tolist()), source)
 
 
-def _through_picture(
+def _resample_through_picture(
     path: CameraPath, scene: Scene, settings: GenXDSettings
 ) -> tuple[CameraPath, int | None, list[str]]:
     """The path in 12 frames, the frame that is the picture, and notes on the changes.

@@ -184,9 +184,11 @@ class _Shot:
 
     def _clip(self, frames: Frames, path: CameraPath, given: set[int]) -> Clip:
         if self.settings.only_new and given:
-            kept = [i for i in range(len(path)) if i not in given]
-            frames, given = frames[kept], set()
-            path = replace(path, world_from_camera=path.world_from_camera[kept], intrinsics=path.intrinsics[kept])
+            new_frames = [i for i in range(len(path)) if i not in given]
+            frames, given = frames[new_frames], set()
+            path = replace(
+                path, world_from_camera=path.world_from_camera[new_frames], intrinsics=path.intrinsics[new_frames]
+            )
         if self.settings.crop_padding:
             left, top, right, bottom = _inner(self.scene.first)
             frames = np.ascontiguousarray(frames[:, top:bottom, left:right])

@@ -192,8 +192,8 @@ class I2V3DPipeline:
         yield Progress("Painting the keyframes", 0, settings.steps)
         for step in phase2.denoise(steered, coarse, states, text, starts, options):
             latents = step.latents
-            shown = step.number % PREVIEW_EVERY == 0 and step.number < step.count
-            preview = _bytes(phase2.decode_pictures(networks.vae, step.clean))[0] if shown else None
+            is_preview_step = step.number % PREVIEW_EVERY == 0 and step.number < step.count
+            preview = _bytes(phase2.decode_pictures(networks.vae, step.clean))[0] if is_preview_step else None
             yield Progress("Painting the keyframes", step.number, step.count, preview)
         return _bytes(phase2.decode_pictures(networks.vae, latents))
 

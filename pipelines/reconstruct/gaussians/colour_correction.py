@@ -20,14 +20,14 @@ def correct_colour(colour: Tensor, correction: Tensor) -> Tensor:
 class _ColourCorrection(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, colour: Tensor, correction: Tensor) -> Tensor:  # type: ignore[override]
-        ctx.kept = plain(colour), plain(correction)
-        corrected = np.empty_like(ctx.kept[0])
-        _correct(*ctx.kept, corrected)
+        ctx.inputs = plain(colour), plain(correction)
+        corrected = np.empty_like(ctx.inputs[0])
+        _correct(*ctx.inputs, corrected)
         return torch.from_numpy(corrected)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor):  # type: ignore[override]
-        colour, correction = ctx.kept
+        colour, correction = ctx.inputs
         d_colour, d_correction = np.empty_like(colour), np.zeros_like(correction)
         _correct_back(colour, correction, plain(gradient), d_colour, d_correction)
         return torch.from_numpy(d_colour), torch.from_numpy(d_correction)

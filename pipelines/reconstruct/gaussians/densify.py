@@ -73,10 +73,10 @@ class Densifier:
         self.adam.zero_grad(set_to_none=True)
 
     @torch.no_grad()
-    def observe(self, gradient: Tensor, seen: Tensor, width: int, height: int) -> None:
-        """Accumulate the loss gradient (N,2) with respect to the image positions of the Gaussians that are ``seen`` (N,) in a picture."""
-        self.gradients += (gradient * gradient.new_tensor([width / 2, height / 2])).norm(dim=1) * seen
-        self.views += seen
+    def observe(self, gradient: Tensor, visible: Tensor, width: int, height: int) -> None:
+        """Accumulate the loss gradient (N,2) with respect to the image positions of the Gaussians that are ``visible`` (N,) in a picture."""
+        self.gradients += (gradient * gradient.new_tensor([width / 2, height / 2])).norm(dim=1) * visible
+        self.views += visible
 
     @torch.no_grad()
     def densify(self, room: int) -> None:

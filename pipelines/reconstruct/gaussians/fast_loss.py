@@ -25,12 +25,12 @@ def photometric(render: Tensor, frame: Tensor, weight: Tensor | None, ssim_share
 class _Photometric(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, render: Tensor, frame: Tensor, weight: Tensor | None, share: float) -> Tensor:  # type: ignore[override]
-        ours, true = _lying(render), _lying(frame)
+        ours, true = _channels_last(render), _channels_last(frame)
         w = np.ones(ours.shape[:2], np.float32) if weight is None else np.ascontiguousarray(weight.numpy())
         moments = np.empty((5, *ours.shape), np.float32)
         _moments(ours, true, w, moments)
         means, gradient = np.stack([_blurred(moments[k]) for k in range(5)]), np.empty((3, *ours.shape), np.float32)
-        total = _likeness(*means, gradient)
+        total = _ssim(*means, gradient)
         l1 = float(_difference(ours, true, w, moments[0]))
         by_mean, by_square, by_product = (_blurred(gradient[k]) for k in range(3))
         _combine(ours, true, w, by_mean, by_square, by_product, moments[0], share)
@@ -42,7 +42,7 @@ class _Photometric(torch.autograd.Function):
         return ctx.gradient * given, None, None, None
 
 
-def _lying(picture: Tensor) -> NDArray[np.float32]:
+def _channels_last(picture: Tensor) -> NDArray[np.float32]:
     """(H,W,3) from (3,H,W)."""
     return np.ascontiguousarray(picture.detach().permute(1, 2, 0).numpy(), dtype=np.float32)
 
@@ -67,7 +67,7 @@ def _moments(ours, true, weight, moments):
 
 
 @kernel
-def _likeness(mean, true, squares, true_squares, products, gradient):
+def _ssim(mean, true, squares, true_squares, products, gradient):
     """The sum of SSIM over all pixels; ``gradient``: its derivatives by mean, square and product."""
     height, width, channels = mean.shape
     c1, c2, two = np.float32(SSIM_C1), np.float32(SSIM_C2), np.float32(2)

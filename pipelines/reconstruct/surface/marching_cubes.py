@@ -23,6 +23,6 @@ def march_cubes(
     for x, y, z in ((x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)):
         whole &= seen[x : x + whole.shape[0], y : y + whole.shape[1], z : z + whole.shape[2]]
     cube = np.clip(vertices[faces].mean(axis=1).astype(int), 0, np.array(whole.shape) - 1)
-    kept = faces[whole[tuple(cube.T)]]
-    used, kept = np.unique(kept, return_inverse=True)
-    return (corner + voxel * vertices[used]).astype(np.float32), kept.reshape(-1, 3).astype(np.int64)
+    whole_faces = faces[whole[tuple(cube.T)]]
+    used, whole_faces = np.unique(whole_faces, return_inverse=True)
+    return (corner + voxel * vertices[used]).astype(np.float32), whole_faces.reshape(-1, 3).astype(np.int64)

@@ -90,10 +90,10 @@ def _check_depth(
         confirmed[shown] = confirmations(points_of(view)[shown], others, tolerance) >= least_views
         return confirmed & ~depth_edges(view.depth), int(shown.sum()), int(confirmed.sum())
 
-    kept, asked, agreed = [], 0, 0
+    masks, asked, agreed = [], 0, 0
     yield Progress("Comparing views", 0, len(scene.views))
     for i, (mask, shown, confirmed) in enumerate(side_by_side(compared, len(scene.views)), 1):
-        kept.append(mask)
+        masks.append(mask)
         asked, agreed = asked + shown, agreed + confirmed
         yield Progress("Comparing views", i, len(scene.views))
     if agreed < max(0.02 * asked, 1):
@@ -101,7 +101,7 @@ def _check_depth(
             f"Only {agreed} of {asked} points are confirmed at the same place by another view: the cameras contradict the frames "
             "or the scene moves; check the path, or raise the tolerance."
         )
-    return kept
+    return masks
 
 
 def depth_edges(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -170,10 +170,10 @@ def _cell_surface(pictures: Pictures, corner: NDArray, voxel: float) -> tuple[ND
     from pipelines.reconstruct.surface.tsdf import fuse_cell
 
     distance, weight = fuse_cell(pictures, corner, voxel)
-    seen = weight > 0
-    if not (distance[seen].min(initial=1) < 0 < distance[seen].max(initial=-1)):
+    observed = weight > 0
+    if not (distance[observed].min(initial=1) < 0 < distance[observed].max(initial=-1)):
         return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64)
-    return march_cubes(distance, seen, corner, voxel)
+    return march_cubes(distance, observed, corner, voxel)
 
 
 # --- finishing -------------------------------------------------------------------------------------------------------

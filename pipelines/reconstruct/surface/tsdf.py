@@ -44,8 +44,8 @@ class Pictures:
         """``believed``: (H,W) reliable pixels of every view; depth from ``far`` on is dropped."""
         views = scene.views
         depth = np.stack([
-            np.where(kept & view.known & (view.depth < far), view.depth, np.float32(0))
-            for view, kept in zip(views, believed)
+            np.where(reliable & view.known & (view.depth < far), view.depth, np.float32(0))
+            for view, reliable in zip(views, believed)
         ])  # fmt: skip
         pose = np.stack([np.linalg.inv(view.world_from_camera)[:3] for view in views]).astype(np.float32)
         lens = np.stack([view.intrinsics[:2] for view in views]).astype(np.float32)
@@ -124,7 +124,7 @@ def fuse_cell(pictures: Pictures, corner: NDArray, voxel: float) -> tuple[NDArra
     place = np.asarray(corner, np.float32)
     band = np.float32(CUT * voxel)
     side = np.float32(SIDE * voxel)
-    for views in _seeing(place, side, pictures.depth, pictures.pose, pictures.lens, MOST_VIEWS):
+    for views in _views_of_cell(place, side, pictures.depth, pictures.pose, pictures.lens, MOST_VIEWS):
         _fuse(
             total, weight, weight > 0, place, np.float32(voxel), band, views, pictures.depth, pictures.facing, pictures.pose,
             pictures.lens,
@@ -164,7 +164,7 @@ def _depth_at(depth, u, v, slack):
 
 
 @kernel
-def _seeing(corner, side, depth, pose, lens, most):
+def _views_of_cell(corner, side, depth, pose, lens, most):
     """Indices of views that may show a part of a cell: at most ``most``, spread evenly, and the others."""
     height, width = depth.shape[1:]
     right, bottom = np.float32(width - 1), np.float32(height - 1)
@@ -191,18 +191,18 @@ def _seeing(corner, side, depth, pose, lens, most):
     if count <= most:
         return found[:count], found[count:count]
     chosen, others = np.empty(most, np.int64), np.empty(count - most, np.int64)
-    taken = 0
+    chosen_count = 0
     for i in range(count):
-        if taken < most and i == taken * (count - 1) // (most - 1):
-            chosen[taken] = found[i]
-            taken += 1
+        if chosen_count < most and i == chosen_count * (count - 1) // (most - 1):
+            chosen[chosen_count] = found[i]
+            chosen_count += 1
         else:
-            others[i - taken] = found[i]
+            others[i - chosen_count] = found[i]
     return chosen, others
 
 
 @kernel
-def _fuse(total, weight, told, corner, voxel, cut, views, depth, facing, pose, lens):
+def _fuse(total, weight, observations, corner, voxel, cut, views, depth, facing, pose, lens):
     n = total.shape[0]
     height, width = depth.shape[1:]
     right, bottom = np.float32(width - 1), np.float32(height - 1)
@@ -215,7 +215,7 @@ def _fuse(total, weight, told, corner, voxel, cut, views, depth, facing, pose, l
                 by = turn[1, 0] * x + turn[1, 1] * y + turn[1, 3]
                 bz = turn[2, 0] * x + turn[2, 1] * y + turn[2, 3]
                 for k in range(n):
-                    if told[i, j, k]:
+                    if observations[i, j, k]:
                         continue
                     z = corner[2] + voxel * np.float32(k)
                     pz = bz + turn[2, 2] * z

@@ -54,8 +54,8 @@ def measure_ratios(pipeline: Pipeline, measured: MeasuredRatios) -> Iterator[Non
             undo.callback(network.disable_cache)
         yield
         for network in able:
-            if seen := _read_ratios(network):
-                measured.ratios[signature(network)] = _per_step(seen, measured.steps)
+            if recorded := _read_ratios(network):
+                measured.ratios[signature(network)] = _per_step(recorded, measured.steps)
     if not measured.ratios:
         raise InputError("No network of this method denoised in blocks that MagCache supports; choose first block.")
 
@@ -67,13 +67,13 @@ def signature(network: nn.Module) -> str:
 
 def read_ratios(network: nn.Module, method: str, weights: str) -> list[float]:
     """The ratios saved for ``network``; if there are none, raises `InputError` that names the command to run."""
-    kept = _read(_file(method, weights)).get(signature(network))
-    if kept is None:
+    ratios = _read(_file(method, weights)).get(signature(network))
+    if ratios is None:
         raise InputError(
             f"MagCache needs ratios measured for this network: run `python -m pipelines calibrate {method}"
             f"{'' if weights == 'real' else f' --weights {weights}'}` once, or choose first block."
         )
-    return kept
+    return ratios
 
 
 def save_ratios(measured: MeasuredRatios, method: str, weights: str) -> Path:
@@ -94,8 +94,8 @@ def _read(file: Path) -> dict[str, list[float]]:
     if not file.is_file():
         return {}
     with reading(f"{file} is damaged; remove it and calibrate again."):
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        return {str(name): [float(ratio) for ratio in values] for name, values in kept.items()}
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return {str(name): [float(ratio) for ratio in values] for name, values in content.items()}
 
 
 def _read_ratios(network: nn.Module) -> list[list[float]]:
@@ -111,9 +111,9 @@ def _read_ratios(network: nn.Module) -> list[list[float]]:
     return [state.calibration_ratios for state in states if state.calibration_ratios]
 
 
-def _per_step(seen: list[list[float]], steps: int) -> list[float]:
+def _per_step(passes: list[list[float]], steps: int) -> list[float]:
     """One ratio per step: the mean over passes, and over the chunks of a long video."""
-    parts = [passed[at : at + steps] for passed in seen for at in range(0, len(passed) - steps + 1, steps)]
+    parts = [passed[at : at + steps] for passed in passes for at in range(0, len(passed) - steps + 1, steps)]
     if not parts:
         raise InputError(f"The run took fewer than its {steps} steps; calibrate with the method's default settings.")
     means = [sum(ratios) / len(parts) for ratios in zip(*parts)]

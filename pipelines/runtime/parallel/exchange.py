@@ -85,17 +85,20 @@ def add_neighbours(tensor: Tensor, dim: int, edge: int, group: Group) -> tuple[T
     """
     before, after = group.rank > 0, group.rank < group.size - 1
     ends = {-1: tensor.narrow(dim, 0, edge), 1: tensor.narrow(dim, tensor.shape[dim] - edge, edge)}
-    told, calls = {}, []
+    received, calls = {}, []
     for side in [side for side, there in ((-1, before), (1, after)) if there]:
-        end, told[side] = ends[side].contiguous(), torch.empty_like(ends[side], memory_format=torch.contiguous_format)
+        end, received[side] = (
+            ends[side].contiguous(),
+            torch.empty_like(ends[side], memory_format=torch.contiguous_format),
+        )
         calls += [
             dist.P2POp(dist.isend, end, group.rank + side),
-            dist.P2POp(dist.irecv, told[side], group.rank + side),
+            dist.P2POp(dist.irecv, received[side], group.rank + side),
         ]
         group.sent.append(end.nbytes)
     for work in dist.batch_isend_irecv(calls) if calls else ():
         work.wait()
-    parts = [part for part in (told.get(-1), tensor, told.get(1)) if part is not None]
+    parts = [part for part in (received.get(-1), tensor, received.get(1)) if part is not None]
     return torch.cat(parts, dim), edge * before
 
 

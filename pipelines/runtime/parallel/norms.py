@@ -34,11 +34,11 @@ def norm_of_all(norm: nn.GroupNorm, group: Group) -> Wrapped:
 
 def _combine_moments(mean: Tensor, variance: Tensor, count: int, group: Group) -> tuple[Tensor, Tensor]:
     """Mean and variance (B,G) over all processes from those of each, weighted by their ``count``."""
-    told = torch.stack([mean, variance, torch.full_like(mean, count)])
-    all_told = told.new_empty(group.size * 3, *mean.shape)
-    dist.all_gather_into_tensor(all_told, told)
-    group.sent.append((group.size - 1) * told.nbytes)
-    means, variances, counts = all_told.view(group.size, 3, *mean.shape).unbind(1)
+    moments = torch.stack([mean, variance, torch.full_like(mean, count)])
+    gathered = moments.new_empty(group.size * 3, *mean.shape)
+    dist.all_gather_into_tensor(gathered, moments)
+    group.sent.append((group.size - 1) * moments.nbytes)
+    means, variances, counts = gathered.view(group.size, 3, *mean.shape).unbind(1)
     total = counts.sum(0)
     whole = (means * counts).sum(0) / total
     return whole, ((variances + (means - whole) ** 2) * counts).sum(0) / total

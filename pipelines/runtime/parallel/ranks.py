@@ -92,8 +92,8 @@ def _listen(first: subprocess.Popen, folder: Path, shot: Shot) -> Iterator[Progr
     for line in first.stdout:
         if not line.startswith("{"):
             continue
-        told = json.loads(line)
-        kind, value = told["kind"], told["value"]
+        event = json.loads(line)
+        kind, value = event["kind"], event["value"]
         if kind == "refused":
             raise InputError(value)
         if kind == "clip":

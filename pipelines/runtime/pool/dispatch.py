@@ -50,11 +50,11 @@ class Pool:
     def at_once(self, gpus: int = 1) -> int:
         """Shots over ``gpus`` GPUs each that can run at the same time."""
         facts = self.facts()
-        return replicas(self.settings, _usual(facts, gpus), facts)
+        return replicas(self.settings, _default_needs(facts, gpus), facts)
 
     def line(self, name: str, needs: Needs | None = None) -> Line:
         """The line for a method and a number of GPUs per shot."""
-        needs = needs or _usual(self.facts())
+        needs = needs or _default_needs(self.facts())
         name = needs.line(name)
         if name not in self.lines:
             at_once = replicas(self.settings, needs, self.facts())
@@ -78,20 +78,20 @@ class Pool:
 
     def stream(self, name: str, job: bytes, needs_of: Callable[[Facts], Needs] | None = None) -> Iterator[Event]:
         """Events of one shot: kind and value, as the replica sends them. Raises `InputError` for "refused" and "failed"."""
-        needs = (needs_of or _usual)((yield from self._joined()))
+        needs = (needs_of or _default_needs)((yield from self._join_cluster()))
         line = self.line(name, needs)
         with line.place() as ticket:
             for progress in line.wait(ticket):
                 yield "progress", vars(progress)
             if self._link.is_restarting:
-                yield from self._joined()
+                yield from self._join_cluster()
             for kind, value in self._try_twice(line, job, needs):
                 if kind in ("refused", "failed"):
                     raise InputError(value)
                 yield kind, value
             line.done.add()
 
-    def _joined(self) -> Generator[Event, None, Facts]:
+    def _join_cluster(self) -> Generator[Event, None, Facts]:
         """The cluster's resources; yields progress while the cluster restarts."""
         renewal = self._link.renewal()
         while not renewal.done():
@@ -109,7 +109,7 @@ class Pool:
         except ConnectionLost:
             line.lost += 1
             words = "The machine of this shot was lost; shooting again on another."
-            for event in self._joined():
+            for event in self._join_cluster():
                 words = "The cluster was restarted; shooting again."
                 yield event
             yield "progress", vars(Progress("Beginning again", 0, 1, note=words))
@@ -132,7 +132,7 @@ class Pool:
         yield from self._link.shoot(asked, job)
 
 
-def _usual(facts: Facts, ranks: int = 1) -> Needs:
+def _default_needs(facts: Facts, ranks: int = 1) -> Needs:
     return Needs(float(facts.gpus > 0), ranks)
 
 

@@ -72,7 +72,7 @@ class Link:
 
     def facts_now(self) -> Facts:
         """The cluster's resources; if the cluster was lost, raises `InputError` and starts to rejoin it."""
-        found = None if self.is_restarting else self._asked_facts()
+        found = None if self.is_restarting else self._request_facts()
         if found is None:
             self.renewal()
             raise InputError(f"The Ray cluster at {self._settings.address} does not answer; waiting for it.")
@@ -126,7 +126,7 @@ class Link:
 
     def _renew(self, renewal: Future[Facts]) -> None:
         try:
-            if (found := self._asked_facts()) is None:
+            if (found := self._request_facts()) is None:
                 self.is_restarting = True
                 _log.warning("the Ray cluster at %s does not answer; waiting for it", self._settings.address)
                 self._process.end()
@@ -137,7 +137,7 @@ class Link:
             self.is_restarting = False
             renewal.set_exception(error)
 
-    def _asked_facts(self) -> Facts | None:
+    def _request_facts(self) -> Facts | None:
         """None if the cluster is gone: nothing listens at its address, or it does not answer in time."""
         address = self._settings.address
         if address != AUTO and not _listens(address):

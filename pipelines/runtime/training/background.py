@@ -33,7 +33,7 @@ class Background:
         self.stays = False
         self._error: BaseException | None = None
         self._news = threading.Condition()
-        self._told = 0
+        self._version = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, args=(start,), name="training", daemon=True)
         self._thread.start()
@@ -56,11 +56,11 @@ class Background:
 
         Raises what the training raised.
         """
-        seen, over = -1, False
+        last_version, over = -1, False
         while not over:
             over = self.is_over
             with self._news:
-                new, seen = self._told != seen, self._told
+                new, last_version = self._version != last_version, self._version
             yield new
             self._thread.join(LOOK_SECONDS)
         if self._error is not None:
@@ -71,7 +71,7 @@ class Background:
             steps: Any = start()
             try:
                 for item in steps:
-                    self._tell(item)
+                    self._record(item)
                     if self._stopping.is_set():
                         break
             finally:
@@ -79,7 +79,7 @@ class Background:
         except BaseException as error:  # passed to all followers
             self._error = error
 
-    def _tell(self, item: Any) -> None:
+    def _record(self, item: Any) -> None:
         with self._news:
             if isinstance(item, Sample):
                 self.samples.append(item)
@@ -89,7 +89,7 @@ class Background:
                 self.progress = item
                 if isinstance(item, TrainingStep):
                     self.losses.append(item.loss)
-            self._told += 1
+            self._version += 1
 
 
 _running: dict[str, Background] = {}

@@ -117,18 +117,18 @@ def _smallest_three(quaternions: NDArray[np.float32]) -> NDArray[np.uint8]:
     unit = quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True)
     largest = np.abs(unit).argmax(axis=1)
     unit = unit * np.where(np.take_along_axis(unit, largest[:, None], 1) < 0, -1, 1)
-    kept = unit[np.arange(4) != largest[:, None]].reshape(-1, 3)
-    return np.concatenate([np.rint((kept / np.sqrt(2) + 0.5) * 255), largest[:, None] + _TAG], 1).astype(np.uint8)
+    smallest = unit[np.arange(4) != largest[:, None]].reshape(-1, 3)
+    return np.concatenate([np.rint((smallest / np.sqrt(2) + 0.5) * 255), largest[:, None] + _TAG], 1).astype(np.uint8)
 
 
 def _quaternions(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     largest = pixels[:, 3].astype(np.int64) - _TAG
     if largest.min() < 0:
         raise ValueError("a rotation does not say which component is omitted")
-    kept = (pixels[:, :3] / 255.0 * 2 - 1) / np.sqrt(2)
-    left = np.sqrt(np.maximum(1 - (kept**2).sum(axis=1), 0))
+    smallest = (pixels[:, :3] / 255.0 * 2 - 1) / np.sqrt(2)
+    left = np.sqrt(np.maximum(1 - (smallest**2).sum(axis=1), 0))
     quaternions = np.empty((len(pixels), 4), np.float32)
-    quaternions[np.arange(4) != largest[:, None]] = kept.ravel()
+    quaternions[np.arange(4) != largest[:, None]] = smallest.ravel()
     quaternions[np.arange(len(pixels)), largest] = left
     return quaternions
 

@@ -72,10 +72,10 @@ def find_file(director: str, files: Sequence[str]) -> DirectorFile:
         return matching[0]
     if director == "t_director" and len(loras) == 1:
         return DirectorFile(loras[0], director, None)
-    shown = ", ".join(loras) or "no LoRA at all"
+    available = ", ".join(loras) or "no LoRA at all"
     found = "several files" if matching else "no file"
     raise InputError(
-        f"The repository has {found} for {DIRECTORS[director].title!r}; it contains {shown}. Give the LoRA as a file."
+        f"The repository has {found} for {DIRECTORS[director].title!r}; it contains {available}. Give the LoRA as a file."
     )
 
 

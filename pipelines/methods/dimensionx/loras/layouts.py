@@ -72,19 +72,19 @@ class LoraFile:
         """alpha / rank of every layer. Without alpha it is 1 / rank: DimensionX and CogVideo train with alpha 1 and do not
         store it. Raises `InputError` if layers differ: use `scale_of` then."""
         if self.scales:
-            strongest = [f"{each:.4g}" for each in sorted({self._usual, *self.scales.values()})]
+            strongest = [f"{each:.4g}" for each in sorted({self._common_scale, *self.scales.values()})]
             raise InputError(
                 f"The layers of {self.name} have the scales {' or '.join(strongest)}; they have no common scale."
             )
-        return self._usual
+        return self._common_scale
 
     @property
-    def _usual(self) -> float:
+    def _common_scale(self) -> float:
         return (1.0 if self.alpha is None else self.alpha) / self.rank
 
     def scale_of(self, module: str) -> float:
         """The factor that gives the update of one layer its trained strength."""
-        return self.scales.get(module, self._usual)
+        return self.scales.get(module, self._common_scale)
 
     def rank_of(self, module: str) -> int:
         return len(self.tensors[f"{module}.lora_A.weight"])
@@ -94,10 +94,10 @@ class LoraFile:
         """A sentence on the strength of the file and how it was determined."""
         if self.alpha is None:
             return (
-                f"{self.name} contains no alpha: its matrices of rank {self.rank} are scaled by {self._usual:.4g} (1 / rank), as "
+                f"{self.name} contains no alpha: its matrices of rank {self.rank} are scaled by {self._common_scale:.4g} (1 / rank), as "
                 f"DimensionX's own; other loaders apply such a file unscaled, which corresponds to an alpha of {self.rank}."
             )
-        acting = sorted({self._usual, *self.scales.values()})
+        acting = sorted({self._common_scale, *self.scales.values()})
         return f"{self.name} has the scale {' or '.join(f'{each:.4g}' for each in acting[:6])} at strength 1, according to the file."
 
     @property
@@ -113,55 +113,55 @@ def read_lora(path: str | os.PathLike, *, layers_may_differ: bool = False) -> Lo
     """
     path = Path(path)
     stored, account = read_sat_file(path), Account(path.name)
-    said = read_strength(path, NETWORK, account)
-    read = replace(lora_of(stored, name=path.name, said=said), notes=tuple(account.notes()))
+    strength = read_strength(path, NETWORK, account)
+    read = replace(lora_of(stored, name=path.name, strength=strength), notes=tuple(account.notes()))
     if not layers_may_differ:
         read.scale  # noqa: B018, raises if there is none
     return read
 
 
-def lora_of(stored: dict[str, Tensor], *, name: str, said: Strength = UNSAID) -> LoraFile:
+def lora_of(stored: dict[str, Tensor], *, name: str, strength: Strength = UNSAID) -> LoraFile:
     """Convert tensors with foreign names to a `LoraFile`; uses only the LoRA matrices of a full SAT checkpoint.
 
-    ``said``: the strength stated elsewhere in the file; alphas stored beside the matrices take precedence.
+    ``strength``: the strength stated elsewhere in the file; alphas stored beside the matrices take precedence.
     """
     sat = any(re.search(r"\.matrix_[AB]\.\d+$", key) for key in stored)
     alphas = {
         rename_key(f"{module}.alpha").removesuffix(".alpha"): value
         for module, value in layer_alphas(stored, name).items()
     }
-    kept = {
+    tensors = {
         rename_key(key): value
         for key, value in stored.items()
         if not key.endswith(".alpha") and (not sat or ".matrix_" in key)
     }
-    foreign = sorted(key for key in kept if not _PART.match(key))
-    if foreign or not kept:
+    foreign = sorted(key for key in tensors if not _PART.match(key))
+    if foreign or not tensors:
         shown = foreign[0] if foreign else "nothing"
         raise InputError(
             f"{name} is not a LoRA of a known layout: it contains {shown!r}; "
             "expected pairs of lora_A and lora_B in diffusers, peft or SAT layout."
         )
-    ranks = _check_ranks(kept, name)
-    if strange := sorted(alphas.keys() - ranks.keys()):
-        raise InputError(f"{name} has an alpha for {strange[0]!r} but no matrices; export it again.")
-    return _build_file(name, kept, ranks, _scales(ranks, alphas, said, name))
+    ranks = _check_ranks(tensors, name)
+    if unmatched := sorted(alphas.keys() - ranks.keys()):
+        raise InputError(f"{name} has an alpha for {unmatched[0]!r} but no matrices; export it again.")
+    return _build_file(name, tensors, ranks, _scales(ranks, alphas, strength, name))
 
 
 def _scales(
-    ranks: Mapping[str, int], alphas: Mapping[str, float], said: Strength, name: str
+    ranks: Mapping[str, int], alphas: Mapping[str, float], strength: Strength, name: str
 ) -> dict[str, float] | None:
     """The factor of each layer's update; None if the file contains no strength."""
     for module, rank in ranks.items():
-        said.check_rank(module, rank, name)
-    if said.alpha is None and not alphas:
+        strength.check_rank(module, rank, name)
+    if strength.alpha is None and not alphas:
         return None
-    if len(set(alphas.values())) == 1 and said.alpha is None:
-        said = Strength(next(iter(alphas.values())))
-    if said.alpha is None and (without := sorted(ranks.keys() - alphas.keys())):
+    if len(set(alphas.values())) == 1 and strength.alpha is None:
+        strength = Strength(next(iter(alphas.values())))
+    if strength.alpha is None and (without := sorted(ranks.keys() - alphas.keys())):
         raise InputError(f"{name} has no alpha for {without[0]}, but for other layers; export it again.")
     return {
-        module: alphas[module] / rank if module in alphas else said.scale(module, rank, silent=1 / rank)
+        module: alphas[module] / rank if module in alphas else strength.scale(module, rank, silent=1 / rank)
         for module, rank in ranks.items()
     }
 

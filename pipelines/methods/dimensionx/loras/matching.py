@@ -107,18 +107,18 @@ class Match:
     @cached_property
     def losses(self) -> tuple[str, ...]:
         """One sentence for each property of the path that the directors cannot follow."""
-        said = []
+        sentences = []
         if self.similarity < 0.995:
-            said.append(
+            sentences.append(
                 f"{self.title} has a similarity of {self.similarity:.2f} to this path: on average it is off by "
                 f"{self.turn_lost_degrees:.1f} degrees and {self.travel_lost:.2f} of the distance to the subject."
             )
-        said += [part.loss for part in self.parts if part.loss]
+        sentences += [part.loss for part in self.parts if part.loss]
         if self.zoom_lost > ZOOM:
-            said.append(
+            sentences.append(
                 f"The path zooms by a factor of {self.zoom_lost:.2f}; the directors do not zoom, so this is lost."
             )
-        return tuple(said)
+        return tuple(sentences)
 
 
 def match(path: CameraPath, *, distance: float = 1.0, clips: int = 3) -> Match:

@@ -58,14 +58,14 @@ def double_as_upstream(network: FlowNet, frames: Tensor) -> Tensor:
     made = []
     for number in range(len(frames)):
         partner = frames[number + 1 : number + 2] if number + 2 < len(frames) else frames[-1:]
-        kept = a = _pad(frames[number : number + 1])
+        previous = a = _pad(frames[number : number + 1])
         b = _pad(partner)
         likeness = thumbnail_similarity(a, b)
         if likeness > SAME:
-            kept = b = network(a, a)
+            previous = b = network(a, a)
             likeness = thumbnail_similarity(a, b)
         middle = a if likeness < CUT else network(a, b)
-        made += [F.interpolate(frame, size=size) for frame in (kept, middle)]
+        made += [F.interpolate(frame, size=size) for frame in (previous, middle)]
     return torch.cat(made)
 
 

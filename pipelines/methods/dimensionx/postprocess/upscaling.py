@@ -32,10 +32,10 @@ class DenseBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B,width,H,W) to the same shape."""
-        seen = x
+        features = x
         for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
-            seen = torch.cat([seen, F.leaky_relu(conv(seen), _SLOPE)], dim=1)
-        return x + _RESIDUAL * self.conv5(seen)
+            features = torch.cat([features, F.leaky_relu(conv(features), _SLOPE)], dim=1)
+        return x + _RESIDUAL * self.conv5(features)
 
 
 class ResidualDenseBlocks(nn.Module):

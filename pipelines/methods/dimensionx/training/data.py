@@ -89,10 +89,12 @@ def with_camera(clips: list[CaptionedClip], camera: Camera) -> list[CaptionedCli
     """The clips with a static or a moving camera: T-Directors learn from the first, S-Directors from the second."""
     if camera == "any":
         return clips
-    kept = [clip for clip in clips if (camera_speed(read_video(clip.video)[0]) < STILL_PIXELS) == (camera == "still")]
-    if not kept:
+    matching = [
+        clip for clip in clips if (camera_speed(read_video(clip.video)[0]) < STILL_PIXELS) == (camera == "still")
+    ]
+    if not matching:
         raise InputError(f"None of the {len(clips)} clips has a {camera} camera; choose 'any' or other clips.")
-    return kept
+    return matching
 
 
 def camera_speed(video: NDArray[np.uint8]) -> float:

@@ -49,8 +49,8 @@ class Recipe(Settings):
     @property
     def identity(self) -> str:
         """A short text that differs between recipes that cannot continue each other."""
-        kept = {name: value for name, value in sorted(self.values().items()) if name not in RESUMABLE}
-        return hashlib.sha256(json.dumps(kept).encode()).hexdigest()[:12]
+        values = {name: value for name, value in sorted(self.values().items()) if name not in RESUMABLE}
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12]
 
     @property
     def gigabytes(self) -> float:

@@ -346,12 +346,12 @@ def main() -> None:
     try:
         for event in train(TrainSettings(**given), Weights(mode, device=accelerator.device), accelerator=accelerator):
             if accelerator.is_main_process:
-                print(_words(event), flush=True)
+                print(_event_text(event), flush=True)
     except InputError as error:
         raise SystemExit(str(error)) from error
 
 
-def _words(event: Progress | Sample | TrainedWeights) -> str:
+def _event_text(event: Progress | Sample | TrainedWeights) -> str:
     if isinstance(event, Progress):
         return f"{event.phase} {event.step}/{event.steps} {event.note}"
     if isinstance(event, Sample):

@@ -17,9 +17,9 @@ def encode_text(
 ) -> tuple[Tensor, int]:
     """(1,512,D) embeddings, and the number of prompt tokens that did not fit. The empty prompt is one end token."""
     ids = tokenizer(prompt).input_ids
-    kept = torch.tensor([ids if len(ids) <= TOKENS else [*ids[: TOKENS - 1], ids[-1]]], device=device)
+    truncated = torch.tensor([ids if len(ids) <= TOKENS else [*ids[: TOKENS - 1], ids[-1]]], device=device)
     padded = torch.full((1, TOKENS), _PAD, device=device)
-    padded[:, : kept.shape[1]] = kept
-    mask = (torch.arange(TOKENS, device=device) < kept.shape[1])[None]
+    padded[:, : truncated.shape[1]] = truncated
+    mask = (torch.arange(TOKENS, device=device) < truncated.shape[1])[None]
     embedded = encoder(padded, attention_mask=mask).last_hidden_state
     return embedded * mask[..., None], max(len(ids) - TOKENS, 0)

@@ -119,9 +119,9 @@ def _complete_folder(folder: Path) -> Iterator[Path]:
 
 def _find_masks(frames: NDArray[np.uint8], fps: float) -> Masks:
     first = reconstruct(frames, fps=fps)
-    kept = list(first.frames)
+    placed = list(first.frames)
     masks = np.zeros(frames.shape[:3], bool)
-    masks[kept] = motion.moving_things(frames[kept], first.path) > 0
+    masks[placed] = motion.moving_things(frames[placed], first.path) > 0
     return masks
 
 
@@ -131,8 +131,8 @@ def _motion(
     found: Reconstruction,
     relative_depth: Callable[[NDArray[np.uint8]], NDArray] | None,
 ) -> dict[int, float]:
-    kept = list(found.frames)
-    frames, masks = frames[kept], masks[kept]
+    placed = list(found.frames)
+    frames, masks = frames[placed], masks[placed]
     if not masks.any():
         return {}
     relative = None if relative_depth is None else [relative_depth(frame) for frame in frames]

@@ -92,8 +92,8 @@ def motion_field(path: CameraPath, frame: int, depth: NDArray, points: Pixels, f
     rays = np.linalg.inv(path.intrinsics[frame]) @ np.append(points, np.ones((len(points), 1)), axis=1).T
     lifted = rays * depth[row.clip(0, path.height - 1), column.clip(0, path.width - 1)]
     next_from_this = path.camera_from_world[frame + 1] @ path.world_from_camera[frame]
-    seen = path.intrinsics[frame + 1] @ (next_from_this[:3, :3] @ lifted + next_from_this[:3, 3:])
-    still = (seen[:2] / seen[2]).T
+    projected = path.intrinsics[frame + 1] @ (next_from_this[:3, :3] @ lifted + next_from_this[:3, 3:])
+    still = (projected[:2] / projected[2]).T
     return (followed - still) / [path.width, path.height]
 
 

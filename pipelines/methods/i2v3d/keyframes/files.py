@@ -46,14 +46,14 @@ class PaintedKeyframes:
         """Remove one keyframe. Raises `InputError` for the first and the last, which the video needs."""
         if index in (self.indices[0], self.indices[-1]):
             raise InputError("The video needs the first and the last keyframe; paint them again instead.")
-        kept = [number for number, known in enumerate(self.indices) if known != self.known(index)]
-        apart = max(self.indices[b] - self.indices[a] + 1 for a, b in pairwise(kept))
+        remaining = [number for number, known in enumerate(self.indices) if known != self.known(index)]
+        apart = max(self.indices[b] - self.indices[a] + 1 for a, b in pairwise(remaining))
         if apart > LONGEST_WINDOW:
             raise InputError(
                 f"Without it two keyframes are {apart} frames apart, and the video network supports at most {LONGEST_WINDOW}; "
                 "paint this one again instead."
             )
-        return replace(self, indices=tuple(self.indices[n] for n in kept), pictures=self.pictures[kept])
+        return replace(self, indices=tuple(self.indices[n] for n in remaining), pictures=self.pictures[remaining])
 
     def known(self, index: int) -> int:
         if index not in self.indices:
@@ -123,9 +123,9 @@ def unpack(file: str | Path, indices: list[int], *, width: int, height: int) -> 
             named = _NAME.match(entry.filename)
             if named:
                 found[int(named[1])] = _picture(archive, entry, width, height)
-    if strange := sorted(found.keys() - set(indices)):
+    if unknown := sorted(found.keys() - set(indices)):
         raise InputError(
-            f"{file.name} contains a keyframe for frame {strange[0]}, but this path has them at {', '.join(map(str, indices))}; "
+            f"{file.name} contains a keyframe for frame {unknown[0]}, but this path has them at {', '.join(map(str, indices))}; "
             "name the pictures by these numbers."
         )
     if not found:

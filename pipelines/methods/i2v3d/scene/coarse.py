@@ -138,15 +138,15 @@ def render_frames(
                 yield _merge_nearest(front, behind, settings.foreground != "nothing", drawing.words)
 
 
-def _merge_nearest(shown: MeshFrame, behind: CoarseFrame, foreground: bool, drawn: str) -> CoarseFrame:
-    """Draw the objects (``shown``) over ``behind`` wherever they are nearer."""
-    front = (shown.surface >= 0) & (shown.depth < behind.depth)
+def _merge_nearest(objects: MeshFrame, behind: CoarseFrame, foreground: bool, drawn: str) -> CoarseFrame:
+    """Draw ``objects`` over ``behind`` wherever they are nearer."""
+    front = (objects.surface >= 0) & (objects.depth < behind.depth)
     return CoarseFrame(
-        np.where(front[..., None], shown.colour, behind.colour),
-        np.where(front, shown.depth, behind.depth),
+        np.where(front[..., None], objects.colour, behind.colour),
+        np.where(front, objects.depth, behind.depth),
         np.where(front, foreground, behind.foreground),
         behind.visible | front,
-        np.where(front[..., None], shown.normal, behind.normal),
+        np.where(front[..., None], objects.normal, behind.normal),
         drawn,
         far=behind.far,
     )
@@ -175,9 +175,9 @@ def _backgrounds(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> Ite
     pairs = zip(render_all(background, path, fill="holes"), render_all(marked, path, fill="holes"), strict=True)
     for picture, marking in pairs:
         distance = np.where(picture.far | picture.holes, np.float32(view.far), picture.depth)
-        shown = ~picture.holes & (marking.colour[..., 1] <= 127)
-        front = (marking.colour[..., 0] > 127) & shown
-        yield CoarseFrame(picture.colour, distance, front, shown, empty, far=view.far)
+        visible = ~picture.holes & (marking.colour[..., 1] <= 127)
+        front = (marking.colour[..., 0] > 127) & visible
+        yield CoarseFrame(picture.colour, distance, front, visible, empty, far=view.far)
 
 
 def background_view(view: View, settings: I2V3DSettings) -> tuple[View, NDArray[np.bool_]]:

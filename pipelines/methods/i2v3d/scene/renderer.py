@@ -145,12 +145,12 @@ def run_trial() -> Trial:
 
 def _milliseconds(work: Callable[[], object]) -> float:
     work()
-    taken: list[float] = []
+    times: list[float] = []
     for _ in range(TRIAL_ROUNDS):
         start = time.perf_counter()
         work()
-        taken.append(1e3 * (time.perf_counter() - start))
-    return min(taken)
+        times.append(1e3 * (time.perf_counter() - start))
+    return min(times)
 
 
 def make_ball(rows: int) -> Surface:

@@ -117,13 +117,13 @@ def _scale(states: States, alphas: dict[str, float], file: str | Path, account: 
     """Multiply every second matrix by the scale from its layer's alpha and rank."""
     silent = False
     for part, state in states.items():
-        said = read_strength(file, part, account)
+        strength = read_strength(file, part, account)
         for key in [key for key in state if ".lora_B." in key]:
             path, rank = key.partition(".lora_")[0], state[key].shape[1]
-            said.check_rank(path, rank, account.name)
+            strength.check_rank(path, rank, account.name)
             alpha = alphas.get(f"{part}.{name_in_file(part, path)}")
-            scale = (said if alpha is None else Strength(alpha)).scale(path, rank, silent=1.0)
-            silent |= alpha is None and said.alpha is None
+            scale = (strength if alpha is None else Strength(alpha)).scale(path, rank, silent=1.0)
+            silent |= alpha is None and strength.alpha is None
             if scale != 1:
                 state[key] = state[key] * scale
     if silent:

@@ -207,8 +207,8 @@ class _Trainer:
             top, left = (height - size) // 2, (width - size) // 2
         else:
             top, left = (int(torch.randint(0, side - size + 1, (), generator=generator)) for side in (height, width))
-        seen, mask = self._view(generator)
-        pixels = torch.stack([instance(self.picture, size, mirrored=mirrored, top=top, left=left), seen])
+        view, mask = self._view(generator)
+        pixels = torch.stack([instance(self.picture, size, mirrored=mirrored, top=top, left=left), view])
         latents = self._latents(pixels, generator)
         noise = torch.randn(latents.shape, generator=generator)
         times = torch.randint(0, TRAINED_STEPS, (2,), generator=generator)
@@ -285,7 +285,7 @@ class _Trainer:
         state = subject_state(self.parts)
         save_subject(self.folder / FILE, state)
         save_subject(self.folder / f"step-{self.step:05d}.safetensors", state)
-        kept = {
+        checkpoint = {
             "step": self.step,
             "loss": self.loss,
             "settings": self.settings.values(),
@@ -293,20 +293,20 @@ class _Trainer:
             "optimiser": self.optimiser.state_dict(),
         }
         with complete(self.folder / STATE) as part:
-            torch.save(kept, part)
+            torch.save(checkpoint, part)
 
     def _continue(self) -> None:
-        kept = torch.load(self.folder / STATE, map_location="cpu", weights_only=True)
-        now, then = self.settings.values(), {**SubjectSettings.defaults(), **kept["settings"]}
+        state = torch.load(self.folder / STATE, map_location="cpu", weights_only=True)
+        now, then = self.settings.values(), {**SubjectSettings.defaults(), **state["settings"]}
         if changed := [name for name in now if name not in RESUMABLE and now[name] != then.get(name)]:
             raise InputError(
                 f"{self.folder.name} contains a training with {changed[0]} {then.get(changed[0])!r}, not {now[changed[0]]!r}; "
                 "resume it with the same settings or choose another folder."
             )
-        for matrix, stored in zip(self.matrices, kept["matrices"], strict=True):
+        for matrix, stored in zip(self.matrices, state["matrices"], strict=True):
             matrix.data.copy_(stored)
-        self.optimiser.load_state_dict(kept["optimiser"])
-        self.step, self.loss = kept["step"], kept["loss"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.loss = state["step"], state["loss"]
 
     def leave(self) -> None:
         """Remove the adapters from the networks, which other runs share."""

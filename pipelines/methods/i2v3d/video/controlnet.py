@@ -139,8 +139,8 @@ def add_residuals(unet: UNetSpatioTemporalConditionModel, down: Sequence[Tensor]
     try:
         for block in unet.up_blocks:
             count = len(block.resnets)  # type: ignore[arg-type]
-            weighted, taken = weighted[:-count], weighted[-count:]
-            handles.append(block.register_forward_pre_hook(to_skips(taken), with_kwargs=True))
+            weighted, used = weighted[:-count], weighted[-count:]
+            handles.append(block.register_forward_pre_hook(to_skips(used), with_kwargs=True))
         handles.append(unet.mid_block.register_forward_hook(_add_residual(middle)))
         yield
     finally:

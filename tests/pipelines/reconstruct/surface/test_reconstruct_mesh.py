@@ -108,10 +108,10 @@ def test_of_many_views_some_speak_spread_over_all_that_see_the_cell_and_others_w
     pictures = Pictures.of(Scene(views, "views"), [view.known for view in views], 1e9)
     arrays = pictures.depth, pictures.pose, pictures.lens
     ahead, behind = np.array([-0.5, -0.5, 3], np.float32), np.array([-0.5, -0.5, -9], np.float32)
-    some, others = tsdf._seeing(ahead, np.float32(1), *arrays, 24)
+    some, others = tsdf._views_of_cell(ahead, np.float32(1), *arrays, 24)
     assert len(some) == 24 and some[0] == 0 and some[-1] == 39 and sorted([*some, *others]) == list(range(40))
-    assert [len(each) for each in tsdf._seeing(ahead, np.float32(1), *arrays, 50)] == [40, 0]
-    assert not any(len(each) for each in tsdf._seeing(behind, np.float32(1), *arrays, 24))
+    assert [len(each) for each in tsdf._views_of_cell(ahead, np.float32(1), *arrays, 50)] == [40, 0]
+    assert not any(len(each) for each in tsdf._views_of_cell(behind, np.float32(1), *arrays, 24))
     alone = Pictures.of(
         Scene(views, "views"), [view.known if i == 7 else view.known & False for i, view in enumerate(views)], 1e9
     )
