@@ -96,7 +96,7 @@ def test_a_shot_has_the_methods_own_frame_and_is_asked_before_it_runs(room):
         ("gen3c", {"sed": 1}, "GEN3C has no setting 'sed'; it has .*seed"),
         ("gen3c", {"steps": 0}, "Steps must lie between"),
         ("gen3c", {"weights": "small"}, "Weights must be one of"),
-        ("gen3c", {"weights": "tiny"}, "GEN3C makes 8k.1 frames in one chunk, got 5; take 9"),
+        ("gen3c", {"weights": "tiny"}, "GEN3C makes 8k.1 frames in one chunk, got 5; use 9"),
     ],
 )
 def test_what_cannot_be_shot_is_said(room, name, wishes, said):

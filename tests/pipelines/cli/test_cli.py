@@ -69,9 +69,9 @@ def test_a_list_is_shot_line_by_line_and_what_is_refused_is_told(picture, tmp_pa
 
 
 @pytest.mark.parametrize(("line", "words"), [
-    ("{", "Line 1 of list.jsonl is no JSON"),
+    ("{", "Line 1 of list.jsonl is not JSON"),
     ("[1]", "not a JSON object"),
-    ('{"visual_input": "gone.png"}', "there is no gone.png"),
+    ('{"visual_input": "gone.png"}', "gone.png does not exist"),
     ('{"visual_input": "in.png", "colour": 1}', "no move or setting colour"),
     ('{"visual_input": "in.png", "steps": 1000}', "Line 1 of list.jsonl: "),
     ("", "is empty"),

@@ -109,7 +109,7 @@ def test_disagreeing_key_frames_are_refused(golden, tmp_path, changes, words):
 
 def test_disagreeing_clips_are_refused(clip, tmp_path):
     np.savez(clip / "depth.npz", depth=np.ones((6, 48, 32), np.float16))
-    with pytest.raises(InputError, match=r"depth.npz holds 6 pictures of 32 x 48, rgb.mp4 6 of 64 x 48"):
+    with pytest.raises(InputError, match=r"depth.npz contains 6 pictures of 32 x 48, rgb.mp4 6 of 64 x 48"):
         read_clip(clip)
     (clip / "mask.npz").unlink()
     with pytest.raises(InputError, match=r"has no mask\.npz"):
@@ -147,7 +147,7 @@ def test_npz_bombs_and_damage_are_refused_without_unpacking(tmp_path):
     (tmp_path / "flipped.npz").write_bytes(data)
     with pytest.raises(InputError, match="not a readable npz"):
         read_npz(tmp_path / "flipped.npz", {"depth": "N"})
-    with pytest.raises(InputError, match="has no array mask; it holds depth"):
+    with pytest.raises(InputError, match="has no array mask; it contains depth"):
         read_npz(tmp_path / "short.npz", {"mask": "N"})
 
 

@@ -75,7 +75,7 @@ def test_a_mirrored_clip_is_shown_as_players_show_it(tmp_path, turn):
 
 @pytest.mark.parametrize(("aspect", "shape"), [("4/3", (64, 128)), ("1/2", (128, 96))])
 def test_pixels_of_a_clip_become_square(tmp_path, aspect, shape):
-    with pytest.warns(FileNote, match="not square"):
+    with pytest.warns(FileNote, match="non-square"):
         frames, _ = read_video(encoded(tmp_path / "a.mp4", f"setsar={aspect}", "-pix_fmt", "yuv420p"))
     assert frames.shape[1:3] == shape
 
@@ -98,7 +98,7 @@ def test_a_clip_of_uneven_rate_lasts_as_long(tmp_path, kind):
     account = Account("clip")
     file = uneven(tmp_path / f"a.{kind}", [0, 33, 66, 99, 132, 1132, 2132, 3132])
     frames, fps = read_video(file, account=account)
-    assert len(frames) / fps == pytest.approx(3.165, abs=0.07) and "uneven" in account.text()
+    assert len(frames) / fps == pytest.approx(3.165, abs=0.07) and "variable rate" in account.text()
     grey = frames[:, 24, 32, 0].astype(int)
     assert abs(grey[int(1.6 * fps)] - 150) < 4 and abs(grey[int(0.6 * fps)] - 120) < 4, "what stands at 1.6 s and 0.6 s"
     every, rate = read_video(file, every=True)
@@ -167,7 +167,7 @@ def test_a_picture_of_oblong_pixels_becomes_square(tmp_path):
     Image.fromarray(BARS).save(tmp_path / "a.jpg", dpi=(100, 50))
     Image.fromarray(BARS).save(tmp_path / "b.png", dpi=(100, 100))
     oblong = read_picture(tmp_path / "a.jpg")
-    assert oblong.colour.shape == (128, 96, 3) and "not square" in oblong.notes[0]
+    assert oblong.colour.shape == (128, 96, 3) and "non-square" in oblong.notes[0]
     assert read_picture(tmp_path / "b.png").colour.shape == (64, 96, 3)
 
 

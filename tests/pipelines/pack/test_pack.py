@@ -150,7 +150,7 @@ def test_a_floor_has_the_normals_of_a_floor(tmp_path):
 
 def test_preflight_says_what_is_lost_and_refuses_what_cannot_work(scene, path):
     assert "becomes 160 x 96" not in preflight("vace", scene, path).sentence()
-    assert "Of 5 frames" not in preflight("vace", scene, path).sentence()
+    assert "of 5 frames" not in preflight("vace", scene, path).sentence()
     assert "at least 9 frames" in preflight("ltx-ic-lora", scene, path).refusal
     assert "It uses 9 of 12 frames" in preflight("ltx-ic-lora", scene, path.resampled(12)).sentence()
     assert "re-shoots a video" in preflight("recammaster", scene, path).refusal

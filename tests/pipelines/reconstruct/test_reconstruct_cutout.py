@@ -103,7 +103,7 @@ def test_masks_are_read_by_transparency_or_brightness(tmp_path):
     with pytest.raises(InputError, match="Each of the 3 frames needs a mask, got 2"):
         masks_of_files([tmp_path / "1.png", tmp_path / "0.png"], 3, 24, 16)
     (tmp_path / "1.png").write_bytes(b"no picture")
-    with pytest.raises(InputError, match=r"1\.png is no picture"):
+    with pytest.raises(InputError, match=r"1\.png is not a readable picture"):
         masks_of_files([tmp_path / "1.png", tmp_path / "0.png"], 2, 24, 16)
 
 

@@ -114,7 +114,7 @@ def test_a_second_layer_is_refused(file, tmp_path):
 def test_methods_take_splats_on_the_command_line(file, tmp_path, capsys):
     small = ["--width", "96", "--height", "64", "--frames", "5"]
     assert main(["preview", "dualcamctrl", "--files", str(file), "--out", str(tmp_path / "p.mp4"), *small]) == 0
-    assert "custom of .ply" in capsys.readouterr().err and read_video(tmp_path / "p.mp4")[0].shape[0] == 5
+    assert "convention of .ply" in capsys.readouterr().err and read_video(tmp_path / "p.mp4")[0].shape[0] == 5
     given = ["run", "dualcamctrl", "--weights", "tiny", "--steps", "1", "--files", str(file), "--up", "y-down", *small]
     assert main([*given, "--out", str(tmp_path / "r.mp4")]) == 0
     assert read_video(tmp_path / "r.mp4")[0].shape == (5, 64, 96, 3)

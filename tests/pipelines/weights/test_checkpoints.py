@@ -86,7 +86,7 @@ def test_optional_tensors_keep_the_value_they_were_built_with(state):
         ),
         (lambda s: (s.clear(), s.update(y=torch.zeros(1))), r"another network: none of their 1 tensors is among the 4"),
         (lambda s: s.clear(), r"none of their 0 tensors"),
-        (lambda s: s.update({"net.norm.bias": torch.zeros(4)}), r"Two tensors of a/b become norm\.bias"),
+        (lambda s: s.update({"net.norm.bias": torch.zeros(4)}), r"Two tensors of a/b are renamed to norm\.bias"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_sentence_and_nothing_changes(state, change, words):

@@ -148,10 +148,10 @@ def test_without_a_depth_model_a_plain_video_says_what_to_do(address, tmp_path):
 @pytest.mark.parametrize(("moves", "settings", "words"), [
     ({"trajectory": "zoom_in", "distance": 5, "rotation": "no_rotation"}, {}, "left the scene behind"),
     ({"frames": 17}, {"chunk_frames": 9}, ""),
-    ({"frames": 25}, {"chunk_frames": 17}, r"16 N \+ 1 frames, got 25; take 17 or 33"),
-    ({"frames": 130}, {}, r"120 N \+ 1 frames, got 130; take 121 or 241"),
-    ({"frames": 12}, {}, r"8k\+1 frames in one chunk, got 12; take 9 or 17"),
-    ({"width": 100}, {}, "multiples of 16, got 100 x 64; take 96 x 64"),
+    ({"frames": 25}, {"chunk_frames": 17}, r"16 N \+ 1 frames, got 25; use 17 or 33"),
+    ({"frames": 130}, {}, r"120 N \+ 1 frames, got 130; use 121 or 241"),
+    ({"frames": 12}, {}, r"8k\+1 frames in one chunk, got 12; use 9 or 17"),
+    ({"width": 100}, {}, "multiples of 16, got 100 x 64; use 96 x 64"),
 ])  # fmt: skip
 def test_what_cannot_be_shot_is_refused_before_anything_is_loaded(client, monkeypatch, moves, settings, words):
     from pipelines.runtime.runner import Runtime

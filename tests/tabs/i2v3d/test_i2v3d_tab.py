@@ -154,7 +154,7 @@ def test_the_phases_run_one_by_one_and_their_results_can_be_changed(with_fox, ad
 
     learning = {"weights": "tiny", "prompt": "A sks fox.", "steps": 1, "rank": 2, "resolution": 64}
     told, _, _, file, lora = with_fox("train", **learning)
-    assert "Learnt" in told and Path(value(file)[0]).suffix == ".safetensors"
+    assert "Trained" in told and Path(value(file)[0]).suffix == ".safetensors"
 
     run = QUICK | {"window": 4, "keyframes_at": "2"}
     told, _, gallery, *_ = with_fox("paint_keyframes", **run, lora_file=lora)

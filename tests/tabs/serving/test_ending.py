@@ -79,7 +79,7 @@ def test_closing_reaches_what_runs_and_the_count_knows_it():
 @pytest.mark.parametrize("text", ["soon", "-1", "nan"])
 def test_a_grace_that_is_no_time_is_refused(monkeypatch, text):
     monkeypatch.setenv(ending.GRACE_VARIABLE, text)
-    with pytest.raises(InputError, match="RESHOOT_GRACE should be seconds"):
+    with pytest.raises(InputError, match="RESHOOT_GRACE must be seconds"):
         grace()
 
 

@@ -30,8 +30,8 @@ def file_at(path: str) -> dict:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ([None, None], "How much (slider) takes a number, got nothing (null); see"),
-        ([[1], None], "How much (slider) takes a number, got a list; see"),
+        ([None, None], "How much (slider) accepts a number, got nothing (null); see"),
+        ([[1], None], "How much (slider) accepts a number, got a list; see"),
         ([1, file_at("/etc/passwd")], NOT_UPLOADED),
         ([1, file_at("missing.mp4")], NOT_UPLOADED),
         ([1], "This event takes 2 values, got 1; see"),

@@ -106,7 +106,7 @@ def test_pictures_without_a_manifest_say_what_rate_was_taken(tmp_path):
     [
         (lambda f: raw(f / "intrinsics", "intrinsics", np.ones((T, 5), np.float32)), "wide-angle"),
         (lambda f: raw(f / "pose", "poses", POSES[:2], frame_indices=[0, 1, 2]), "poses.bin has 128 bytes"),
-        (lambda f: raw(f / "pose", "poses", POSES.astype(np.float64), dtype="float64"), "float32 only"),
+        (lambda f: raw(f / "pose", "poses", POSES.astype(np.float64), dtype="float64"), "only float32"),
         (lambda f: (f / "pose/poses_meta.json").unlink(), "no pose/poses_meta.json"),
         (lambda f: (f / "depth/walk.bin.zlib").write_bytes(b"\4\0\0\0{}  xx"), "shape"),
         (lambda f: (f / "rgb/walk/00001.webp").unlink(), "without a gap"),

@@ -86,7 +86,7 @@ def test_few_adapters_stay_resident_and_files_are_read_once(tiny_transformer, di
 def test_incomplete_directors_are_refused(tiny_transformer, dimensionx_golden):
     whole = read_lora(dimensionx_golden / FILES["x_left"])
     kept = {key: value for key, value in whole.tensors.items() if not key.startswith("transformer_blocks.1.attn1.to_v")}
-    with pytest.raises(InputError, match="holds 14 tensors; a director for 2 blocks has 16"):
+    with pytest.raises(InputError, match="contains 14 tensors; a director for 2 blocks has 16"):
         Directors(tiny_transformer, lambda _: LoraFile("part", kept, 4, None)).use([("x_left", 1.0)])
 
 
@@ -141,9 +141,9 @@ def test_a_repository_with_one_nameless_lora_is_the_t_director():
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        (["a.safetensors", "b.safetensors"], "no file for 'Orbit up'; it holds a.safetensors, b.safetensors"),
+        (["a.safetensors", "b.safetensors"], "no file for 'Orbit up'; it contains a.safetensors, b.safetensors"),
         (["orbit_up_30.safetensors", "orbit_up_45.safetensors"], "several files for 'Orbit up'"),
-        ([], "it holds no LoRA at all"),
+        ([], "it contains no LoRA at all"),
     ],
 )
 def test_what_is_not_there_is_listed(files, message):

@@ -98,7 +98,7 @@ def test_a_broken_vocabulary_is_refused(tmp_path):
 
 
 def test_a_director_that_is_not_there_is_named(weights, scene):
-    with pytest.raises(InputError, match="no file for 'Orbit down'; it holds orbit_left_45"):
+    with pytest.raises(InputError, match="no file for 'Orbit down'; it contains orbit_left_45"):
         clip_of(weights, scene, director="orbit_down")
 
 

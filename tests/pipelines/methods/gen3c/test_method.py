@@ -94,10 +94,10 @@ def test_chunks_share_one_frame():
 
 
 @pytest.mark.parametrize(("frames", "chunk", "words"), [
-    (120, 121, "take 113 or 121"),
+    (120, 121, "use 113 or 121"),
     (242, 121, "240|241 or 361"),
-    (240, 121, "take 121 or 241"),
-    (8, 121, "take 9 or 17"),
+    (240, 121, "use 121 or 241"),
+    (8, 121, "use 9 or 17"),
     (33, 16, "A chunk has 8k"),
 ])  # fmt: skip
 def test_wrong_lengths_name_the_nearest(frames, chunk, words):
@@ -155,7 +155,7 @@ def test_sizes_and_clip_length_are_checked():
     with pytest.raises(InputError, match="fit one to the other"):
         check(scene, good.resized(640, 352), Gen3cSettings())
     odd = Scene((_view(width=330, height=180),))
-    with pytest.raises(InputError, match="take 336 x 176"):
+    with pytest.raises(InputError, match="use 336 x 176"):
         check(odd, path(_moves(), odd), Gen3cSettings())
     clip = Scene((_view(),) * 9, "clip")
     with pytest.raises(InputError, match="The clip has 9 frames and the path 17"):

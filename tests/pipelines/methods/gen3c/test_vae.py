@@ -72,7 +72,7 @@ def test_the_first_latent_frame_depends_on_the_first_picture_only(tiny, arrays):
 
 
 def test_a_clip_longer_than_the_tables_is_refused(tiny):
-    with pytest.raises(InputError, match="knows 16 latent frames, the clip needs 17"):
+    with pytest.raises(InputError, match="supports 16 latent frames, the clip needs 17"):
         statistics(tiny, 17, torch.device("cpu"))
 
 

@@ -104,7 +104,7 @@ def test_files_in_a_project_stay_in_their_folder_and_one_that_is_gone_is_told(pr
     lora = Path(read_project(odd, folder=tmp_path / "mine").settings.lora_file)
     assert lora == tmp_path / "mine" / "x.safetensors"
     gone = replace(project, settings=replace(project.settings, lora_file=str(tmp_path / "gone.safetensors")))
-    with pytest.raises(InputError, match=r"no file gone\.safetensors any more"):
+    with pytest.raises(InputError, match=r"gone\.safetensors does not exist any more"):
         save_project(tmp_path / "gone.zip", gone)
     assert not (tmp_path / "gone.zip").exists()
 

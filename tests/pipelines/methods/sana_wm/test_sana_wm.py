@@ -81,7 +81,7 @@ def test_it_runs_the_same_in_every_memory_mode(shot, monkeypatch):
 
 @pytest.mark.parametrize(
     "frames, size, said",
-    [(8, "128x64", "take 9 or 17"), (969, "128x64", "take 953 or 961"), (9, "120x64", "take 128 x 64")],
+    [(8, "128x64", "use 9 or 17"), (969, "128x64", "use 953 or 961"), (9, "120x64", "use 128 x 64")],
 )
 def test_lengths_and_sizes_that_it_cannot_make_name_those_that_it_can(shot, frames, size, said):
     width, height = map(int, size.split("x"))

@@ -179,7 +179,7 @@ def test_wrong_input_is_said():
     for values, words in (
         ((frames[:2], path, cloud), "shot on"),
         ((frames[:2], path.sliced(slice(2)), cloud), "at least 3 frames"),
-        ((frames, path, PointCloud(cloud.points[:4], cloud.colours[:4])), "at least 10 points"),
+        ((frames, path, PointCloud(cloud.points[:4], cloud.colours[:4])), "at least 10 initial points"),
     ):
         with pytest.raises(InputError, match=words):
             next(fit(*values, device="cpu"))

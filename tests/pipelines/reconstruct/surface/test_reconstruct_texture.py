@@ -94,7 +94,7 @@ def test_every_triangle_has_its_own_texels():
         inside = (x + y <= square - 3) if (corner[0] == low).all() else (x + y >= square - 3)
         taken[(low[1] + y[inside]).astype(int), (low[0] + x[inside]).astype(int)] += 1
     assert taken.max() == 1
-    with pytest.raises(InputError, match="holds 162 triangles, got 200"):
+    with pytest.raises(InputError, match="has room for 162 triangles, got 200"):
         _square(200, 48)
 
 

@@ -98,7 +98,7 @@ def test_where_one_of_its_processes_is_lost_it_is_shot_once_more(pool, shot):
 
 
 def test_more_gpus_than_there_are_are_refused(pool, shot):
-    with pytest.raises(InputError, match="The pool has 2 GPUs, fewer than the 3 asked"):
+    with pytest.raises(InputError, match="The pool has 2 GPUs, fewer than the 3 requested"):
         next(pool.run(replace(shot, options=RunOptions(weights="tiny", gpus=3))))
 
 

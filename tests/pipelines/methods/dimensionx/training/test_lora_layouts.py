@@ -233,4 +233,4 @@ def test_diffusers_names_what_else_its_header_holds_and_we_need_none_of_it(golde
 
 
 def test_a_silent_file_says_what_is_assumed(lora):
-    assert "applied 0.25 times (1 / rank)" in lora.strength_words and "an alpha of 4" in lora.strength_words
+    assert "scaled by 0.25 (1 / rank)" in lora.strength_words and "an alpha of 4" in lora.strength_words
