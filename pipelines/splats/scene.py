@@ -117,7 +117,7 @@ def scene_of_splats(
             f"{name} shows nothing from its first camera; choose a camera that looks at it, or another up axis."
         )
     view = View.of(frame.colour, frame.depth, camera.intrinsics[0], camera.world_from_camera[0])
-    return SplatScene((view,), source="rendered from splats", name=name, splats=splats), where
+    return SplatScene((view,), source="drawn from splats", name=name, splats=splats), where
 
 
 def prepare(splats: Splats) -> Any:
