@@ -113,7 +113,7 @@ def _choose_camera(
     has_parallax = min(parallax_degrees(seen, keys, size, one) for one in lenses) >= least
     if rotating.fits < ALL_FIT and has_parallax and len(inside) >= 3:
         try:
-            moving = recover_travelling(clip.frames[inside], seen, keys, focal)
+            moving = recover_travelling(clip.frames[inside], seen, keys, rotating.cameras, focal)
         except InputError as error:
             notes.append(f"No travel could be told from the frames: {error}")
     if moving is not None and not FOCALS[0] < moving.cameras.focal[0] / size[0] < FOCALS[1]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.path import spread_indices
+from camera.path import CameraPath, spread_indices
 from camera.trajectories.keyframes import Keyframe, through
 from pipelines.estimation.colmap import Matches
 from pipelines.estimation.recovery.adjust import (
@@ -24,6 +24,7 @@ from pipelines.estimation.recovery.adjust import (
     triangulate,
 )
 from pipelines.estimation.recovery.follow import Observations, sift_matches
+from pipelines.estimation.recovery.initial import find_initial, rate
 from pipelines.estimation.recovery.refine import refine_tracks
 from pipelines.estimation.recovery.reversal import take_better
 from pipelines.estimation.recovery.uncertainty import lens_uncertainty
@@ -106,28 +107,56 @@ def parallax_degrees(seen: Observations, keys: NDArray[np.int64], size: tuple[in
 
 
 def recover_travelling(
-    frames: NDArray[np.uint8], seen: Observations, keys: NDArray[np.int64], focal: float | None
+    frames: NDArray[np.uint8], seen: Observations, keys: NDArray[np.int64], rotating: Cameras, focal: float | None
 ) -> TravellingCameraFit:
-    """Cameras of ``frames`` (F,h,w,3), of which ``keys`` are mapped first; ``focal`` is fixed where given.
+    """Cameras of ``frames`` (F,h,w,3), of which ``keys`` are placed first; ``focal`` is fixed where given.
 
-    Raises `InputError` where pycolmap is missing or places fewer than half of the keyframes.
+    ``rotating``: the rotating camera that fits the keyframes. Raises `InputError` where fewer than half of them can be placed.
     """
-    found = _map_keyframes(frames[keys], seen.among(keys), focal)
-    if len(found.frames) < max(3, 0.5 * len(keys)):
-        raise InputError(f"Only {len(found.frames)} of {len(keys)} keyframes could be placed.")
-    mapped = keys[list(found.frames)]
-    cameras = _interpolate(found, mapped, len(frames))
+    path, mapped, loops = _place_keyframes(frames, seen, keys, rotating, focal)
+    cameras = _interpolate(path, mapped, len(frames))
     if focal:
         cameras = Cameras(cameras.rotation, cameras.translation, np.full(len(frames), float(focal)), cameras.middle)
-    points, wide = triangulate(Cameras.of(found.path), seen.among(mapped))
-    cameras, placed = _place_frames(cameras, points, wide, seen, mapped)
+    points, wide = triangulate(Cameras.of(path), seen.among(mapped))
+    cameras, placed = _resect_frames(cameras, points, wide, seen, mapped)
     chosen = placed[spread_indices(len(placed), MOST_ADJUSTED)]
     tracks = seen.among(chosen)
     if focal:  # with a free lens the refined tracks, which are fewer and shorter, gave worse cameras
         tracks = refine_tracks(frames[chosen], tracks)
     tracks = tracks.seen_at_least(3).longest(MOST_POINTS)
-    loops = _loop_observations(found, mapped).among(chosen).seen_at_least(2)
-    return _adjust_all(cameras, placed, chosen, tracks.joined(loops), seen, focal, keys)
+    if loops is not None:
+        tracks = tracks.joined(loops.among(chosen).seen_at_least(2))
+    return _adjust_all(cameras, placed, chosen, tracks, seen, focal, keys)
+
+
+def _place_keyframes(
+    frames: NDArray[np.uint8], seen: Observations, keys: NDArray[np.int64], rotating: Cameras, focal: float | None
+) -> tuple[CameraPath, NDArray[np.int64], Observations | None]:
+    """Cameras of keyframes, their numbers, and COLMAP's observations where they are its.
+
+    COLMAP also matches keyframes that share no tracks, so it is tried where tracks alone do not place all of them.
+    """
+    own, size = seen.among(keys).seen_at_least(2), (frames.shape[2], frames.shape[1])
+    found = find_initial(own, len(keys), rotating, size, focal)
+    if found is None or len(found.placed) < len(keys):
+        try:
+            mapped = _map_keyframes(frames[keys], seen.among(keys), focal)
+        except InputError:
+            if found is None:
+                raise
+        else:
+            other = rate(Cameras.of(mapped.path), np.array(mapped.frames), own.seen_at_least(3), len(keys))
+            if found is None or other.cost < found.cost:
+                _check_placed(len(mapped.frames), len(keys))
+                placed = keys[list(mapped.frames)]
+                return mapped.path, placed, _loop_observations(mapped, placed)
+    _check_placed(len(found.placed), len(keys))
+    return found.cameras.path(*size, 1.0), keys[found.placed], None
+
+
+def _check_placed(placed: int, count: int) -> None:
+    if placed < max(3, 0.5 * count):
+        raise InputError(f"Only {placed} of {count} keyframes could be placed.")
 
 
 def _map_keyframes(pictures: NDArray[np.uint8], seen: Observations, focal: float | None) -> Reconstruction:
@@ -155,9 +184,8 @@ def _matches(pictures: NDArray[np.uint8], seen: Observations, wanted: list[tuple
     return [np.array(one, np.float32).reshape(-1, 2) for one in places], found
 
 
-def _interpolate(found: Reconstruction, mapped: NDArray[np.int64], frames: int) -> Cameras:
-    """Initial cameras of all frames, linear between the mapped ones."""
-    path = found.path
+def _interpolate(path: CameraPath, mapped: NDArray[np.int64], frames: int) -> Cameras:
+    """Initial cameras of all frames, linear between the ``mapped`` ones, whose cameras ``path`` holds."""
     keys = [Keyframe(pose, lens, float(i)) for pose, lens, i in zip(path.world_from_camera, path.intrinsics, mapped)]
     inner = through(
         keys, frames=int(mapped[-1] - mapped[0]) + 1, width=path.width, height=path.height, curve="straight"
@@ -166,7 +194,7 @@ def _interpolate(found: Reconstruction, mapped: NDArray[np.int64], frames: int) 
     return Cameras.of(inner.sliced(where))  # type: ignore[arg-type]
 
 
-def _place_frames(
+def _resect_frames(
     cameras: Cameras, points: NDArray, wide: NDArray, seen: Observations, mapped: NDArray[np.int64]
 ) -> tuple[Cameras, NDArray[np.int64]]:
     """All frames resected on the points of the mapped frames, and the frames that have enough inliers."""

@@ -1,0 +1,177 @@
+"""Initial cameras of the keyframes from tracks alone: several two-view motions, each extended to all keyframes.
+
+A single initial pair can be the wrong one: something large moves along with the camera, the picture is nearly flat, or the
+lens is unknown. So several pairs are tried, in each of them the motion of the most points and that of the most others
+(five-point algorithm, Nister 2004), with several focal lengths where the lens is free. The other keyframes are resected, all
+are adjusted briefly, and the cameras of the least robust error over all tracks are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.estimation.recovery.adjust import (
+    LOSS_PX,
+    Cameras,
+    adjust,
+    free_parameters,
+    pnp,
+    reprojection_errors,
+    triangulate,
+)
+from pipelines.estimation.recovery.follow import Observations
+
+PAIRS, APART = 4, 2
+"""Initial pairs that are tried; any two of them differ by more than `APART` keyframes at one end."""
+LEAST_SHARED, MOST_COUNTED = 40, 300
+"""Points a pair must share, and the number beyond which more do not count."""
+PAIR_PX = 1.0
+"""Tolerance of the five-point algorithm."""
+FOCALS = (0.75, 1.1, 1.6, 2.4)
+"""Initial guesses of a free focal length, in picture widths: 67 to 24 degrees."""
+POINTS, ROUNDS = 500, 6
+"""Points, those of the longest tracks, and iterations of the brief adjustments."""
+LEAST_ANGLE, GOOD_PX = 1.0, 4.0
+"""A point is used where its rays differ by so many degrees and it misses by less."""
+LEAST_SEEN, ENOUGH_SEEN = 12, 0.7
+"""Known points a keyframe must show to be resected; those that show this share of the best one's are resected together."""
+LOST_PX = 8.0
+"""Largest error that counts, and that of an observation in a keyframe without a camera."""
+
+
+@dataclass(frozen=True, eq=False)
+class InitialCameras:
+    """``cameras`` of the ``placed`` keyframes (P,) ascending; ``cost``: mean robust error of all observations, lost ones included."""
+
+    cameras: Cameras
+    placed: NDArray[np.int64]
+    cost: float
+
+
+def find_initial(
+    seen: Observations, count: int, rotating: Cameras, size: tuple[int, int], focal: float | None
+) -> InitialCameras | None:
+    """Initial cameras of ``count`` keyframes from the tracks ``seen`` in them, None where no pair shares enough points.
+
+    ``rotating``: the rotating camera that fits them; ``size``: width and height; ``focal`` holds the lens.
+    """
+    seen = seen.seen_at_least(3)
+    found = [rate(*each, seen, count) for each in _candidates(seen, count, rotating, size, focal)]
+    return min(found, key=lambda each: each.cost, default=None)
+
+
+def rate(cameras: Cameras, placed: NDArray[np.int64], seen: Observations, count: int) -> InitialCameras:
+    """The ``cameras`` of the ``placed`` ones of ``count`` keyframes with the cost of the longest tracks in ``seen``."""
+    counted = seen.longest(POINTS)
+    own = counted.among(placed).seen_at_least(2)
+    points, _ = triangulate(cameras, own)
+    square = np.minimum((reprojection_errors(cameras, points, own) ** 2).sum(axis=1), LOST_PX**2)
+    lost = len(counted.point) - len(own.point)
+    total = np.log1p(square / LOSS_PX**2).sum() + lost * np.log1p((LOST_PX / LOSS_PX) ** 2)
+    return InitialCameras(cameras, placed, float(total / max(len(counted.point), 1)))
+
+
+def adjust_briefly(
+    cameras: Cameras, placed: NDArray[np.int64], seen: Observations, *, free_lens: bool
+) -> tuple[Cameras, NDArray[np.int64]]:
+    """``cameras`` of the ``placed`` keyframes after two short adjustments to the tracks that roughly agree with them."""
+    own = seen.among(placed).seen_at_least(3).longest(POINTS)
+    free = free_parameters(len(placed), lens=np.ones((len(placed), 1)) if free_lens else None)
+    for _ in range(2):
+        points, wide = triangulate(cameras, own)
+        miss = np.minimum(np.linalg.norm(reprojection_errors(cameras, points, own), axis=1), 5 * GOOD_PX)
+        mean = np.bincount(own.point, miss, own.count) / np.bincount(own.point, minlength=own.count)
+        agreeing = own.where(((mean < GOOD_PX) & (wide > LEAST_ANGLE))[own.point])
+        if agreeing.count < LEAST_SEEN:
+            break
+        cameras = adjust(cameras, triangulate(cameras, agreeing)[0], agreeing, free, rounds=ROUNDS).cameras
+    return cameras, placed
+
+
+def _candidates(
+    seen: Observations, count: int, rotating: Cameras, size: tuple[int, int], focal: float | None
+) -> Iterator[tuple[Cameras, NDArray[np.int64]]]:
+    middle = (np.array(size) - 1) / 2
+    for pair in choose_pairs(seen, count, rotating):
+        for guess in [focal] if focal else [share * size[0] for share in FOCALS]:
+            for turn, shift in two_view_motions(*seen.shared(*pair), guess, middle):
+                start = Cameras(np.stack([np.eye(3), turn]), np.stack([np.zeros(3), shift]), np.full(2, guess), middle)
+                yield adjust_briefly(*_extend(start, pair, seen, count), seen, free_lens=focal is None)
+
+
+def choose_pairs(seen: Observations, count: int, rotating: Cameras) -> list[tuple[int, int]]:
+    """Pairs of keyframes with many common points and much parallax: motion that a rotating camera leaves unexplained."""
+    rated = []
+    for i, j in combinations(range(count), 2):
+        a, b = seen.shared(i, j)
+        if len(a) >= LEAST_SHARED:
+            rays = np.append((a - rotating.middle) / rotating.focal[i], np.ones((len(a), 1)), axis=1)
+            there = rays @ rotating.rotation[i] @ rotating.rotation[j].T
+            left = rotating.focal[j] * there[:, :2] / there[:, 2:] + rotating.middle - b
+            parallax = float(np.median(np.linalg.norm(left, axis=1)))
+            rated.append((parallax * np.sqrt(min(len(a), MOST_COUNTED)), (i, j)))
+    chosen: list[tuple[int, int]] = []
+    for _, (i, j) in sorted(rated, reverse=True):
+        if all(max(abs(i - k), abs(j - m)) > APART for k, m in chosen):
+            chosen.append((i, j))
+    return chosen[:PAIRS]
+
+
+def two_view_motions(a: NDArray, b: NDArray, focal: float, middle: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
+    """Rotation (3,3) and unit translation (3,) of a second view: that of the most points ``a``, ``b`` (N,2), and of the most others."""
+    lens = np.array([[focal, 0, middle[0]], [0, focal, middle[1]], [0, 0, 1]])
+    for _ in range(2):
+        if len(a) < LEAST_SHARED / 2:
+            return
+        matrix, good = cv2.findEssentialMat(a, b, lens, cv2.RANSAC, 0.999, PAIR_PX)
+        if matrix is None or matrix.shape != (3, 3):
+            return
+        _, turn, shift, _ = cv2.recoverPose(matrix, a, b, lens, mask=good.copy())
+        yield turn, shift.ravel()
+        others = good.ravel() == 0
+        a, b = a[others], b[others]
+
+
+def _extend(start: Cameras, pair: tuple[int, int], seen: Observations, count: int) -> tuple[Cameras, NDArray[np.int64]]:
+    """Cameras of all keyframes that can be resected, those that show most of the known points first."""
+    turns, shifts = np.zeros((count, 3, 3)), np.zeros((count, 3))
+    turns[list(pair)], shifts[list(pair)] = start.rotation, start.translation
+    placed, tried = np.zeros(count, bool), np.zeros(count, bool)
+    placed[list(pair)] = tried[list(pair)] = True
+    while not tried.all():
+        here = np.flatnonzero(placed)
+        cameras = Cameras(turns[here], shifts[here], np.full(len(here), start.focal[0]), start.middle)
+        points, known = _known_points(cameras, here, seen)
+        shown = np.where(tried, 0, np.bincount(seen.frame[known[seen.point]], minlength=count))
+        if shown.max() < LEAST_SEEN:
+            break
+        for k in np.flatnonzero(shown >= max(LEAST_SEEN, ENOUGH_SEEN * shown.max())):
+            own = (seen.frame == k) & known[seen.point]
+            found = pnp(points[seen.point[own]], seen.pixel[own], float(start.focal[0]), start.middle)
+            tried[k] = True
+            if found is not None:
+                turns[k], shifts[k], placed[k] = found[0], found[1], True
+    here = np.flatnonzero(placed)
+    return Cameras(turns[here], shifts[here], np.full(len(here), start.focal[0]), start.middle), here
+
+
+def _known_points(
+    cameras: Cameras, placed: NDArray[np.int64], seen: Observations
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Points (P,3) of the tracks ``seen``, and which (P,) of them the ``cameras`` of the ``placed`` keyframes agree on."""
+    inside = np.isin(seen.frame, placed)
+    inside &= (np.bincount(seen.point[inside], minlength=seen.count) >= 2)[seen.point]
+    names, point = np.unique(seen.point[inside], return_inverse=True)
+    own = Observations(point, np.searchsorted(placed, seen.frame[inside]), seen.pixel[inside])
+    found, wide = triangulate(cameras, own)
+    worst = np.zeros(len(names))
+    np.maximum.at(worst, own.point, np.linalg.norm(reprojection_errors(cameras, found, own), axis=1))
+    points, known = np.zeros((seen.count, 3)), np.zeros(seen.count, bool)
+    points[names], known[names] = found, (worst < GOOD_PX) & (wide > LEAST_ANGLE)
+    return points, known
