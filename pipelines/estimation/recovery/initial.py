@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.estimation.recovery.adjust import (
-    LOSS_PX,
     Cameras,
     adjust,
     free_parameters,
@@ -41,8 +40,10 @@ LEAST_ANGLE, GOOD_PX = 1.0, 4.0
 """A point is used where its rays differ by so many degrees and it misses by less."""
 LEAST_SEEN, ENOUGH_SEEN = 12, 0.7
 """Known points a keyframe must show to be resected; those that show this share of the best one's are resected together."""
-LOST_PX = 8.0
-"""Largest error that counts, and that of an observation in a keyframe without a camera."""
+RATED_PX, LOST_PX = 0.3, 8.0
+"""Scale of the loss by which cameras are compared; the largest error, which an observation in a keyframe without a camera has too."""
+PARTS = 8, 5
+"""Columns and rows of parts of the picture that count alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,19 +63,34 @@ def find_initial(
     ``rotating``: the rotating camera that fits them; ``size``: width and height; ``focal`` holds the lens.
     """
     seen = seen.seen_at_least(3)
-    found = [rate(*each, seen, count) for each in _candidates(seen, count, rotating, size, focal)]
+    found = [rate(*each, seen, count, size) for each in _candidates(seen, count, rotating, size, focal)]
     return min(found, key=lambda each: each.cost, default=None)
 
 
-def rate(cameras: Cameras, placed: NDArray[np.int64], seen: Observations, count: int) -> InitialCameras:
-    """The ``cameras`` of the ``placed`` ones of ``count`` keyframes with the cost of the longest tracks in ``seen``."""
-    counted = seen.longest(POINTS)
-    own = counted.among(placed).seen_at_least(2)
-    points, _ = triangulate(cameras, own)
-    square = np.minimum((reprojection_errors(cameras, points, own) ** 2).sum(axis=1), LOST_PX**2)
-    lost = len(counted.point) - len(own.point)
-    total = np.log1p(square / LOSS_PX**2).sum() + lost * np.log1p((LOST_PX / LOSS_PX) ** 2)
-    return InitialCameras(cameras, placed, float(total / max(len(counted.point), 1)))
+def rate(
+    cameras: Cameras, placed: NDArray[np.int64], seen: Observations, count: int, size: tuple[int, int]
+) -> InitialCameras:
+    """The ``cameras`` of the ``placed`` ones of ``count`` keyframes with the cost of the tracks ``seen`` in them.
+
+    Every part of the picture counts alike, however many points lie there: much texture on a small moving object is no majority.
+    """
+    own = np.isin(seen.frame, placed)
+    own &= (np.bincount(seen.point[own], minlength=seen.count) >= 2)[seen.point]
+    kept = seen.among(placed).seen_at_least(2)
+    points, _ = triangulate(cameras, kept)
+    square = np.full(len(seen.point), LOST_PX**2)
+    square[own] = np.minimum((reprojection_errors(cameras, points, kept) ** 2).sum(axis=1), LOST_PX**2)
+    weight = _share_of_parts(seen, size)
+    return InitialCameras(cameras, placed, float(weight @ np.log1p(square / RATED_PX**2)))
+
+
+def _share_of_parts(seen: Observations, size: tuple[int, int]) -> NDArray[np.float64]:
+    """(N,): weights of the observations that add up to one, and to the same in every part of every frame that shows any."""
+    column, row = np.clip(seen.pixel / size * PARTS, 0, np.array(PARTS) - 1).astype(int).T
+    _, part, count = np.unique(
+        (seen.frame * PARTS[1] + row) * PARTS[0] + column, return_inverse=True, return_counts=True
+    )
+    return 1 / count[part] / len(count)
 
 
 def adjust_briefly(

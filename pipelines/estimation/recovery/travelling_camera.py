@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import cv2
@@ -14,6 +14,7 @@ from camera.path import CameraPath, spread_indices
 from camera.trajectories.keyframes import Keyframe, through
 from pipelines.estimation.colmap import Matches
 from pipelines.estimation.recovery.adjust import (
+    BundleResult,
     Cameras,
     adjust,
     curves,
@@ -44,6 +45,8 @@ LEAST_SEEN = 12
 GOOD_PX = 2.5
 STEADY_PX, STEADY_SHARE, SELECTIONS = 1.5, 0.7, 4
 """See `_keep_steady`; the last is how often the points are selected anew after an adjustment."""
+ROUGH_SELECTIONS = 2
+"""The same for the tracks as they were followed, to which cameras with a free lens are adjusted first."""
 MOST_ADJUSTED, MOST_POINTS = 125, 1600
 """Most frames and points of the bundle adjustment; other frames are resected afterwards."""
 FITTED = 700
@@ -111,7 +114,9 @@ def recover_travelling(
 ) -> TravellingCameraFit:
     """Cameras of ``frames`` (F,h,w,3), of which ``keys`` are placed first; ``focal`` is fixed where given.
 
-    ``rotating``: the rotating camera that fits the keyframes. Raises `InputError` where fewer than half of them can be placed.
+    ``rotating``: the rotating camera that fits the keyframes. The uncertainty of a free lens includes by how much it differs
+    between the tracks as they were followed and the refined ones, whose errors are not the same. Raises `InputError` where fewer
+    than half of the keyframes can be placed.
     """
     path, mapped, loops = _place_keyframes(frames, seen, keys, rotating, focal)
     cameras = _interpolate(path, mapped, len(frames))
@@ -120,13 +125,23 @@ def recover_travelling(
     points, wide = triangulate(Cameras.of(path), seen.among(mapped))
     cameras, placed = _resect_frames(cameras, points, wide, seen, mapped)
     chosen = placed[spread_indices(len(placed), MOST_ADJUSTED)]
-    tracks = seen.among(chosen)
-    if focal:  # with a free lens the refined tracks, which are fewer and shorter, gave worse cameras
-        tracks = refine_tracks(frames[chosen], tracks)
-    tracks = tracks.seen_at_least(3).longest(MOST_POINTS)
+    followed, refined = seen.among(chosen), refine_tracks(frames[chosen], seen.among(chosen))
+    followed, refined = (tracks.seen_at_least(3).longest(MOST_POINTS) for tracks in (followed, refined))
     if loops is not None:
-        tracks = tracks.joined(loops.among(chosen).seen_at_least(2))
-    return _adjust_all(cameras, placed, chosen, tracks, seen, focal, keys)
+        loops = loops.among(chosen).seen_at_least(2)
+        followed, refined = followed.joined(loops), refined.joined(loops)
+    if focal:
+        return _adjust_all(cameras, placed, chosen, refined, seen, focal, keys)
+    lens = np.ones((len(chosen), 1))
+    rough = _adjust_selected(_choose_cameras(cameras, chosen), followed, lens, ROUGH_SELECTIONS)[0].cameras
+    cameras.rotation[chosen], cameras.translation[chosen], cameras.focal[chosen] = (
+        rough.rotation,
+        rough.translation,
+        rough.focal,
+    )
+    found = _adjust_all(cameras, placed, chosen, refined, seen, None, keys)
+    apart = np.log(np.median(found.cameras.focal) / np.median(rough.focal))
+    return replace(found, lens_uncertainty=float(np.hypot(found.lens_uncertainty, apart)))
 
 
 def _place_keyframes(
@@ -145,7 +160,7 @@ def _place_keyframes(
             if found is None:
                 raise
         else:
-            other = rate(Cameras.of(mapped.path), np.array(mapped.frames), own.seen_at_least(3), len(keys))
+            other = rate(Cameras.of(mapped.path), np.array(mapped.frames), own.seen_at_least(3), len(keys), size)
             if found is None or other.cost < found.cost:
                 _check_placed(len(mapped.frames), len(keys))
                 placed = keys[list(mapped.frames)]
@@ -238,13 +253,7 @@ def _adjust_all(
     """The ``placed`` cameras, the ``chosen`` ones adjusted to ``everything`` in their frames; ``seen`` in all frames."""
     count = len(chosen)
     lens = None if focal else np.ones((count, 1))
-    points, together, start = _triangulate_clean(_choose_cameras(cameras, chosen), everything)
-    free = free_parameters(count, lens=lens)
-    one = adjust(start, points, together, free)
-    one = one if focal else take_better(one, together, free)
-    for _ in range(SELECTIONS):
-        points, together, start = _triangulate_clean(one.cameras, _keep_steady(one.cameras, everything))
-        one = adjust(start, points, together, free, rounds=8)
+    one, start, points, together = _adjust_selected(_choose_cameras(cameras, chosen), everything, lens, SELECTIONS)
     uncertainty = float(lens_uncertainty(one, 1)[0]) if lens is not None else float("inf")
     zooms = False
     if uncertainty < MAY_ZOOM or focal:
@@ -267,6 +276,21 @@ def _adjust_all(
         bool(zooms),
         float(np.median(depth[depth > 0])),
     )
+
+
+def _adjust_selected(
+    cameras: Cameras, everything: Observations, lens: NDArray[np.float64] | None, selections: int
+) -> tuple[BundleResult, Cameras, NDArray[np.float64], Observations]:
+    """``cameras`` adjusted to the steady ones of the tracks ``everything``, selected anew so many times; also what the last adjustment
+    began with: cameras, points and observations. A free ``lens`` is tried the other way round too."""
+    points, together, start = _triangulate_clean(cameras, everything)
+    free = free_parameters(len(cameras.focal), lens=lens)
+    one = adjust(start, points, together, free)
+    one = one if lens is None else take_better(one, together, free)
+    for _ in range(selections):
+        points, together, start = _triangulate_clean(one.cameras, _keep_steady(one.cameras, everything))
+        one = adjust(start, points, together, free, rounds=8)
+    return one, start, points, together
 
 
 def _fit_share(cameras: Cameras, placed: NDArray[np.int64], seen: Observations, keys: NDArray[np.int64]) -> float:

@@ -53,7 +53,7 @@ def test_all_keyframes_are_placed_where_they_were(scene, focal):
     ours, theirs = (each.rotation @ each.rotation[0].T for each in (found.cameras, truth))
     assert angle_degrees(ours, theirs).max() < 0.5
     np.testing.assert_allclose(found.cameras.focal, FOCAL, rtol=1e-9 if focal else 0.02)
-    assert found.cost < 1.02 * rate(truth, np.arange(FRAMES), seen.seen_at_least(3), FRAMES).cost
+    assert found.cost < 1.02 * rate(truth, np.arange(FRAMES), seen.seen_at_least(3), FRAMES, (WIDTH, HEIGHT)).cost
 
 
 def test_what_moves_along_is_the_second_motion_of_a_pair():
@@ -73,9 +73,9 @@ def test_pairs_have_parallax_and_differ():
 
 def test_a_keyframe_without_a_camera_costs():
     seen, truth = tracks("box").seen_at_least(3), arc()
-    whole = rate(truth, np.arange(FRAMES), seen, FRAMES).cost
+    whole = rate(truth, np.arange(FRAMES), seen, FRAMES, (WIDTH, HEIGHT)).cost
     part = Cameras(truth.rotation[1:], truth.translation[1:], truth.focal[1:], truth.middle)
-    assert rate(part, np.arange(1, FRAMES), seen, FRAMES).cost > whole + 0.3
+    assert rate(part, np.arange(1, FRAMES), seen, FRAMES, (WIDTH, HEIGHT)).cost > whole + 0.3
 
 
 def test_too_few_common_points_give_nothing():
