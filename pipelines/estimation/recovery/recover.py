@@ -125,7 +125,8 @@ def _choose_camera(
         return _rotating_estimate(clip, seen, inside, focal, whole, notes)
     lens: Lens = "held" if focal else ("found" if moving.lens_uncertainty < SURE else "assumed")
     if lens == "assumed":
-        notes.append(f"The focal length cannot be told from this move (standard deviation {100 * moving.lens_uncertainty:.1f} %).")
+        doubt = f"standard deviation {100 * moving.lens_uncertainty:.1f} %"
+        notes.append(f"The focal length cannot be told from this move ({doubt}).")
     if moving.zooms:
         notes.append("The lens changes on the way.")
     path = moving.cameras.path(*size, clip.fps).resized(clip.width, clip.height)
