@@ -117,7 +117,7 @@ def test_what_cannot_be_cut_out_is_said(small):
     ):
         with pytest.raises(InputError, match=words):
             next(make(shots, "points", **choices))
-    with pytest.raises(InputError, match="leave nothing"):
+    with pytest.raises(InputError, match="contain no pixel of known depth"):
         cut_out(small, np.zeros((5, 48, 64), bool))
     with pytest.raises(InputError, match="between 0 and 1"):
         object_masks(small, reach=2)

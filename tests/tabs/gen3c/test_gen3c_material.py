@@ -200,7 +200,7 @@ def test_a_file_of_splats_is_shot_and_says_how_its_axes_were_read(client, tmp_pa
     told = client.predict(file, 0, 0, "y-down", api_name="/gen3c_open_files")
     assert "y down, as 3DGS and COLMAP (chosen)" in str(told)
     told = client.predict(file, 0, api_name="/gen3c_open_files")
-    assert "1,200 Gaussians" in str(told) and "y up, as glTF (the custom of .spz files)" in str(told)
+    assert "1,200 Gaussians" in str(told) and "y up, as glTF (the convention of .spz files)" in str(told)
     client.predict(**FRAME, distance=0.05, api_name="/gen3c_draw")
     _, _, _, made, *_ = client.predict(**QUICK, filter_threshold=1, api_name="/gen3c_shoot")
     video = next(file for file in made["value"] if file.endswith(".mp4"))

@@ -108,7 +108,7 @@ def test_a_target_on_an_object_goes_along_with_it(project):
     )
     still = {**asked, "x": 0.2, "y": 0.85}
     assert scene_queries.answer_query(i2v3d, still)["object"] is None
-    with pytest.raises(InputError, match="stands still"):
+    with pytest.raises(InputError, match="does not move"):
         edits.apply_edit(i2v3d, {"do": "follow", "point": [0.0, 0.0, 3.0]}, None)
 
 

@@ -91,7 +91,7 @@ def test_files_that_settings_name_come_along_under_plain_names(project, tmp_path
     strange = changed(file, tmp_path / "s.zip", settings={"i2v3d": {"lora_file": "/home/somebody/secret"}}, files={})
     assert content_of(read_project(strange, folder=tmp_path))[0].settings["i2v3d"]["lora_file"] == ""
     lora.unlink()
-    with pytest.raises(InputError, match="no file my lora"):
+    with pytest.raises(InputError, match="does not exist any more"):
         save_project(tmp_path / "q.zip", project_content(given))
 
 
