@@ -43,6 +43,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--lightglue", action="store_true", help="match with SuperPoint and LightGlue (weights for research only)"
     )
     command.add_argument(
+        "--aliked", action="store_true", help="match with ALIKED and LightGlue (needs the package kornia)"
+    )
+    command.add_argument(
         "--matcher",
         metavar="MODULE:FUNCTION",
         help="your own matcher, such as MASt3R: a pipelines.estimation.colmap.Matcher",
@@ -97,6 +100,10 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
         from pipelines.estimation.matching import lightglue
 
         settings["matcher"] = lightglue()
+    if given.aliked:
+        from pipelines.estimation.aliked import aliked
+
+        settings["matcher"] = aliked()
     if given.matcher is not None:
         settings["matcher"] = load_plugin(given.matcher)
     if given.model is not None:
@@ -143,10 +150,10 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
 
 
 def _check_models(given: argparse.Namespace) -> None:
-    if given.matcher is not None and (given.lightglue or given.cameras == "given"):
-        raise InputError(
-            "Your own matcher needs --cameras refined or estimated, and cannot be combined with --lightglue."
-        )
+    if (given.matcher is not None) + given.lightglue + given.aliked > 1:
+        raise InputError("Only one of --matcher, --lightglue and --aliked can match; leave the others out.")
+    if given.matcher is not None and given.cameras == "given":
+        raise InputError("Your own matcher needs --cameras refined or estimated.")
     if given.model is not None and (given.cameras != "given" or given.depth or given.path or given.matcher):
         raise InputError(
             "Your own model returns cameras and depth; leave --cameras, --path, --depth and --matcher out."
