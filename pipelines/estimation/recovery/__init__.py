@@ -1,1 +1,1 @@
-"""The camera of a clip, quickly: few pixels, few mapped keyframes, all frames in one bundle adjustment."""
+"""Estimates a clip's camera quickly: few pixels, few mapped keyframes, all frames in one bundle adjustment."""

@@ -1,8 +1,8 @@
 """Bundle adjustment of a whole clip: Levenberg-Marquardt with the points eliminated (Schur complement).
 
-One solver for every kind of camera: a matrix maps the free parameters to seven per frame (rotation, translation and
-logarithm of the focal length), so that a lens is held, shared or a curve, and a tripod's position stays fixed. The loss is
-robust (Cauchy's), because things move and the frames of a generated video do not agree exactly.
+One solver handles every kind of camera: a matrix maps the free parameters to seven per frame (rotation, translation and
+logarithm of the focal length), so that the lens can be fixed, constant or a curve, and a tripod's position stays fixed. The
+loss is robust (Cauchy), because objects move and the frames of a generated video do not agree exactly.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Cameras:
     middle: NDArray[np.float64]
 
     def path(self, width: int, height: int, fps: float) -> CameraPath:
-        """The cameras as a path of pictures of this size."""
+        """The cameras as a path for pictures of this size."""
         poses = np.repeat(np.eye(4)[None], len(self.rotation), axis=0)
         poses[:, :3, :3] = np.swapaxes(self.rotation, 1, 2)
         poses[:, :3, 3] = -(poses[:, :3, :3] @ self.translation[:, :, None])[:, :, 0]
@@ -53,7 +53,7 @@ class Cameras:
         return Cameras(view[:, :3, :3], view[:, :3, 3], focal, path.intrinsics[0, :2, 2])
 
     def moved(self, step: NDArray[np.float64]) -> Cameras:
-        """After a small ``step`` (F,7): rotation vector, translation, logarithm of the focal length."""
+        """The cameras after a small ``step`` (F,7): rotation vector, translation, logarithm of the focal length."""
         small = scipy_rotation().from_rotvec(step[:, :3]).as_matrix()
         return Cameras(
             small @ self.rotation,
@@ -80,9 +80,9 @@ class BundleResult:
 def free_parameters(
     frames: int, *, positions: bool = True, rotations: bool = True, lens: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
-    """(7F, K): maps the free parameters to seven per frame. The first frame keeps its pose.
+    """(7F, K): maps the free parameters to seven per frame. The first frame's pose is fixed.
 
-    ``lens`` (F,L): basis of the logarithm of the focal length; ones (F,1) for a constant lens, None to hold it.
+    ``lens`` (F,L): basis of the logarithm of the focal length; ones (F,1) for a constant lens, None for a fixed one.
     """
     columns = []
     for part, wanted in ((0, rotations), (3, positions)):
@@ -107,7 +107,7 @@ def curves(frames: int, knots: int) -> NDArray[np.float64]:
 def adjust(
     cameras: Cameras, points: NDArray[np.float64], seen: Observations, free: NDArray[np.float64], *, rounds: int = 12
 ) -> BundleResult:
-    """Cameras and points (P,3) of least robust reprojection error; ``free`` as `free_parameters` makes it."""
+    """Cameras and points (P,3) that minimise the robust reprojection error; ``free``: result of `free_parameters`."""
     order = np.argsort(seen.point, kind="stable")
     seen = Observations(seen.point[order], seen.frame[order], seen.pixel[order])
     damping, cost = 1e-4, _cost(reprojection_errors(cameras, points, seen))
@@ -204,7 +204,7 @@ def _system(
 
 
 def triangulate(cameras: Cameras, seen: Observations) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Points (P,3) nearest to all their rays, and the widest angle (P,) in degrees between a point's first ray and its others."""
+    """Points (P,3) nearest to all their rays, and the widest angle (P,) in degrees between a point's first ray and any other."""
     back = np.swapaxes(cameras.rotation, 1, 2)
     centres = -(back @ cameras.translation[:, :, None])[:, :, 0]
     rays = np.append((seen.pixel - cameras.middle) / cameras.focal[seen.frame, None], np.ones((len(seen.point), 1)), 1)

@@ -37,7 +37,7 @@ class Observations:
         return int(self.point.max()) + 1 if len(self.point) else 0
 
     def where(self, kept: NDArray[np.bool_]) -> Observations:
-        """The ``kept`` (N,) ones, points renumbered without gaps."""
+        """The observations where ``kept`` (N,) is true, with points renumbered without gaps."""
         return Observations(np.unique(self.point[kept], return_inverse=True)[1], self.frame[kept], self.pixel[kept])
 
     def seen_at_least(self, frames: int) -> Observations:
@@ -52,7 +52,7 @@ class Observations:
         return self.where(kept[self.point])
 
     def among(self, frames: NDArray[np.int64]) -> Observations:
-        """Those in ``frames`` (K,) ascending, which are renumbered 0..K-1."""
+        """The observations in ``frames`` (K,), ascending; the frames are renumbered 0..K-1."""
         inside = np.isin(self.frame, frames)
         kept = self.where(inside)
         return Observations(kept.point, np.searchsorted(frames, kept.frame), kept.pixel)
@@ -65,7 +65,7 @@ class Observations:
         )
 
     def shared(self, first: int, second: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Pixels (M,2) and (M,2) of the points that both frames show."""
+        """Pixels (M,2) and (M,2) of the points visible in both frames."""
         a, b = np.flatnonzero(self.frame == first), np.flatnonzero(self.frame == second)
         _, i, j = np.intersect1d(self.point[a], self.point[b], assume_unique=True, return_indices=True)
         return self.pixel[a[i]], self.pixel[b[j]]
@@ -86,7 +86,7 @@ class ClipTracks:
     """Tracks of a whole clip, as ``observations`` over all frames.
 
     ``stretches``: first frame and the one after the last of every stretch without cuts; ``cuts``: first frames after a cut;
-    ``empty``: frames that show nothing; ``overlays``: number of points that were left out as fixed on the screen.
+    ``empty``: frames without content; ``overlays``: number of points left out because they are fixed on the screen.
     """
 
     observations: Observations
@@ -105,7 +105,7 @@ def clip_of(frames: NDArray[np.uint8], fps: float = 24.0) -> Clip:
 
 
 def clip_of_video(file: str | Path, *, most_frames: int = 1000) -> Clip:
-    """A video, scaled down frame by frame, so that it is never held at full size. Raises as `pipelines.media.video` does."""
+    """Read a video and scale it down frame by frame, so that it is never held at full size. Raises as `pipelines.media.video` does."""
     from pipelines.media.video import frames_of
 
     small: list[NDArray[np.uint8]] = []
@@ -129,7 +129,7 @@ def _small(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def follow(clip: Clip) -> ClipTracks:
-    """Tracks points through the whole clip, split at cuts and empty frames."""
+    """Track points through the whole clip, split at cuts and empty frames."""
     frames = clip.frames
     spread = np.array([float(frame.std(axis=(0, 1)).max()) for frame in frames])
     empty = spread < EMPTY
@@ -195,7 +195,7 @@ def _stretches(count: int, cuts: tuple[int, ...], empty: NDArray[np.bool_]) -> I
 
 
 def _drop_overlays(seen: Observations) -> tuple[Observations, int]:
-    """Drop points that stay fixed on the screen while the picture moves (overlays); also their number."""
+    """Drop points that stay fixed on the screen while the picture moves (overlays); also return their number."""
     if not len(seen.point):
         return seen, 0
     low, high = (np.full((seen.count, 2), value) for value in (np.inf, -np.inf))

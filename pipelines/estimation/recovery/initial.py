@@ -1,9 +1,9 @@
 """Initial cameras of the keyframes from tracks alone: several two-view motions, each extended to all keyframes.
 
-A single initial pair can be the wrong one: something large moves along with the camera, the picture is nearly flat, or the
-lens is unknown. So several pairs are tried, in each of them the motion of the most points and that of the most others
-(five-point algorithm, Nister 2004), with several focal lengths where the lens is free. The other keyframes are resected, all
-are adjusted briefly, and the cameras of the least robust error over all tracks are kept.
+A single initial pair can be misleading: a large object moves along with the camera, the picture is nearly flat, or the lens
+is unknown. So several pairs are tried. For each, the motion that most points agree on and the motion that most of the
+remaining points agree on are estimated (five-point algorithm, Nister 2004), with several focal lengths if the lens is free.
+The other keyframes are resected, all cameras are adjusted briefly, and those with the least robust error over all tracks win.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PARTS = 8, 5
 
 @dataclass(frozen=True, eq=False)
 class InitialCameras:
-    """``cameras`` of the ``placed`` keyframes (P,) ascending; ``cost``: mean robust error of all observations, lost ones included."""
+    """``cameras`` of the ``placed`` keyframes (P,), ascending; ``cost``: mean robust error of all observations, lost ones included."""
 
     cameras: Cameras
     placed: NDArray[np.int64]
@@ -58,9 +58,9 @@ class InitialCameras:
 def find_initial(
     seen: Observations, count: int, rotating: Cameras, size: tuple[int, int], focal: float | None
 ) -> InitialCameras | None:
-    """Initial cameras of ``count`` keyframes from the tracks ``seen`` in them, None where no pair shares enough points.
+    """Initial cameras of ``count`` keyframes from the tracks ``seen`` in them; None if no pair shares enough points.
 
-    ``rotating``: the rotating camera that fits them; ``size``: width and height; ``focal`` holds the lens.
+    ``rotating``: the rotating camera that fits them; ``size``: width and height; ``focal`` fixes the lens.
     """
     seen = seen.seen_at_least(3)
     found = [rate(*each, seen, count, size) for each in _candidates(seen, count, rotating, size, focal)]
@@ -70,9 +70,9 @@ def find_initial(
 def rate(
     cameras: Cameras, placed: NDArray[np.int64], seen: Observations, count: int, size: tuple[int, int]
 ) -> InitialCameras:
-    """The ``cameras`` of the ``placed`` ones of ``count`` keyframes with the cost of the tracks ``seen`` in them.
+    """The ``cameras`` of the ``placed`` keyframes, out of ``count``, with the cost of the tracks ``seen`` in them.
 
-    Every part of the picture counts alike, however many points lie there: much texture on a small moving object is no majority.
+    Every part of the picture has the same weight, however many points it contains, so a small textured object has no majority.
     """
     own = np.isin(seen.frame, placed)
     own &= (np.bincount(seen.point[own], minlength=seen.count) >= 2)[seen.point]
@@ -85,7 +85,7 @@ def rate(
 
 
 def _share_of_parts(seen: Observations, size: tuple[int, int]) -> NDArray[np.float64]:
-    """(N,): weights of the observations that add up to one, and to the same in every part of every frame that shows any."""
+    """(N,): weights of the observations, which add up to one; every part of a frame that contains any has the same total weight."""
     column, row = np.clip(seen.pixel / size * PARTS, 0, np.array(PARTS) - 1).astype(int).T
     _, part, count = np.unique(
         (seen.frame * PARTS[1] + row) * PARTS[0] + column, return_inverse=True, return_counts=True
@@ -122,7 +122,7 @@ def _candidates(
 
 
 def choose_pairs(seen: Observations, count: int, rotating: Cameras) -> list[tuple[int, int]]:
-    """Pairs of keyframes with many common points and much parallax: motion that a rotating camera leaves unexplained."""
+    """Pairs of keyframes with many common points and much parallax, that is, motion that a rotating camera cannot explain."""
     rated = []
     for i, j in combinations(range(count), 2):
         a, b = seen.shared(i, j)
@@ -140,7 +140,7 @@ def choose_pairs(seen: Observations, count: int, rotating: Cameras) -> list[tupl
 
 
 def two_view_motions(a: NDArray, b: NDArray, focal: float, middle: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
-    """Rotation (3,3) and unit translation (3,) of a second view: that of the most points ``a``, ``b`` (N,2), and of the most others."""
+    """Rotation (3,3) and unit translation (3,) of a second view: first the motion that fits most points ``a``, ``b`` (N,2), then the one that fits most of the others."""
     lens = np.array([[focal, 0, middle[0]], [0, focal, middle[1]], [0, 0, 1]])
     for _ in range(2):
         if len(a) < LEAST_SHARED / 2:
@@ -155,7 +155,7 @@ def two_view_motions(a: NDArray, b: NDArray, focal: float, middle: NDArray) -> I
 
 
 def _extend(start: Cameras, pair: tuple[int, int], seen: Observations, count: int) -> tuple[Cameras, NDArray[np.int64]]:
-    """Cameras of all keyframes that can be resected, those that show most of the known points first."""
+    """Cameras of all keyframes that can be resected, starting with those that contain most of the known points."""
     turns, shifts = np.zeros((count, 3, 3)), np.zeros((count, 3))
     turns[list(pair)], shifts[list(pair)] = start.rotation, start.translation
     placed, tried = np.zeros(count, bool), np.zeros(count, bool)
@@ -180,7 +180,7 @@ def _extend(start: Cameras, pair: tuple[int, int], seen: Observations, count: in
 def _known_points(
     cameras: Cameras, placed: NDArray[np.int64], seen: Observations
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Points (P,3) of the tracks ``seen``, and which (P,) of them the ``cameras`` of the ``placed`` keyframes agree on."""
+    """Points (P,3) of the tracks ``seen``, and a mask (P,) of those on which the ``cameras`` of the ``placed`` keyframes agree."""
     inside = np.isin(seen.frame, placed)
     inside &= (np.bincount(seen.point[inside], minlength=seen.count) >= 2)[seen.point]
     names, point = np.unique(seen.point[inside], return_inverse=True)

@@ -1,7 +1,7 @@
 """Inner loops of bundle adjustment, compiled: normal equations, and the elimination of the points.
 
 Every camera has seven parameters: rotation about its own axes (3), translation (3), logarithm of the focal length.
-Observations are ordered by point. Imports the compiler, so import this only from modules that are imported on first use.
+Observations are sorted by point. This module imports the compiler, so import it only from modules that are loaded on demand.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BEHIND = 1e3
 
 @kernel
 def fill_residuals(rotation, translation, focal, middle, points, point, frame, pixel, miss):
-    """Fills ``miss`` (N,2): projections of the points (P,3) minus the observed pixels (N,2)."""
+    """Fill ``miss`` (N,2): projections of the points (P,3) minus the observed pixels (N,2)."""
     for n in range(len(point)):
         i, p = frame[n], point[n]
         x, y, z = translation[i, 0], translation[i, 1], translation[i, 2]
@@ -35,7 +35,7 @@ def fill_residuals(rotation, translation, focal, middle, points, point, frame, p
 
 @kernel
 def add_normal_equations(rotation, translation, focal, middle, points, point, frame, pixel, loss, U, g, V, h, W):
-    """Accumulates ``U`` (F,7,7), ``g`` (F,7), ``V`` (P,3,3), ``h`` (P,3), and fills ``W`` (N,7,3); Cauchy loss of scale ``loss`` pixels."""
+    """Accumulate ``U`` (F,7,7), ``g`` (F,7), ``V`` (P,3,3), ``h`` (P,3), and fill ``W`` (N,7,3); Cauchy loss of scale ``loss`` pixels."""
     A, B = np.zeros((2, 7)), np.zeros((2, 3))
     for n in range(len(point)):
         i, p, f = frame[n], point[n], focal[frame[n]]
@@ -72,7 +72,7 @@ def add_normal_equations(rotation, translation, focal, middle, points, point, fr
 
 @kernel
 def eliminate_points(first, frame, inverse, h, W, S, b):
-    """Eliminates the points from ``S`` (F,7,F,7) and ``b`` (F,7); point p has the observations ``first[p]`` to ``first[p + 1]``."""
+    """Eliminate the points from ``S`` (F,7,F,7) and ``b`` (F,7); point p has the observations ``first[p]`` to ``first[p + 1]``."""
     Y = np.zeros((7, 3))
     for p in range(len(first) - 1):
         for n in range(first[p], first[p + 1]):
@@ -92,7 +92,7 @@ def eliminate_points(first, frame, inverse, h, W, S, b):
 
 @kernel
 def back_substitute(point, frame, W, step, rest):
-    """Subtracts from ``rest`` (P,3) what the cameras' ``step`` (F,7) explains."""
+    """Subtract from ``rest`` (P,3) what the cameras' ``step`` (F,7) explains."""
     for n in range(len(point)):
         for c in range(3):
             for a in range(7):

@@ -1,4 +1,4 @@
-"""`recover`: the camera of a clip, of whatever kind, and notes on what could not be determined."""
+"""`recover` estimates the camera of any kind of clip and notes what could not be determined."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class CameraEstimate:
     """The camera of a clip of ``count`` frames.
 
     ``path``: cameras of the placed ``frames``, ascending, in the clip's own pixels and an arbitrary unit; a rotating camera
-    stays at the origin. ``lens``: held as given, found, or assumed because the frames do not determine it.
+    stays at the origin. ``lens``: fixed as given, found, or assumed because the frames do not determine it.
     ``lens_uncertainty``: relative standard deviation of a found focal length. ``parallax_degrees``: median over the points of
     the widest angle between their rays, 0 for a rotating camera. ``error_px``: median reprojection error in the clip's own
     pixels. ``notes``: sentences on cuts, empty frames and what could not be determined. ``distance``: median depth of the
     points in the first camera, 0 for a camera that does not travel. ``agreeing``: share of the observations with less than
-    a pixel of error in the small frames; below `LEAST_AGREEING` the camera is not reliable.
+    a pixel of error in the scaled-down frames; below `LEAST_AGREEING` the camera is not reliable.
     """
 
     kind: Kind
@@ -81,9 +81,9 @@ class CameraEstimate:
 
 
 def recover(clip: Clip, *, focal_px: float | None = None) -> CameraEstimate:
-    """The camera of ``clip``; ``focal_px``, in the clip's own pixels, fixes the lens of its first frame.
+    """Estimate the camera of ``clip``; ``focal_px``, in the clip's own pixels, fixes the lens of its first frame.
 
-    Raises `InputError` for a single frame, and where nothing can be tracked: empty frames, no texture.
+    Raises `InputError` for a single frame, and if nothing can be tracked: empty frames, no texture.
     """
     if len(clip.frames) < 2:
         raise InputError("One frame has no camera move; give a clip of 2 frames or more.")
@@ -139,7 +139,7 @@ def _choose_camera(
 
 
 def _is_better(travel: float, turn: float) -> bool:
-    """Whether a travelling camera, which fits this share of the observations, is preferred to a rotating one."""
+    """Whether a travelling camera that fits this share of the observations is preferred to a rotating one."""
     if turn >= MOSTLY:
         return 1 - travel <= UNEXPLAINED * (1 - turn)
     return travel > turn
@@ -176,7 +176,7 @@ def _rotating_estimate(
 def _fit_rotating(
     seen: Observations, frames: int, size: tuple[int, int], focal: float | None
 ) -> tuple[RotatingCameraFit, NDArray[np.int64]]:
-    """The rotating camera of all frames, and which of them show enough points."""
+    """The rotating camera of all frames, and which of them contain enough points."""
     from pipelines.estimation.recovery.travelling_camera import MOST_ADJUSTED
 
     chosen = spread_indices(frames, MOST_ADJUSTED)
@@ -196,7 +196,7 @@ def _kind(found: RotatingCameraFit) -> Kind:
 
 
 def _is_still(frames: NDArray[np.uint8]) -> bool:
-    """Whether all frames show the same picture, up to compression."""
+    """Whether all frames are the same picture, up to compression."""
     first = frames[0].astype(np.int16)
     chosen = frames[spread_indices(len(frames), 12)]
     return all(float(np.abs(frame - first).mean()) < STILL_LEVELS for frame in chosen)

@@ -1,8 +1,9 @@
-"""Sub-pixel refinement of tracks: every observation is registered again with one reference observation of its track.
+"""Sub-pixel refinement of tracks: every observation is aligned with one reference observation of its track.
 
-Tracking from frame to frame adds up small errors, so that a track drifts over the clip, and drift of whole surfaces bends
-the camera. Here the patch of every observation is aligned with that of its track's middle one, which differs least from all
-others: inverse compositional alignment by an affine warp (Baker and Matthews 2004), as Shi and Tomasi (1994) check tracks.
+Tracking from frame to frame accumulates small errors, so that tracks drift over the clip, and the drift of whole surfaces
+bends the camera path. Here the patch of every observation is aligned with that of its track's middle observation, which
+differs least from all others: inverse compositional alignment by an affine warp (Baker and Matthews 2004), as Shi and Tomasi
+(1994) check tracks.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ MOST_STRETCH = 0.6
 
 
 def refine_tracks(frames: NDArray[np.uint8], seen: Observations) -> Observations:
-    """``seen`` in ``frames`` (F,H,W,3), refined to a fraction of a pixel, without the observations that cannot be aligned."""
+    """The observations ``seen`` in ``frames`` (F,H,W,3), refined to a fraction of a pixel; those that cannot be aligned are dropped."""
     greys = np.stack([_smooth(frame) for frame in frames])
     reference = _middle_of_tracks(seen)
     refined, aligned = seen.pixel.copy(), np.zeros(len(seen.point), np.bool_)
@@ -39,7 +40,7 @@ def _smooth(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _middle_of_tracks(seen: Observations) -> NDArray[np.int64]:
-    """(N,): for each observation the number of the one in the middle of its track."""
+    """(N,): for each observation, the index of the middle observation of its track."""
     order = np.lexsort((seen.frame, seen.point))
     length = np.bincount(seen.point, minlength=seen.count)
     first = np.cumsum(length) - length
@@ -48,7 +49,7 @@ def _middle_of_tracks(seen: Observations) -> NDArray[np.int64]:
 
 @summing_kernel
 def align_patches(greys, frame, pixel, reference, half, refined, aligned):
-    """Fills ``refined`` (N,2) and ``aligned`` (N,): patches of ``greys`` (F,H,W) at ``pixel`` (N,2) aligned with their references'."""
+    """Fill ``refined`` (N,2) and ``aligned`` (N,): patches of ``greys`` (F,H,W) at ``pixel`` (N,2) aligned with their references'."""
     height, width = greys.shape[1:]
     side = 2 * half + 1
     slopes, weight = np.zeros((side * side, 6)), np.zeros(side * side)
@@ -84,7 +85,7 @@ def align_patches(greys, frame, pixel, reference, half, refined, aligned):
 
 @summing_kernel
 def _fill_template(grey, x0, y0, half, weight, template, slopes):
-    """The reference patch and its derivatives by the six numbers of the warp, all less their weighted means."""
+    """The reference patch and its derivatives with respect to the six parameters of the warp, minus their weighted means."""
     side = 2 * half + 1
     for v in range(side):
         for u in range(side):
@@ -103,7 +104,7 @@ def _fill_template(grey, x0, y0, half, weight, template, slopes):
 
 @summing_kernel
 def _fill_patch(grey, warp, half, weight, patch):
-    """The patch under ``warp`` (2,3) less its weighted mean; False where it leaves the frame."""
+    """The patch under ``warp`` (2,3) minus its weighted mean; False if it leaves the frame."""
     height, width = grey.shape
     side = 2 * half + 1
     for v in range(side):
@@ -119,7 +120,7 @@ def _fill_patch(grey, warp, half, weight, patch):
 
 @summing_kernel
 def _compose(warp, step):
-    """``warp`` (2,3) after the inverse of the small warp ``step`` (6,): shift x, shift y, and the matrix less the identity."""
+    """``warp`` (2,3) composed with the inverse of the small warp ``step`` (6,): shift x, shift y, and the matrix minus the identity."""
     m00, m01, m10, m11 = 1 + step[2], step[3], step[4], 1 + step[5]
     determinant = m00 * m11 - m01 * m10
     i00, i01, i10, i11 = m11 / determinant, -m01 / determinant, -m10 / determinant, m00 / determinant
@@ -132,7 +133,7 @@ def _compose(warp, step):
 
 @summing_kernel
 def _sample(grey, x, y):
-    """Bilinear."""
+    """The bilinear sample."""
     column, row = int(x), int(y)
     a, b = x - column, y - row
     above = (1 - a) * grey[row, column] + a * grey[row, column + 1]

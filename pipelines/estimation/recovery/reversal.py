@@ -1,9 +1,9 @@
 """Depth reversal of a camera path: through a long lens, near and far can be exchanged if the rotation is reversed too.
 
-Under orthographic projection a scene with mirrored depth, filmed by a camera that orbits it the other way, gives exactly the
+Under orthographic projection, a scene with mirrored depth, filmed by a camera that orbits it the other way, gives exactly the
 same pictures (the Necker reversal; Koenderink and van Doorn 1991). A long lens is nearly orthographic, so bundle adjustment
-can converge to the wrong one of the two. Perspective tells them apart, if only slightly: both are adjusted, and the one of
-less cost is kept.
+can converge to the wrong solution. Perspective distinguishes the two, if only slightly: both are adjusted, and the one with
+the lower cost is returned.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ ROUNDS = 5
 
 
 def take_better(done: BundleResult, seen: Observations, free: NDArray[np.float64]) -> BundleResult:
-    """``done`` or its depth reversal, whichever has less cost once adjusted; ``seen`` and ``free`` as for `adjust`."""
+    """``done`` or its depth reversal, whichever has the lower cost after adjustment; ``seen`` and ``free`` as for `adjust`."""
     cameras, points = reverse_depth(done.cameras, done.points)
     twin = adjust(cameras, points, seen, free, rounds=ROUNDS)
     return adjust(twin.cameras, twin.points, seen, free) if twin.cost < done.cost else done
 
 
 def reverse_depth(cameras: Cameras, points: NDArray[np.float64]) -> tuple[Cameras, NDArray[np.float64]]:
-    """Points (P,3) mirrored in depth about their middle in the first camera, and the cameras that project them alike.
+    """Points (P,3) mirrored in depth about their middle in the first camera, and the cameras that project them to the same pixels.
 
-    The first camera stays, and projects every point to the same pixel. Inverse depths are mirrored, so that no point comes
+    The first camera is unchanged and projects every point to the same pixel. Inverse depths are mirrored, so no point ends up
     behind the camera.
     """
     turn, shift = cameras.rotation[0], cameras.translation[0]

@@ -26,8 +26,8 @@ BETTER = 0.9
 class RotatingCameraFit:
     """``cameras`` of all frames, at one position. ``fits``: share of the observations with less than a pixel of error.
 
-    ``error_px``: median reprojection error. ``zooms``: the lens changes. ``lens_uncertainty``: relative standard deviation of
-    the focal length, infinite where it was given.
+    ``error_px``: median reprojection error. ``zooms``: whether the lens changes. ``lens_uncertainty``: relative standard
+    deviation of the focal length, infinite if it was given.
     """
 
     cameras: Cameras
@@ -38,16 +38,16 @@ class RotatingCameraFit:
 
     @property
     def turn_degrees(self) -> float:
-        """The largest rotation from the first frame."""
+        """The largest rotation relative to the first frame."""
         return float(angle_degrees(self.cameras.rotation[:1], self.cameras.rotation).max())
 
     @property
     def zoom(self) -> float:
-        """Longest over shortest focal length."""
+        """The longest focal length over the shortest."""
         return float(self.cameras.focal.max() / self.cameras.focal.min())
 
     def interpolated(self, chosen: NDArray[np.int64], frames: int) -> RotatingCameraFit:
-        """For all ``frames``, of which the ``chosen`` ones were fitted; the others are interpolated."""
+        """The fit for all ``frames``: the ``chosen`` ones were fitted, the others are interpolated."""
         where = np.interp(np.arange(frames), chosen, np.arange(len(chosen)))
         before = np.floor(where).astype(int)
         after = np.minimum(before + 1, len(chosen) - 1)
@@ -57,7 +57,7 @@ class RotatingCameraFit:
 
 
 def recover_rotating(seen: Observations, frames: int, size: tuple[int, int], focal: float | None) -> RotatingCameraFit:
-    """The rotating camera that fits ``seen`` best; ``size``: width and height; ``focal``: of the first frame, where known."""
+    """The rotating camera that fits ``seen`` best; ``size``: width and height; ``focal``: of the first frame, if known."""
     seen, middle = seen.longest(MOST_POINTS), (np.array(size) - 1) / 2
     scales = _scales(seen, frames)
     guesses = [focal] if focal else [size[0] * share for share in FOCALS]
@@ -111,7 +111,7 @@ def _rays(pixel: NDArray, middle: NDArray, focal: float) -> NDArray[np.float64]:
 
 
 def _kabsch(a: NDArray, b: NDArray) -> NDArray[np.float64]:
-    """(3,3) that rotates rays ``a`` onto ``b``: three least-squares fits, the later two without the worse half of the rays."""
+    """(3,3) that rotates rays ``a`` onto ``b``: three least-squares fits, the last two without the worse half of the rays."""
     turn = np.eye(3)
     kept = np.ones(len(a), bool)
     for _ in range(3):

@@ -60,8 +60,8 @@ class TravellingCameraFit:
     """``cameras`` of the ``placed`` frames (P,). ``fits``: share of the observations with less than a pixel of error.
 
     ``angle_degrees``: median over the points of the widest angle between their rays. ``error_px``: median reprojection error.
-    ``lens_uncertainty``: as in `rotating_camera.RotatingCameraFit`. ``zooms``: the lens changes. ``distance``: median depth of the
-    points in the first camera.
+    ``lens_uncertainty``: as in `rotating_camera.RotatingCameraFit`. ``zooms``: whether the lens changes. ``distance``: median
+    depth of the points in the first camera.
     """
 
     cameras: Cameras
@@ -75,7 +75,7 @@ class TravellingCameraFit:
 
 
 def keyframes(seen: Observations, frames: int, width: int) -> NDArray[np.int64]:
-    """Frames at about equal distances of accumulated flow, the first and the last among them."""
+    """Frames at roughly equal distances of accumulated flow, including the first and the last."""
     flow = np.zeros(frames)
     for i in range(1, frames):
         a, b = seen.shared(i - 1, i)
@@ -88,7 +88,7 @@ def keyframes(seen: Observations, frames: int, width: int) -> NDArray[np.int64]:
 
 
 def parallax_degrees(seen: Observations, keys: NDArray[np.int64], size: tuple[int, int], focal: float) -> float:
-    """Median angle between the rays of common points, of the pair of keyframes with the largest flow that shares enough."""
+    """Median angle between the rays of common points, for the pair of keyframes with the largest flow that shares enough points."""
     middle = (np.array(size) - 1) / 2
     lens = np.array([[focal, 0, middle[0]], [0, focal, middle[1]], [0, 0, 1]])
     best, pair = 0.0, None
@@ -112,11 +112,11 @@ def parallax_degrees(seen: Observations, keys: NDArray[np.int64], size: tuple[in
 def recover_travelling(
     frames: NDArray[np.uint8], seen: Observations, keys: NDArray[np.int64], rotating: Cameras, focal: float | None
 ) -> TravellingCameraFit:
-    """Cameras of ``frames`` (F,h,w,3), of which ``keys`` are placed first; ``focal`` is fixed where given.
+    """Cameras of ``frames`` (F,h,w,3), of which ``keys`` are placed first; ``focal`` is fixed if given.
 
-    ``rotating``: the rotating camera that fits the keyframes. The uncertainty of a free lens includes by how much it differs
-    between the tracks as they were followed and the refined ones, whose errors are not the same. Raises `InputError` where fewer
-    than half of the keyframes can be placed.
+    ``rotating``: the rotating camera that fits the keyframes. The uncertainty of a free lens includes the difference between
+    the results from the original and the refined tracks, whose errors differ. Raises `InputError` if fewer than half of the
+    keyframes can be placed.
     """
     path, mapped, loops = _place_keyframes(frames, seen, keys, rotating, focal)
     cameras = _interpolate(path, mapped, len(frames))
@@ -147,9 +147,9 @@ def recover_travelling(
 def _place_keyframes(
     frames: NDArray[np.uint8], seen: Observations, keys: NDArray[np.int64], rotating: Cameras, focal: float | None
 ) -> tuple[CameraPath, NDArray[np.int64], Observations | None]:
-    """Cameras of keyframes, their numbers, and COLMAP's observations where they are its.
+    """Cameras of keyframes, their numbers, and COLMAP's observations if the cameras are COLMAP's.
 
-    COLMAP also matches keyframes that share no tracks, so it is tried where tracks alone do not place all of them.
+    COLMAP also matches keyframes that share no tracks, so it is tried if tracks alone do not place all of them.
     """
     own, size = seen.among(keys).seen_at_least(2), (frames.shape[2], frames.shape[1])
     found = find_initial(own, len(keys), rotating, size, focal)
@@ -182,7 +182,7 @@ def _map_keyframes(pictures: NDArray[np.uint8], seen: Observations, focal: float
 
 
 def _matches(pictures: NDArray[np.uint8], seen: Observations, wanted: list[tuple[int, int]]) -> Matches:
-    """Tracked points, and SIFT's between pictures that share few of them."""
+    """Tracked points, and SIFT matches between pictures that share few of them."""
     here = [np.flatnonzero(seen.frame == i) for i in range(len(pictures))]
     places = [list(seen.pixel[one]) for one in here]
     found: dict[tuple[int, int], NDArray[np.uint32]] = {}
@@ -200,7 +200,7 @@ def _matches(pictures: NDArray[np.uint8], seen: Observations, wanted: list[tuple
 
 
 def _interpolate(path: CameraPath, mapped: NDArray[np.int64], frames: int) -> Cameras:
-    """Initial cameras of all frames, linear between the ``mapped`` ones, whose cameras ``path`` holds."""
+    """Initial cameras of all frames, interpolated linearly between the ``mapped`` ones, whose cameras are in ``path``."""
     keys = [Keyframe(pose, lens, float(i)) for pose, lens, i in zip(path.world_from_camera, path.intrinsics, mapped)]
     inner = through(
         keys, frames=int(mapped[-1] - mapped[0]) + 1, width=path.width, height=path.height, curve="straight"
@@ -212,7 +212,7 @@ def _interpolate(path: CameraPath, mapped: NDArray[np.int64], frames: int) -> Ca
 def _resect_frames(
     cameras: Cameras, points: NDArray, wide: NDArray, seen: Observations, mapped: NDArray[np.int64]
 ) -> tuple[Cameras, NDArray[np.int64]]:
-    """All frames resected on the points of the mapped frames, and the frames that have enough inliers."""
+    """All frames resected on the points of the mapped frames, and the frames with enough inliers."""
     names = np.unique(seen.point[np.isin(seen.frame, mapped)])
     number = np.full(seen.count, -1)
     number[names] = np.arange(len(names))
@@ -250,7 +250,7 @@ def _adjust_all(
     focal: float | None,
     keys: NDArray[np.int64],
 ) -> TravellingCameraFit:
-    """The ``placed`` cameras, the ``chosen`` ones adjusted to ``everything`` in their frames; ``seen`` in all frames."""
+    """The ``placed`` cameras; the ``chosen`` ones are adjusted to ``everything`` in their frames; ``seen``: tracks in all frames."""
     count = len(chosen)
     lens = None if focal else np.ones((count, 1))
     one, start, points, together = _adjust_selected(_choose_cameras(cameras, chosen), everything, lens, SELECTIONS)
@@ -281,8 +281,8 @@ def _adjust_all(
 def _adjust_selected(
     cameras: Cameras, everything: Observations, lens: NDArray[np.float64] | None, selections: int
 ) -> tuple[BundleResult, Cameras, NDArray[np.float64], Observations]:
-    """``cameras`` adjusted to the steady ones of the tracks ``everything``, selected anew so many times; also what the last adjustment
-    began with: cameras, points and observations. A free ``lens`` is tried the other way round too."""
+    """``cameras`` adjusted to the steady tracks of ``everything``, which are selected anew ``selections`` times; also the start of the last
+    adjustment: cameras, points and observations. For a free ``lens``, the depth reversal is tried too."""
     points, together, start = _triangulate_clean(cameras, everything)
     free = free_parameters(len(cameras.focal), lens=lens)
     one = adjust(start, points, together, free)
@@ -294,7 +294,7 @@ def _adjust_selected(
 
 
 def _fit_share(cameras: Cameras, placed: NDArray[np.int64], seen: Observations, keys: NDArray[np.int64]) -> float:
-    """Share of all observations in the placed keyframes, those of moving objects included, with less than a pixel of error."""
+    """Share of all observations in the placed keyframes, including those of moving objects, with less than a pixel of error."""
     chosen = np.flatnonzero(np.isin(placed, keys))
     own = seen.among(placed[chosen]).seen_at_least(2).longest(FITTED)
     points, _ = triangulate(_choose_cameras(cameras, chosen), own)
@@ -317,9 +317,9 @@ def _triangulate_clean(cameras: Cameras, seen: Observations) -> tuple[NDArray[np
 
 
 def _keep_steady(cameras: Cameras, seen: Observations) -> Observations:
-    """Without unsteady points: of a point's observations `STEADY_SHARE` must have less than `STEADY_PX` of error.
+    """Drop unsteady points: `STEADY_SHARE` of a point's observations must have less than `STEADY_PX` of error.
 
-    Moving objects, outlines of round things and points that slide along edges have a small error in each frame, but in most.
+    Moving objects, outlines of round objects and points that slide along edges have a small error in each frame, but in most.
     """
     points, _ = triangulate(cameras, seen)
     near = np.linalg.norm(reprojection_errors(cameras, points, seen), axis=1) < STEADY_PX

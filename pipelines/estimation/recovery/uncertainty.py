@@ -1,10 +1,10 @@
 """Uncertainty of an adjusted focal length, estimated from the clip itself.
 
-The usual covariance takes observations as independent. Errors within one track are correlated, and so are those of
+The usual covariance treats observations as independent. Errors within one track are correlated, and so are those of
 neighbouring points: they slide along the same outline, lie on the same depth edge, belong to the same moving object. So the
-picture is divided into parts, and what counts is how far these disagree about the lens: the cluster-robust "sandwich"
-covariance, of the information of all observations and the spread of the scores of whole parts (Huber 1967; Liang and Zeger
-1986), with the curvature of the robust loss.
+picture is divided into parts, and the uncertainty follows from how far these disagree about the lens: the cluster-robust
+"sandwich" covariance, made of the information of all observations and the spread of the scores of whole parts (Huber 1967;
+Liang and Zeger 1986), with the curvature of the robust loss.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ scale of the world is free. Larger shares would hide how little is known of a le
 
 
 def lens_uncertainty(done: BundleResult, count: int) -> NDArray[np.float64]:
-    """Standard deviations (count,) of the last ``count`` free parameters: logarithms of focal lengths. Infinite where fewer than
+    """Standard deviations (count,) of the last ``count`` free parameters: logarithms of focal lengths. Infinite if fewer than
     three parts of the picture contain points."""
     system, seen = done.system, done.system.seen
     part = _find_parts(done)
@@ -46,7 +46,7 @@ def lens_uncertainty(done: BundleResult, count: int) -> NDArray[np.float64]:
 
 
 def _find_parts(done: BundleResult) -> NDArray[np.int64]:
-    """(P,): the part of the picture in which each point was first seen, numbered without gaps."""
+    """(P,): the part of the picture in which each point first appeared, numbered without gaps."""
     seen, whole = done.system.seen, 2 * done.cameras.middle + 1
     first = np.zeros((len(done.points), 2))
     first[seen.point[::-1]] = seen.pixel[::-1]
@@ -72,7 +72,7 @@ def _residuals(done: BundleResult) -> NDArray[np.float64]:
 def _influence(
     done: BundleResult, inverse: NDArray[np.float64], pull: NDArray[np.float64], along: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """(N,): influence of each observation on the parameter whose change of the cameras is ``along`` (F,7).
+    """(N,): influence of each observation on the parameter that changes the cameras by ``along`` (F,7).
 
     ``pull`` (N,2): weighted residuals. The points follow the cameras, as in the elimination of `adjust`.
     """
