@@ -1,10 +1,10 @@
-// Saves the project in this browser (IndexedDB) after every edit: its text each time, pictures and other large parts once. Tells
-// Python: parts {ids}, for the addresses of parts that are not here yet, and restore {words, parts}, after a reload.
-// Every tab of the browser has its own slot, whose name is in sessionStorage. A tab that finds that another one wrote to
-// its slot, as after "Duplicate tab", continues in a new one.
+// Saves the project in this browser (IndexedDB) after every edit: the text each time, images and other large parts once. Sends
+// Python: parts {ids}, to get the addresses of parts that are missing here, and restore {words, parts}, after a reload.
+// Every browser tab has its own slot, whose name is in sessionStorage. If a tab finds that another tab wrote to its slot, as
+// after "Duplicate tab", it continues in a new one.
 const NAME = `reshoot ${location.pathname}`;
 const MOST_PROJECTS = 5;
-const PATIENCE_MS = 300_000; // until the server has given a part
+const PATIENCE_MS = 300_000; // to wait for the server to send a part
 const PLACE = "reshoot-place";
 const row = element.querySelector(".kept");
 const [line, open, forget, afresh] = ["p", ".kept-open", ".kept-forget", ".kept-afresh"].map((part) => row.querySelector(part));
@@ -15,11 +15,11 @@ const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload
 const newPlace = () => crypto.getRandomValues(new Uint32Array(2)).join("-");
 
 let place = sessionStorage.getItem(PLACE);
-let mine = null; // what was last written to, or read from, this place
-let session = null; // of the server, as it was last onValue of
+let mine = null; // what was last written to this slot, or read from it
+let session = null; // the server's session at the last onValue
 let restoring = null; // the project being restored
 let edit = null; // the project's edit when it was restored
-let apart = false; // whether another tab has the project too
+let apart = false; // whether the project is also open in another tab
 let [wanted, busy, answered] = [null, false, null];
 
 const database = new Promise((done, fail) => {
@@ -32,7 +32,7 @@ const database = new Promise((done, fail) => {
   request.onerror = () => fail(request.error);
 });
 
-// One transaction: `act(projects, parts, give)`; resolves with what it gives once everything is written.
+// Runs one transaction, `act(projects, parts, give)`; resolves with the value passed to give once everything is written.
 async function transaction(mode, act) {
   const stores = (await database).transaction(["projects", "parts"], mode);
   return new Promise((done, fail) => {
@@ -82,7 +82,7 @@ async function write(record) {
   return other;
 }
 
-// Keeps the newest projects and their parts.
+// Keeps only the newest projects and their parts.
 async function tidy() {
   const old = (await all()).slice(MOST_PROJECTS).filter((each) => each.place !== place);
   await transaction("readwrite", (projects, parts) => {
@@ -98,7 +98,7 @@ async function tidy() {
 
 const coming = new Set();
 
-// Fetches missing parts; returns false if the project has changed meanwhile.
+// Fetches missing parts; returns false if the project has changed in the meantime.
 async function fetched(parts) {
   const missing = [];
   for (const [, id] of parts) if (!(await read("parts", id))) missing.push(id);
@@ -219,6 +219,6 @@ afresh.addEventListener("click", () => {
 });
 
 watch("value", onValue);
-// A name in quotes would be an event for Gradio, which then sends a description of its handler too.
+// Gradio would read a quoted name as an event, and would then also send a description of its handler.
 watch(Object.keys({ addresses: true }), () => answered?.(props.addresses ?? {}));
 begin().catch(() => say(""));

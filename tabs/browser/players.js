@@ -1,6 +1,6 @@
-// Several videos with shared controls: they play, pause, scrub and step together. props.value: [{label, url, written}], props.fps; what is
-// `written` stands on the picture.
-// Clips of different length are shown at the same share of the move: the first sets the pace for the others.
+// Several videos with shared controls: they play, pause, scrub and step together. props.value: [{label, url, written}], props.fps;
+// `written` is text shown on the picture.
+// Clips of different lengths are shown at the same fraction of the move: the first sets the pace for the others.
 const grid = element.querySelector(".players-grid");
 const slider = element.querySelector("input[type=range]");
 const clock = element.querySelector("output");
@@ -42,7 +42,7 @@ function setPlaying(on) {
   if (on) requestAnimationFrame(follow);
 }
 
-// The first video leads; another one that is more than half a frame off is corrected.
+// The first video leads; any other that is more than half a frame off is corrected.
 function follow() {
   if (!playing || !element.isConnected || !videos.length) return;
   const [leader, ...others] = videos;

@@ -1,11 +1,11 @@
-// The stage: the path in 3D (Plotly), what the camera sees at one frame, and one transport for both.
+// The stage: the path in 3D (Plotly), the camera's view at one frame, and one transport for both.
 // props.value: {id, figure, points, frames, fps, fresh, at} from Python; props.eye: {id, picture, caption} where picture is a data URI.
 // value.sight: data with which the page draws the camera's view itself (drawing/eye.js); without it, or without WebGL2, Python
 // draws every picture.
-// Tells Python: click {point} when the scene is clicked, and, where Python draws, select {frame, turn, move, at} when the transport
-// moves (frame) or the viewer flies on from what is seen (frame null, turn in radians right/down/roll, move in subject distances),
-// at being the moment's frame in both. Tells the page "stage:moved" {frame, free} and
-// "stage:touched" {point} in 3D or {x, y}, shares of the picture from its left and top; .stage has the interface for other scripts of the page.
+// Sends Python: click {point} when the scene is clicked, and, if Python draws, select {frame, turn, move, at} when the transport
+// moves (frame) or the viewer flies on from the current view (frame null, turn in radians right/down/roll, move in subject distances),
+// where at is the current frame in both cases. Sends the page "stage:moved" {frame, free} and
+// "stage:touched" {point} in 3D or {x, y}, fractions of the picture from its left and top; .stage is the interface for other scripts of the page.
 const root = element.querySelector(".stage");
 const plot = element.querySelector(".stage-plot");
 const eye = element.querySelector(".stage-eye img");
@@ -52,18 +52,18 @@ function drawnByProcessor() {
 async function draw() {
   const value = props.value;
   if (!value || !value.figure || !window.Plotly) return;
-  if (value.id === state.shown?.id) return; // an answer to the eye brings the old figure along; it must not be asked again
+  if (value.id === state.shown?.id) return; // an answer to the eye repeats the old figure, which must not be requested again
   const { layout, frames } = value.figure;
   if (plot._fullLayout?.scene) state.view = structuredClone(plot.layout.scene.camera ?? state.view);
   if (state.shown !== null && value.fresh) state.view = null;
   state.shown = value;
   const coming = value.points ? kept(value.points) : [];
   const sight = await opened(value.sight);
-  if (state.shown !== value) return; // another came meanwhile
+  if (state.shown !== value) return; // another value came in the meantime
   state.sight = sight;
   state.frame = Math.min(value.at ?? state.frame, value.frames - 1);
   if (sight) want(state.frame);
-  const [points] = await Promise.all([coming, sight ? onScreen() : null]); // Plotly takes longer, and holds up what is to be seen
+  const [points] = await Promise.all([coming, sight ? onScreen() : null]); // Plotly takes longer and would delay the picture
   if (state.shown !== value) return;
   state.points = points;
   const data = value.figure.data.map((trace, index) => (index === value.points?.trace ? dotted(trace, points[0]) : trace));
@@ -77,7 +77,7 @@ async function draw() {
   element.dataset.drawn = String(Number(element.dataset.drawn || 0) + 1);
 }
 
-// Resolves when the last picture is on the screen; in a hidden page, nothing is shown.
+// Resolves when the last picture is on the screen; a hidden page shows nothing.
 const SCREEN_MS = 200;
 const onScreen = () => new Promise((done) => (requestAnimationFrame(() => setTimeout(done)), setTimeout(done, SCREEN_MS)));
 
@@ -104,7 +104,7 @@ async function opened(sight) {
   }
 }
 
-// The caption under a picture that the page drew; while it moves, holes are not counted.
+// The caption under a picture drawn by the page; holes are not counted during movement.
 function told({ frame, holes, pictures = 1 }) {
   const where = state.free ? "Free view" : `Frame ${frame + 1}`;
   const look = pictures === null ? "; lens and shutter show in the rehearsal only: this browser cannot add up light" : pictures > 1 ? `; lens and shutter, ${pictures} pictures` : "";
@@ -127,14 +127,14 @@ const decoded = ({ bdata }) => new Float32Array(Uint8Array.from(atob(bdata), (ch
 
 const dotted = (trace, { place, colours }) => ({ ...trace, ...place, marker: { ...trace.marker, color: colours } });
 
-// The points of a scene, of every moment if it moves, come from a separate file: in the value, they would be sent again with
+// The points of a scene (of every time, if it moves) come from a separate file: inside the value, they would be sent again with
 // every change of the path, and copied with every answer.
 function kept(points) {
   if (state.file?.url !== points.url) state.file = { url: points.url, points: fetched(points) };
   return state.file.points;
 }
 
-// First x, y and z of each moment as float32, then the colours of all as bytes.
+// First x, y and z at each time as float32, then all colours as bytes.
 async function fetched({ url, counts }) {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`The points of the scene did not come: ${answer.status}`);
@@ -148,9 +148,9 @@ async function fetched({ url, counts }) {
   });
 }
 
-// Changes a trace where it is drawn: the camera's line, and the points of a scene that moves. Plotly.restyle would lay out
-// and upload the whole scene for every frame (over half a second without a GPU), so the trace's own object on the WebGL
-// scene is changed alone, and plot.data with it.
+// Changes a trace in place: the camera's line, and the points of a scene that moves. Plotly.restyle would lay out
+// and upload the whole scene for every frame (over half a second without a GPU), so only the trace's own object in the WebGL
+// scene is changed, together with plot.data.
 function travel(index, place, colours) {
   const full = plot._fullData?.[index];
   if (!full) return; // the figure is being laid out
@@ -178,7 +178,7 @@ function figureFollows() {
   else if (!state.playing) state.following = setTimeout(follow, FIGURE_REST_MS);
 }
 
-// The figure at the frame of the stage.
+// Moves the figure to the stage's frame.
 function follow() {
   const { shown: value, frame, points } = state;
   const step = value.figure.frames[frame];
@@ -265,7 +265,7 @@ function see() {
   if (answer.id === state.sent) answered();
 }
 
-// If drawing is slow, leave time between two pictures for the rest of the page: its buttons must respond.
+// If drawing is slow, leave time between pictures for the rest of the page: its buttons must respond.
 function tick(start, from) {
   const asked = performance.now();
   return (now) => {
@@ -284,15 +284,15 @@ play.addEventListener("click", () => {
   play.textContent = state.playing ? "Pause" : "Play";
   play.setAttribute("aria-label", state.playing ? "Pause" : "Play");
   const from = state.frame >= state.shown.frames - 1 ? 0 : state.frame;
-  if (!state.playing) seek(state.frame, { ask: false }); // the figure, too
+  if (!state.playing) seek(state.frame, { ask: false }); // updates the figure too
   if (state.playing) requestAnimationFrame((now) => tick(now, from)(now));
 });
 slider.addEventListener("input", () => state.shown && seek(Number(slider.value), { ask: true }));
 
-// Flying: drag to look around, wheel to go, W A S D and Q E to walk and rise, Z X to roll; arrows step frames.
+// Flying: drag to look around, wheel to move forward and back, W A S D and Q E to walk and rise, Z X to roll; arrows step frames.
 const eyeBox = element.querySelector(".stage-eye");
 let drag = null;
-let flew = false; // since the pointer went down
+let flew = false; // whether the camera moved since the pointer went down
 eyeBox.addEventListener("pointerdown", (event) => {
   drag = [event.clientX, event.clientY];
   flew = false;
@@ -311,7 +311,7 @@ eyeBox.addEventListener("click", (event) => {
   if (!state.sight || flew) return;
   const box = canvas.getBoundingClientRect();
   const { width, height } = camera();
-  const scale = Math.min(box.width / width, box.height / height); // the picture lies in the middle of its box
+  const scale = Math.min(box.width / width, box.height / height); // the picture is centred in its box
   const [x, y] = [(event.clientX - box.left - box.width / 2) / (scale * width) + 0.5, (event.clientY - box.top - box.height / 2) / (scale * height) + 0.5];
   if (x >= 0 && x <= 1 && y >= 0 && y <= 1) touched({ x, y });
 });
@@ -350,7 +350,7 @@ new MutationObserver(() => state.shown && Plotly.relayout(plot, { "font.color": 
 });
 new ResizeObserver(() => state.shown && plot.offsetWidth && Plotly.Plots.resize(plot)).observe(plot);
 watch("value", draw);
-// A name in quotes would be an event for Gradio, which then sends a description of its handler with every picture.
+// Gradio would read a quoted name as an event, and would then send a description of its handler with every picture.
 watch(Object.keys({ eye: see }), see);
 (function begin() {
   if (window.Plotly) draw();

@@ -1,5 +1,5 @@
 // A table that sorts by the column whose header is clicked. props.value: {columns, rows: [{cells, spark}], drawn, sorted}; drawn: what the
-// sparklines show, none where it is missing; sorted: {column, down} to begin with.
+// sparklines show, none if missing; sorted: {column, down}, the initial order.
 const SVG = "http://www.w3.org/2000/svg";
 const table = element.querySelector(".takes");
 let sorted = { column: 0, down: false };
@@ -33,7 +33,7 @@ function build() {
 
 function order(a, b) {
   const [x, y] = [a.cells[sorted.column], b.cells[sorted.column]];
-  if (x === null || y === null) return (x === null) - (y === null); // what is not known comes last either way
+  if (x === null || y === null) return (x === null) - (y === null); // unknown values come last in both directions
   const less = typeof x === "string" ? x.localeCompare(y) : x - y;
   return sorted.down ? -less : less;
 }

@@ -1,5 +1,5 @@
-// Undo and redo by the two buttons and by Ctrl+Z, Ctrl+Shift+Z or Ctrl+Y; a text field keeps its own undo. However fast presses
-// come, none is lost: one request is sent at a time, and presses during it are sent together with the next. Tells Python: steps
+// Undo and redo by the two buttons and by Ctrl+Z, Ctrl+Shift+Z or Ctrl+Y; a text field keeps its own undo. Rapid presses are not
+// lost: one request is sent at a time, and presses during it are sent together with the next. Sends Python: steps
 // {steps, request}.
 const TEXT = "textarea, input:not([type]), input[type=text], input[type=search], [contenteditable=true]";
 const made = import(new URL(props.scripts, document.baseURI)).then(

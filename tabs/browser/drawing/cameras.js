@@ -1,5 +1,5 @@
-// Cameras in the page: OpenCV axes (x right, y down, z forward). A pose is 16 numbers, world from camera, in rows; a lens is 9
-// numbers in rows, in pixels whose centres are integers. The same as camera.path in Python.
+// Cameras in the page: OpenCV axes (x right, y down, z forward). A pose is 16 numbers, world from camera, row by row; a lens is 9
+// numbers, row by row, in pixels whose centres are at integers. Same conventions as camera.path in Python.
 
 export const FULL_FRAME_MM = 36;
 
@@ -28,7 +28,7 @@ export function resizedLens(lens, width, height, newWidth, newHeight) {
   return multiplied([sx, 0, (sx - 1) / 2, 0, sy, (sy - 1) / 2, 0, 0, 1], lens, 3);
 }
 
-// What takes a pixel (x, y) of depth d of one view to `d * turn * (x, y, 1) + shift`, a homogeneous pixel of another.
+// Maps a pixel (x, y) of depth d in one view to `d * turn * (x, y, 1) + shift`, a homogeneous pixel in another.
 export function targetFromSource(pose, lens, view) {
   const between = multiplied(inversePose(pose), view.pose, 4);
   const turn = multiplied(multiplied(lens, turnOf(between), 3), view.inverseLens, 3);
@@ -37,7 +37,7 @@ export function targetFromSource(pose, lens, view) {
   return { turn, shift };
 }
 
-// Radians about an axis of length one, right-handed.
+// Rotation by an angle in radians about a unit axis, right-handed.
 export function turnAbout([x, y, z], angle) {
   const [c, s] = [Math.cos(angle), Math.sin(angle)];
   const d = 1 - c;
@@ -50,7 +50,7 @@ export function turnAbout([x, y, z], angle) {
 
 export const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 
-// Radians to the right, down and clockwise, as camera.rotation.from_pan_tilt_roll of (right, -down, clockwise).
+// Rotation by radians to the right, down and clockwise, as camera.rotation.from_pan_tilt_roll of (right, -down, clockwise).
 function turned([pan, tilt, roll]) {
   const about = (axis, angle) => {
     const [c, s] = [Math.cos(angle), Math.sin(angle)];
@@ -61,7 +61,7 @@ function turned([pan, tilt, roll]) {
   return multiplied(multiplied(about("y", pan), about("x", -tilt), 3), about("z", roll), 3);
 }
 
-// The pose after turning by `turn` and going by `move` (right, down, forward) in the camera's own axes.
+// The pose after turning by `turn` and moving by `move` (right, down, forward) in the camera's own axes.
 export function flownPose(pose, turn, move) {
   const r = turned(turn);
   const step = [r[0], r[1], r[2], move[0], r[3], r[4], r[5], move[1], r[6], r[7], r[8], move[2], 0, 0, 0, 1];

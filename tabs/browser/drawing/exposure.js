@@ -1,5 +1,5 @@
-// Depth of field and motion blur as in camera/render/exposure.py: averages, in linear light, pictures from points on the
-// lens and at moments of the exposure. look: {f_stop, distance, point, shutter_degrees, count}.
+// Depth of field and motion blur as in camera/render/exposure.py: the average, in linear light, of pictures from points on the
+// lens and at times during the exposure. look: {f_stop, distance, point, shutter_degrees, count}.
 import { FULL_FRAME_MM, multiplied, turnAbout, turnOf } from "./cameras.js";
 
 const NEAREST_SHARE = 0.05;
@@ -7,8 +7,8 @@ const GOLDEN_ANGLE = Math.PI * (3 - Math.sqrt(5));
 
 export const isOff = (look) => !look || (!look.f_stop && !look.shutter_degrees);
 
-// The cameras that make the picture at `frame`; at(frame) is the camera of a frame of the path, 0 to frames - 1. `count`: a
-// power of two.
+// The cameras whose pictures are averaged for `frame`; at(frame) is the camera of a frame of the path, 0 to frames - 1.
+// `count`: a power of two.
 export function camerasOf(look, at, frame, frames, count = look.count) {
   return Array.from({ length: count }, (_, number) => {
     const moment = (bitsReversed(number, count) + 0.5) / count - 0.5;
@@ -18,7 +18,7 @@ export function camerasOf(look, at, frame, frames, count = look.count) {
   });
 }
 
-// What a point of the lens sees, x and y of it within a circle of radius 1; the plane in focus stays where it is.
+// The camera at a point of the lens, x and y within a circle of radius 1; the plane in focus stays where it is.
 function fromLens(look, camera, x, y) {
   if (!look.f_stop) return camera;
   const { pose, lens, width } = camera;
@@ -37,7 +37,7 @@ export function focusOf({ point, distance }, pose) {
   return Math.max(ahead, NEAREST_SHARE * distance);
 }
 
-// The camera at a moment between two frames.
+// The camera at a time between two frames.
 function between(at, when, frames) {
   const moment = Math.min(Math.max(when, 0), frames - 1);
   const low = Math.min(Math.floor(moment), Math.max(frames - 2, 0));

@@ -1,23 +1,23 @@
-// What the camera sees, drawn by the page: a scene fetched once, a path to run along, and a pace that keeps the picture moving.
+// The camera's view, drawn by the page: fetches a scene once, follows a path, and adapts the level of detail to keep up.
 import { flownPose } from "./cameras.js";
 import { camerasOf, isOff } from "./exposure.js";
 import { COARSEST, FULL, Painter } from "./painter.js";
 import { fetched, readObjects, readScene } from "./scene.js";
 
 const MOST_SIDE = 640; // pixels of the picture's longer side
-const SLOW_MS = 28; // a frame that takes longer is drawn coarser next time,
-const QUICK_MS = 9; // and one that is quicker than this finer
-const REST_MS = 160; // without movement, after which all of the picture is drawn
-const HALF_FROM = 3; // level of detail from which a moving picture has half the pixels each way; of splats at last a quarter
-const FEWEST_MOVING = 4; // pictures of lens and shutter; where fewer keep the pace, a moving picture is sharp
-const AT_A_TIME = 4; // of them that are drawn at rest before the page has its turn
+const SLOW_MS = 28; // if a frame takes longer, the next one is drawn more coarsely;
+const QUICK_MS = 9; // if it takes less than this, more finely
+const REST_MS = 160; // without movement before the full picture is drawn
+const HALF_FROM = 3; // level of detail from which a moving picture has half the pixels each way; splats have a quarter at the last level
+const FEWEST_MOVING = 4; // samples of lens and shutter; if fewer would keep the pace, a moving picture is sharp
+const AT_A_TIME = 4; // of these samples, drawn at rest before the page may do other work
 const HOLE = [235 / 255, 64 / 255, 122 / 255];
 
 const numbers = (text) => new Float64Array(Uint8Array.from(atob(text), (char) => char.charCodeAt(0)).buffer);
 
 export class Eye {
-  // `onPicture` is called for every picture: {frame, holes, pictures} with the share of holes where all of the picture was drawn, else null,
-  // and of how many pictures through lens and shutter it is made, null where the browser cannot add them up.
+  // `onPicture` is called for every picture with {frame, holes, pictures}. `holes`: share of holes, null unless the full picture was drawn.
+  // `pictures`: number of pictures averaged for lens and shutter, null if the browser cannot average them.
   // The browser's speed is unknown at first, so the first picture is coarse.
   constructor(canvas, onPicture) {
     Object.assign(this, { painter: new Painter(canvas), onPicture, urls: {}, wanted: {}, times: [], took: Infinity, shown: 0, level: COARSEST, filled: false, at: null });
@@ -27,13 +27,13 @@ export class Eye {
   // sight: {scene, objects, frames, poses (their upper three rows), lenses (one for all or for each frame), width, height, focus, look}
   // of tabs/browser/stage.py. Scenes and objects are fetched once.
   async open(sight) {
-    this.shown++; // what is still being drawn was of the path before
-    this.sized(COARSEST, sight); // what that takes is done while the scene comes
+    this.shown++; // cancels drawing for the previous path
+    this.sized(COARSEST, sight); // allocates the smallest size while the scene loads
     await Promise.all([
       this.fetchOnce("scene", sight.scene, readScene, (scene) => this.painter.load(scene)),
       this.fetchOnce("objects", sight.objects, readObjects, (objects) => this.painter.place(objects)),
     ]);
-    this.shown++; // what is being exposed was of the path before
+    this.shown++; // cancels exposures of the previous path
     this.path = { ...sight, poses: numbers(sight.poses), lenses: numbers(sight.lenses) };
   }
 
@@ -41,7 +41,7 @@ export class Eye {
     this.wanted[what] = url;
     if (this.urls[what] === url) return;
     const made = url ? await read(await fetched(url)) : null;
-    if (this.wanted[what] !== url) return; // another is wanted by now
+    if (this.wanted[what] !== url) return; // another one was requested in the meantime
     use(made);
     this.urls[what] = url;
   }
@@ -58,8 +58,8 @@ export class Eye {
     return { ...camera, pose: flownPose(camera.pose, turn, move.map((value) => value * this.path.focus)) };
   }
 
-  // Draws what `camera` sees at the moment of `frame`: at once as finely as the pace allows, and all of it when it rests. One that
-  // is `free` of the path stands still during an exposure.
+  // Draws the view of `camera` at the time of `frame`: at once, as finely as the pace allows, and in full once it rests. A camera that
+  // is `free` of the path does not move during an exposure.
   show(camera, frame, { still = false, free = false } = {}) {
     this.at = { camera, frame, free };
     this.shown++;
@@ -76,7 +76,7 @@ export class Eye {
     this.onPicture({ frame, holes: null, pictures: count });
   }
 
-  // How many pictures make one that moves.
+  // How many pictures are averaged while the camera moves.
   moving() {
     const { look } = this.path;
     if (isOff(look) || !this.painter.exposes) return 1;
@@ -84,7 +84,7 @@ export class Eye {
     return fits >= FEWEST_MOVING ? fits : 1;
   }
 
-  // All of the picture: sharp at once, and from there through lens and shutter, a few pictures at a time.
+  // Draws the full picture: first sharp, then through lens and shutter, a few samples at a time.
   whole() {
     this.paint(FULL);
     const [{ frame }, shown] = [this.at, this.shown];
@@ -98,13 +98,13 @@ export class Eye {
   }
 
   expose(cameras, shown, done, from = 0) {
-    if (shown !== this.shown) return; // another picture is wanted by now
+    if (shown !== this.shown) return; // another picture was requested in the meantime
     this.paint(FULL, 1, { cameras: cameras.slice(from, from + AT_A_TIME), goesOn: from > 0 });
     if (from + AT_A_TIME >= cameras.length) return done();
     this.rest = setTimeout(() => this.expose(cameras, shown, done, from + AT_A_TIME));
   }
 
-  // The cameras on the lens, at moments of the exposure.
+  // The cameras at points on the lens and times during the exposure.
   through(count) {
     const { camera, frame, free } = this.at;
     const { look, frames } = this.path;
@@ -122,7 +122,7 @@ export class Eye {
     this.painter.drawMany(cameras, moment, { detail: level, filled: this.filled, hole: HOLE, goesOn, exact });
   }
 
-  // Pictures as large as the level of detail allows.
+  // Sets the largest picture size that the level of detail allows.
   sized(level, { width, height }) {
     const whole = Math.min(1, MOST_SIDE / Math.max(width, height));
     const scaled = (scale) => [width, height].map((length) => Math.max(2, Math.round(length * scale)));
@@ -130,7 +130,7 @@ export class Eye {
     this.painter.resize(...scaled(share * whole), scaled(whole));
   }
 
-  // One slow picture can be an outlier, such as the first with a new list of triangles; two in a row count.
+  // A single slow picture can be an outlier, such as the first with a new list of triangles; two in a row count.
   keepPace(took) {
     this.times.push(took);
     if (this.times.length < 2) return;
@@ -139,7 +139,7 @@ export class Eye {
     else if (least < QUICK_MS && this.level > FULL) this.level--;
   }
 
-  // Share of the picture that is hole, 0 to 1.
+  // Share of the picture that consists of holes, 0 to 1.
   holes() {
     return this.painter.holes();
   }

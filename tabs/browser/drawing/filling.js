@@ -1,12 +1,12 @@
-// What follows the surfaces: cracks closed, holes shown (or what more pictures of the place show there) or filled from behind (pull and push through smaller and smaller
-// pictures), and several pictures added up to one.
+// Steps after the surfaces are drawn: closes cracks, then shows holes (or other pictures of the place in them) or fills them
+// from the background (pull and push over an image pyramid), and averages several pictures.
 import { texture } from "./programs.js";
 
 export class Filling {
-  // `size`: of the pictures, [width, height].
+  // `size`: picture size, [width, height].
   constructor(gl, program, size) {
     const exact = Boolean(gl.getExtension("EXT_color_buffer_float"));
-    const whole = exact && gl.getExtension("EXT_float_blend"); // light is added up in 32 bits where the card can, else in 16
+    const whole = exact && gl.getExtension("EXT_float_blend"); // light is summed in 32 bits if the graphics card can, else in 16
     Object.assign(this, { gl, program, exact, light: whole ? gl.RGBA32F : gl.RGBA16F, frame: gl.createFramebuffer(), levels: [] });
     this.make(...size);
   }
@@ -34,7 +34,7 @@ export class Filling {
     }
   }
 
-  // Closes cracks in `target` and shows it on the canvas, or leaves it in `closed` (`done` where holes are filled).
+  // Closes cracks in `target` and shows it on the canvas, or leaves it in `closed` (`done` if holes are filled).
   finish(target, { filled, hole, canvas }) {
     const { gl } = this;
     if (target.blended) this.pass("covered", [this.closed, this.inverse], this.size, { drawn: target.colour }, () => {});
@@ -52,7 +52,7 @@ export class Filling {
     });
   }
 
-  // What `behind` shows in the holes of `closed`.
+  // Draws `behind` in the holes of `closed`.
   putBehind(behind) {
     const { gl, exact, size } = this;
     const [width, height] = size;
@@ -67,7 +67,7 @@ export class Filling {
     Object.assign(this, { closed: both, inverse: bothInverse });
   }
 
-  // The picture on the canvas, which may have more pixels than it.
+  // Draws the picture on the canvas, which may have more pixels.
   onCanvas(name, drawn, set) {
     const { gl, size } = this;
     const shown = [gl.canvas.width, gl.canvas.height];
@@ -77,7 +77,7 @@ export class Filling {
     });
   }
 
-  // A texture of the picture's size for light that is blended.
+  // A texture of the picture's size for blended light.
   floating() {
     const { gl, exact, size } = this;
     const kind = exact ? { internal: gl.RGBA16F, format: gl.RGBA, type: gl.HALF_FLOAT } : { internal: gl.RGBA8, format: gl.RGBA, type: gl.UNSIGNED_BYTE };

@@ -1,9 +1,9 @@
-// Objects of a scene: triangles in the world at every moment, as they are painted.
+// Objects of a scene: their triangles in world coordinates at every time, ready to draw.
 import { inversePose, multiplied } from "./cameras.js";
 import { texture } from "./programs.js";
 
 export class ObjectsOf {
-  // objects: {moments, pieces} of readObjects. Points of a piece that stands still are of one moment.
+  // objects: {moments, pieces} of readObjects. A piece that does not move has the points of one time only.
   constructor(gl, { moments, pieces }) {
     Object.assign(this, { gl, moments, pieces: pieces.map((piece) => uploaded(gl, piece)) });
   }
@@ -45,7 +45,7 @@ export class ObjectsOf {
 }
 
 function uploaded(gl, { points, colours, triangles, uv, texture: picture }) {
-  const length = colours.length; // three numbers for each corner
+  const length = colours.length; // three numbers per corner
   const vao = gl.createVertexArray();
   gl.bindVertexArray(vao);
   const buffers = [];

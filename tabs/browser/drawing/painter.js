@@ -1,6 +1,6 @@
-// Draws a scene as camera.render's mesh does: depth pictures as surfaces cut at depth edges, thin lines as pixels, a far layer,
-// several views of which the nearest surface wins, one view per frame of a clip; more pictures of the place (`others`) in the holes
-// that these leave. A scene of splats is drawn by splats.js.
+// Draws a scene like the mesh renderer of camera.render: depth maps as surfaces cut at depth edges, thin lines as pixels, a far
+// layer, several views of which the nearest surface wins, one view per frame of a clip; other pictures of the place (`others`) in
+// the remaining holes. Scenes of splats are drawn by splats.js.
 import { inverseLens, resizedLens, targetFromSource } from "./cameras.js";
 import { Filling } from "./filling.js";
 import { ObjectsOf } from "./objects.js";
@@ -9,11 +9,11 @@ import { Splats } from "./splats.js";
 import { bordersOf, quadsOf, trianglesOf } from "./surface.js";
 
 export const FULL = 0;
-const TOLERATED_PX = [0, 0.3, 1, 3, 8]; // by level of detail: how far a merged block may be off when the camera goes as far as the subject
+const TOLERATED_PX = [0, 0.3, 1, 3, 8]; // by level of detail: error allowed in a merged block when the camera moves as far as the subject
 export const COARSEST = TOLERATED_PX.length - 1;
 const POLL_MS = 8;
 const FINE_BITS = 8;
-const KEPT_SIZES = 2; // of pictures: those that move may be smaller than those at rest
+const KEPT_SIZES = 2; // of pictures: moving ones may be smaller than those at rest
 const KEPT_LISTS = 160; // lists of triangles kept on the graphics card
 
 export class Painter {
@@ -21,8 +21,8 @@ export class Painter {
     const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, preserveDrawingBuffer: true });
     if (!gl) throw new Error("This browser has no WebGL2.");
     Object.assign(this, { canvas, gl, program: programs(gl), lists: new Map(), sizes: new Map(), size: null });
-    // Places of corners are rounded to parts of a pixel. Where these are coarse, as without a graphics card, a whole picture is
-    // drawn three times as large each way, and only the middle one of nine pixels is looked at.
+    // The graphics card rounds corner positions to fractions of a pixel. If these are coarse, as without a GPU, a full picture is
+    // drawn three times as large each way, and only the centre of each 3x3 pixels is used.
     this.finest = gl.getParameter(gl.SUBPIXEL_BITS) < FINE_BITS ? 3 : 1;
     this.vao = gl.createVertexArray();
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
@@ -32,7 +32,7 @@ export class Painter {
     return this.gl.isContextLost();
   }
 
-  // Compiles the shaders of the first picture with a scene of a few pixels, before there is a real one.
+  // Compiles the shaders needed first, with a scene of a few pixels, before there is a real one.
   warm() {
     const [width, height, lens] = [4, 4, [4, 0, 1.5, 0, 4, 1.5, 0, 0, 1]];
     const pose = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
@@ -47,7 +47,7 @@ export class Painter {
     const { gl } = this;
     this.forget();
     this.scene = scene;
-    this.all = [...scene.views, ...(scene.others ?? [])]; // a view's number is its place here
+    this.all = [...scene.views, ...(scene.others ?? [])]; // a view's number is its index here
     this.splats = scene.splats ? new Splats(gl, scene.splats, scene.focus) : null;
     for (const view of this.all) {
       const shape = { width: view.width, height: view.height };
@@ -58,7 +58,7 @@ export class Painter {
     }
   }
 
-  // Objects that stand in the scene, as read by drawing/objects.js; null for none.
+  // Sets the objects in the scene, as read by drawing/objects.js; null for none.
   place(objects) {
     this.objects?.forget();
     this.objects = objects ? new ObjectsOf(this.gl, objects) : null;
@@ -111,16 +111,16 @@ export class Painter {
     return { frame, colour, depth, fine };
   }
 
-  // One frame to the canvas. camera: {pose, lens, width, height}; moment: {frame, frames}; detail: 0 (all) to COARSEST;
-  // filled: whether holes are filled from behind or shown in the colour `hole` (0 to 1).
-  // exact: with the finest edges.
+  // Draws one frame to the canvas. camera: {pose, lens, width, height}; moment: {frame, frames}; detail: 0 (all) to COARSEST;
+  // filled: whether holes are filled from the background or shown in the colour `hole` (0 to 1);
+  // exact: whether to draw the finest edges.
   draw(camera, moment, { detail = FULL, filled = false, hole = [0, 0, 0], exact = detail === FULL } = {}) {
     const target = this.seen(camera, moment, detail, exact);
     this.filling.finish(target, { filled, hole, canvas: true });
   }
 
-  // Several cameras (points on a lens, moments of an exposure) make one picture, each an equal part of its light; with `goesOn`
-  // they are added to those of the call before. The canvas shows the mean so far.
+  // Averages the pictures of several cameras (points on a lens, times during the exposure); with `goesOn` they are added to those
+  // of the previous call. The canvas shows the mean so far.
   drawMany(cameras, moment, { detail = FULL, filled = false, hole = [0, 0, 0], exact, goesOn = false } = {}) {
     if (cameras.length === 1 && !goesOn) return this.draw(cameras[0], moment, { detail, filled, hole, exact });
     cameras.forEach((camera, number) => {
@@ -131,7 +131,7 @@ export class Painter {
     this.filling.develop();
   }
 
-  // Whether light can be added up here.
+  // Whether light can be summed here.
   get exposes() {
     return Boolean(this.gl.getExtension("EXT_color_buffer_float"));
   }
@@ -150,7 +150,7 @@ export class Painter {
     return this.drawn({ ...target, behind });
   }
 
-  // Depth is compared no more.
+  // Ends the depth test.
   drawn(target) {
     this.gl.disable(this.gl.DEPTH_TEST);
     return target;
@@ -170,7 +170,7 @@ export class Painter {
     return target;
   }
 
-  // The views of these numbers, of which each further one is drawn where it is clearly nearer.
+  // Draws the views with these numbers; each further view is drawn where it is clearly nearer.
   surfaces(camera, numbers, detail, { frame, fine }) {
     const { gl, scene, size } = this;
     const lens = this.lens(camera);
@@ -210,7 +210,7 @@ export class Painter {
     const [triangles, thin, level = 0, upright = 0] = counts;
     const draw = (name, kind, at, count, way = 0) => {
       if (!count) return;
-      const lone = name === "surface" && kind === gl.POINTS; // what is thin needs no advantage over other views
+      const lone = name === "surface" && kind === gl.POINTS; // thin things need no advantage over other views
       const places = this.ready(name, view, between, lone ? 1 : advantage, detail);
       if (places.way) gl.uniform1i(places.way, way);
       gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffer);
@@ -250,7 +250,7 @@ export class Painter {
     return places;
   }
 
-  // Which views are drawn, in order: of a clip that of the frame, of several those whose cameras stand and look nearest first.
+  // Which views are drawn, in order: for a clip, the frame's own; for several views, those with the most similar cameras first.
   views(pose, frame) {
     const { views, kind } = this.scene;
     if (kind === "clip") return [Math.min(frame, views.length - 1)];
@@ -267,7 +267,7 @@ export class Painter {
     return numbers.sort((a, b) => distances.get(a) - distances.get(b) || a - b);
   }
 
-  // Triangles of a view at a level of detail, its thin pixels and its borders, on the graphics card.
+  // Lists of a view's triangles at a level of detail, its thin pixels and its borders, on the graphics card.
   list(number, detail) {
     const key = `${number} ${detail}`;
     let list = this.lists.get(key);
@@ -301,7 +301,7 @@ export class Painter {
     return { buffer, counts: parts.map((part) => part.length) };
   }
 
-  // RGBA of the canvas, row by row from the top; the graphics card has drawn all of it when this returns.
+  // RGBA of the canvas, row by row from the top; waits until the graphics card has drawn everything.
   pixels() {
     const { gl, canvas } = this;
     const size = [canvas.width, canvas.height];
@@ -313,7 +313,7 @@ export class Painter {
     return rows;
   }
 
-  // Share of the last picture that no surface covers, also where it was filled.
+  // Share of the last picture that no surface covers, even if it was filled.
   holes() {
     const { gl, size } = this;
     const bytes = new Uint8Array(4 * size[0] * size[1]);
@@ -324,7 +324,7 @@ export class Painter {
     return count / (size[0] * size[1]);
   }
 
-  // Calls `then` once everything asked for is drawn; the page goes on meanwhile.
+  // Calls `then` once all requested drawing is done; the page continues in the meantime.
   whenDrawn(then) {
     const { gl } = this;
     const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
@@ -337,7 +337,7 @@ export class Painter {
     setTimeout(look);
   }
 
-  // Waits until everything asked for is drawn.
+  // Waits until all requested drawing is done.
   settled() {
     this.gl.readPixels(0, 0, 1, 1, this.gl.RGBA, this.gl.UNSIGNED_BYTE, new Uint8Array(4));
   }

@@ -3,7 +3,7 @@ import { SPLAT_SOURCES } from "./splat_shaders.js";
 
 const HEAD = "#version 300 es\nprecision highp float;\nprecision highp int;\n";
 
-// A further view of a surface replaces what other views drew there only where it is nearer by the factor `advantage`.
+// A further view replaces what other views have drawn only where it is nearer by the factor `advantage`.
 const HELD = `
 uniform highp sampler2D held;
 uniform float advantage;
@@ -11,7 +11,7 @@ bool behindOthers() {
   return advantage > 1.0 && 1.0 - gl_FragCoord.z <= advantage * (1.0 - texelFetch(held, ivec2(gl_FragCoord.xy), 0).r);
 }`;
 
-// Of a picture that is drawn `fine` times as large each way only the middles of pixels are looked at.
+// If the picture is drawn `fine` times as large each way, only the centres of its pixels are used.
 const MIDDLE = `
 uniform int fine;
 bool beside() {
@@ -66,11 +66,11 @@ void main() {
   colour = vec4(merged ? texture(colours, place).rgb : shade, layer);
 }`;
 
-// Borders of surfaces, where they run through the middles of pixels: the renderer on the server draws these pixels, triangles
-// here leave out those on their lower and right borders. `edge` is where the line is, as a homogeneous pixel; along the line it
-// is as inexact as the places of corners are, which some graphics cards round to a sixteenth of a pixel. A surface seen from
-// behind has no border: its pixels run backwards. (A flat value is that of the line's last vertex.) way: 0 level lines, 1 upright
-// ones, 2 their ends as points, since a line leaves out its last pixel.
+// Borders of surfaces that run through pixel centres: the renderer on the server draws these pixels, but triangles here leave
+// out those on their lower and right borders. `edge` is the line's position as a homogeneous pixel; along the line it is as
+// inexact as corner positions, which some graphics cards round to a sixteenth of a pixel. A surface seen from behind has no
+// border: its pixels run backwards. (A flat value is that of the line's last vertex.) way: 0 horizontal lines, 1 vertical
+// lines, 2 their ends as points, since a line leaves out its last pixel.
 const BORDER_VERTEX = `${PIXELS}
 uniform int way;
 out vec3 edge;
@@ -99,7 +99,7 @@ void main() {
   colour = vec4(shade, layer);
 }`;
 
-// Triangles of objects: places in the world, colours of their corners or a texture.
+// Triangles of objects: world positions, and the colours of their corners or a texture.
 const OBJECT_VERTEX = `${HEAD}
 layout(location = 0) in vec3 point;
 layout(location = 1) in vec3 tint;
@@ -157,7 +157,7 @@ void main() {
   inverse = vec4(1.0 - depth, 0.0, 0.0, 1.0);
 }`;
 
-// Two pictures whose cracks are closed: the second in the holes of the first.
+// Two pictures with closed cracks: the second fills the holes of the first.
 const BEHIND = `${HEAD}
 uniform sampler2D front, back;
 uniform highp sampler2D frontInverse, backInverse;
@@ -171,7 +171,7 @@ void main() {
   inverse = hole ? texelFetch(backInverse, at, 0) : texelFetch(frontInverse, at, 0);
 }`;
 
-// The picture on the canvas, whose pixels are `share` of the picture's; holes in their colour.
+// The picture on the canvas, whose pixels are `share` times the picture's; holes in the hole colour.
 const SHOW = `${HEAD}
 uniform sampler2D drawn;
 uniform vec3 hole;
@@ -204,7 +204,7 @@ void main() {
   colour = sum.a > 0.0 ? vec4(sum.rgb / sum.a, farthest) : vec4(0.0);
 }`;
 
-// Push: what is empty in the finer picture comes, bilinear, from the background of the coarser.
+// Push: empty pixels of the finer level are interpolated bilinearly from the background of the coarser.
 const PUSH = `${HEAD}
 uniform sampler2D finer;
 uniform sampler2D coarser;
@@ -232,7 +232,7 @@ void main() {
   if (last) colour.a = 1.0;
 }`;
 
-// One of several pictures that make one: light adds up, not the numbers that stand for it.
+// Adds one of several pictures that are averaged: linear light is summed, not the encoded values.
 const ADD = `${HEAD}
 uniform sampler2D drawn;
 uniform vec3 hole;
@@ -272,7 +272,7 @@ function compiled(gl, kind, source) {
   return shader;
 }
 
-// A program made when it is first used, with the places of its uniforms.
+// A program compiled on first use, with the locations of its uniforms.
 export function programs(gl) {
   const made = {};
   return (name) => (made[name] ??= linked(gl, ...SOURCES[name]));

@@ -1,4 +1,4 @@
-// The scene as the server packs it once (tabs/browser/scene_file.py): a header in JSON, then pictures and depths.
+// Reads the scene that the server packs once (tabs/browser/scene_file.py): a header in JSON, then pictures and depths.
 import { inverseLens } from "./cameras.js";
 import { readSplats } from "./splats.js";
 
@@ -8,7 +8,7 @@ export async function fetched(url) {
   return answer.arrayBuffer();
 }
 
-// The header, and the data at an offset that it names.
+// The header, and the data at an offset given in it.
 function opened(bytes) {
   const length = new DataView(bytes).getUint32(4, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 8, length)));
@@ -49,7 +49,7 @@ async function inflated(packed) {
   return new Response(stream).arrayBuffer();
 }
 
-// Float32, its four bytes in four planes.
+// Float32, with its four bytes in four planes.
 async function depthOf(packed, count) {
   const planes = new Uint8Array(await inflated(packed));
   const woven = new Uint8Array(4 * count);

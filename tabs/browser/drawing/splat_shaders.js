@@ -1,9 +1,9 @@
-// Gaussian splats as ellipses in the picture: pipelines.splats.rasterizer's projection (EWA, Zwicker et al. 2001), its blur of 0.3
-// square pixels and its least alpha of 1/255.
+// Gaussian splats as ellipses in the picture: same projection (EWA, Zwicker et al. 2001), blur (0.3 square pixels) and least alpha
+// (1/255) as pipelines.splats.rasterizer.
 
 const HEAD = "#version 300 es\nprecision highp float;\nprecision highp int;\n";
 
-// Four corners of each splat, in the order of `which`. shapes: three texels a splat: place and opacity; covariance xx xy xz yy; yz zz.
+// The four corners of each splat, in the order of `which`. shapes: three texels per splat: position and opacity; covariance xx xy xz yy; yz zz.
 const VERTEX = `${HEAD}
 uniform highp sampler2D shapes;
 uniform highp sampler2D colours;
@@ -75,7 +75,7 @@ void main() {
   gl_Position = vec4(gl_VertexID == 1 ? 3.0 : -1.0, gl_VertexID == 2 ? 3.0 : -1.0, 0.0, 1.0);
 }`;
 
-// The picture of what was blended: a pixel shows the splats where they hide at least half of what is behind them, else it is a hole.
+// The blended picture: a pixel shows the splats if they hide at least half of what is behind them, otherwise it is a hole.
 const COVERED = `${HEAD}
 uniform sampler2D drawn;
 layout(location = 0) out vec4 colour;

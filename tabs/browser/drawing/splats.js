@@ -1,14 +1,14 @@
-// Gaussian splats, blended from the farthest to the nearest. They lie on the graphics card once; a picture needs their order.
+// Gaussian splats, blended from the farthest to the nearest. They are stored on the graphics card once; each picture needs their order.
 import { inversePose } from "./cameras.js";
 import { texture } from "./programs.js";
 
 const NEAR = 0.01; // as in pipelines.splats.rasterizer
-const SHOWN = [1, 0.8, 0.6, 0.6, 0.4]; // by level of detail: share of the splats, those that show most
-const TEXELS = 2048; // in a row of a texture
-const SAME_TURN = 0.9998; // cosine of a degree: while the picture moves, an order holds for so small a turn,
-const SAME_PLACE = 0.01; // and for a step of this part of the scene's distance
+const SHOWN = [1, 0.8, 0.6, 0.6, 0.4]; // by level of detail: share of the splats, the most visible ones
+const TEXELS = 2048; // per row of a texture
+const SAME_TURN = 0.9998; // cosine of about a degree: while the picture moves, an order is reused for so small a rotation
+const SAME_PLACE = 0.01; // and for a translation by this fraction of the scene's distance
 
-// What tabs/browser/splat_file.py packed: {count, harmonics, low, high} and the places of its parts.
+// The contents of the file by tabs/browser/splat_file.py: {count, harmonics, low, high} and the offsets of its parts.
 export function readSplats(facts, part) {
   const numbers = (name, Kind) => new Kind(part(facts[name]).slice().buffer);
   const { count, harmonics, low, high } = facts;
@@ -17,7 +17,7 @@ export function readSplats(facts, part) {
   return { count, harmonics, means, shapes, colours: numbers("colours", Uint16Array) };
 }
 
-// Three texels a splat: place and opacity, then its covariance.
+// Three texels per splat: position and opacity, then its covariance.
 function shapesOf(count, means, sizes, turns, opacities, low, step) {
   const out = new Float32Array(12 * count);
   for (let i = 0; i < count; i++) {
@@ -64,7 +64,7 @@ export class Splats {
     gl.deleteVertexArray(this.vao);
   }
 
-  // Into the framebuffer that is bound: light and how much of what is behind is hidden. exact: in the order of this camera.
+  // Draws into the bound framebuffer: light, and the share of the background that is hidden. exact: whether to sort for this camera.
   draw({ program, places }, pose, lens, { size, detail, exact }) {
     const { gl } = this;
     const view = inversePose(pose);
@@ -88,7 +88,7 @@ export class Splats {
     gl.bindVertexArray(null);
   }
 
-  // How many of the first `shown` splats are ahead; `order` then names them, the farthest first.
+  // Sorts those of the first `shown` splats that are ahead into `order`, the farthest first; returns their number.
   sort(pose, view, shown, exact) {
     const { gl } = this;
     if (!exact && this.isSorted(pose, shown)) return this.ahead;
@@ -101,7 +101,7 @@ export class Splats {
       if (depth > NEAR) keys[ahead++] = i;
     }
     counted(keys, other, ahead, (i) => 0xffff - (bits[i] & 0xffff));
-    counted(other, this.order, ahead, (i) => 0xffff - (bits[i] >>> 16)); // bits of positive floats are in their order
+    counted(other, this.order, ahead, (i) => 0xffff - (bits[i] >>> 16)); // bits of positive floats sort like the floats
     gl.bindBuffer(gl.ARRAY_BUFFER, this.buffer);
     gl.bufferSubData(gl.ARRAY_BUFFER, 0, this.order, 0, ahead);
     Object.assign(this, { sorted: { pose, shown }, ahead });
@@ -116,7 +116,7 @@ export class Splats {
   }
 }
 
-// The first `count` of `from` into `to` by the 16 bits that `key` gives, equal ones in their order.
+// Counting sort: copies the first `count` of `from` into `to` by the 16 bits that `key` gives; stable.
 function counted(from, to, count, key) {
   const starts = new Uint32Array(65537);
   for (let i = 0; i < count; i++) starts[key(from[i]) + 1]++;
@@ -124,7 +124,7 @@ function counted(from, to, count, key) {
   for (let i = 0; i < count; i++) to[starts[key(from[i])]++] = from[i];
 }
 
-// Three numbers of each colour as four, as textures have them.
+// Pads colours of three numbers to four, as textures need.
 function fourEach(colours) {
   const out = new Uint16Array((colours.length / 3) * 4);
   for (let i = 0, at = 0; i < colours.length; i += 3, at += 4) {

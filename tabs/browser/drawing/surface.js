@@ -1,5 +1,5 @@
-// Which pixels of a depth picture are joined to a surface, by the rules of camera.render.depth_mesh, and lists of triangles over
-// it: all of them, or fewer where the surface is flat (inverse depth is linear in the picture of a plane).
+// Which pixels of a depth map are joined to a surface, by the rules of camera.render.depth_mesh, and lists of triangles over
+// it: all of them, or fewer where the surface is flat (the inverse depth of a plane is linear in the picture).
 
 // whole: 1 for every 2x2 block of pixels that is one surface. thin: pixels of wires and poles, drawn as single pixels.
 export function quadsOf(depth, width, height, { cutRatio, slack, far }) {
@@ -34,8 +34,8 @@ function continuesPlane(depth, width, height, x, y, cutRatio) {
   );
 }
 
-// Whether inverse depth steps from pixel `at`, in row or column `line` of `count`, to `at + stride` as in the two runs of
-// pixels on its nearer side.
+// Whether the step of inverse depth from pixel `at`, in row or column `line` of `count`, to `at + stride` equals the steps in the
+// two runs of pixels on its nearer side.
 function stepOfPlane(depth, line, count, at, stride) {
   const forwards = depth[at] <= depth[at + stride];
   const [near, far, back] = forwards ? [at, at + stride, -stride] : [at + stride, at, stride];
@@ -65,7 +65,7 @@ function thinOf(depth, width, height, whole, cutRatio) {
   return Uint32Array.from(found);
 }
 
-// Pixel numbers of both ends of every level or upright edge between a block that is drawn and one that is not.
+// Pixel indices of both ends of every horizontal or vertical edge between a block that is drawn and one that is not.
 export function bordersOf(width, height, whole, upright) {
   const across = width - 1;
   const found = [];
@@ -77,7 +77,7 @@ export function bordersOf(width, height, whole, upright) {
   return Uint32Array.from(found);
 }
 
-// Pixel numbers of the corners of two triangles for every block. `tolerance` is the greatest error of inverse depth at which
+// Pixel indices of the corners of two triangles per block. `tolerance` is the largest error of inverse depth at which
 // blocks are merged, up to 2^levels pixels wide; 0 keeps every pixel.
 export function trianglesOf(depth, width, height, whole, tolerance, levels = 5) {
   const merged = [whole];
@@ -99,7 +99,7 @@ export function trianglesOf(depth, width, height, whole, tolerance, levels = 5) 
 
 const columns = (width, k) => (width - 1) >> k;
 
-// Blocks of level k (2^k quads wide) whose four halves are merged and flat.
+// Blocks of level k (2^k quads wide) whose four quarters are merged and flat.
 function mergedOnce(depth, width, height, finer, k, tolerance) {
   const [across, down, fine] = [columns(width, k), columns(height, k), columns(width, k - 1)];
   const out = new Uint8Array(across * down);

@@ -1,4 +1,4 @@
-// The timeline: what is in scripts/timeline.js, which every timeline of the page shares. Tells Python: edit {do, request, ...}.
+// The timeline: scripts/timeline.js, which all timelines of the page share. Sends Python: edit {do, request, ...}.
 const made = import(new URL(props.scripts, document.baseURI)).then(
   ({ Timeline }) => new Timeline(element.querySelector(".timeline"), props, (command) => trigger("edit", command)),
 );

@@ -2,7 +2,7 @@
 import { button, fields, heading, number, optional, ranged, text, toggle } from "./fields.js";
 import { Walk } from "./walk.js";
 
-// `line` is the timeline; returns the rows, made once.
+// `line` is the timeline; returns the rows, which are created once.
 export function extras(line) {
   return [target(line), limits(line), look(line), recording(line)];
 }

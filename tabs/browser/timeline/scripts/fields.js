@@ -6,7 +6,7 @@ const made = (kind, facts = {}, ...children) => {
   return one;
 };
 
-// An element of an SVG picture.
+// Creates an SVG element.
 export function drawn(kind, facts) {
   const one = document.createElementNS("http://www.w3.org/2000/svg", kind);
   for (const [name, value] of Object.entries(facts)) one.setAttribute(name, value);
@@ -87,13 +87,13 @@ export function toggle(label, onChange, title = "") {
   return control;
 }
 
-// A number that may be left empty.
+// A number field that may be empty.
 export function optional(text, value, unit, facts) {
   const control = made("input", { type: "number", step: "any", value: value ?? "", ...facts });
   return { field: labelled(text, control, unit), get: () => (control.value === "" || !control.checkValidity() ? null : Number(control.value)) };
 }
 
-// The same with a slider beside the number; `reach` sets how far it goes.
+// The same with a slider beside the number; `reach` sets the slider's range.
 export function ranged(text, value, unit, { min = 0, max, step }) {
   const typed = made("input", { type: "number", min, step: "any", value: value ?? "", placeholder: "no limit" });
   const slid = made("input", { type: "range", min, max, step, value: value ?? max });

@@ -1,11 +1,11 @@
-// The chosen key in 3D, on the stage's figure: its frustum with arrows to move it and rings to turn it, along the world's axes or
-// its own. Pointer: drag an arrow or a ring. Keyboard: Tab to one, then arrow keys, with Shift ten times as far.
+// The selected key in 3D, on the stage's figure: its frustum with arrows to move it and rings to turn it, along the world's axes
+// or its own. Pointer: drag an arrow or a ring. Keyboard: Tab to one, then arrow keys; Shift makes steps ten times as large.
 import { multiplied, turnAbout, turnOf } from "../../drawing/cameras.js";
 import { drawn } from "./fields.js";
 import { frustum, onScreen, ring } from "./space.js";
 
-const LONG_PX = 70; // of an arrow
-const [STEP, STEP_DEGREES] = [0.02, 1]; // of a key press: in arrow lengths, in degrees
+const LONG_PX = 70; // length of an arrow
+const [STEP, STEP_DEGREES] = [0.02, 1]; // per key press: in arrow lengths, in degrees
 const AXES = [
   { name: "right", colour: "#e03131", along: [1, 0, 0] },
   { name: "down", colour: "#2f9e44", along: [0, 1, 0] },
@@ -14,7 +14,7 @@ const AXES = [
 const TURNS = ["tilt", "pan", "roll"]; // about right, down, forward
 
 export class Gizmo {
-  // `plot()` gives the stage's figure, `callbacks`: {shift(by, own), turn(by, own)} in scene units and degrees of pan, tilt, roll.
+  // `plot()` returns the stage's figure; `callbacks`: {shift(by, own), turn(by, own)} in scene units and degrees of pan, tilt, roll.
   constructor(plot, callbacks) {
     Object.assign(this, { plot, callbacks, value: null, held: null, on: false, own: false, shape: [16, 9] });
     this.svg = drawn("svg", { class: "tl-gizmo", role: "group", "aria-label": "The chosen key in 3D" });
@@ -58,7 +58,7 @@ export class Gizmo {
     return kind === "turn" ? { place, turn: multiplied(turnAbout(axis, amount), turn, 3) } : { place, turn };
   }
 
-  // Directions of the arrows in the world.
+  // World directions of the arrows.
   axis(index) {
     const { turn } = this.held?.start ?? this.pose;
     return this.own ? [turn[index], turn[3 + index], turn[6 + index]] : AXES[index].along;
@@ -85,7 +85,7 @@ export class Gizmo {
 
   grab(event, { kind, index, group }) {
     event.preventDefault();
-    event.stopPropagation(); // the figure would turn
+    event.stopPropagation(); // otherwise the figure would turn
     const project = onScreen(this.plot());
     const start = this.pose;
     const axis = this.axis(index);
@@ -108,7 +108,7 @@ export class Gizmo {
     const end = (up) => {
       group.removeEventListener("pointermove", drag);
       const { amount } = this.held ?? {};
-      if (up.type === "pointerup" && amount) this.ask(kind, index, amount); // what was dragged stays there until the answer
+      if (up.type === "pointerup" && amount) this.ask(kind, index, amount); // the dragged part stays in place until the answer
       else this.held = null;
       this.draw();
     };
@@ -125,7 +125,7 @@ export class Gizmo {
     this.ask(kind, index, times * (kind === "move" ? STEP * this.long : (STEP_DEGREES * Math.PI) / 180));
   }
 
-  // Right-handed about right, down and forward is tilting down, panning right and rolling clockwise.
+  // Right-handed rotations about right, down and forward tilt down, pan right and roll clockwise.
   ask(kind, index, amount) {
     const by = [0, 0, 0];
     if (kind === "move") by[index] = amount;
@@ -137,6 +137,6 @@ export class Gizmo {
 const moved = (place, axis, by) => place.map((value, i) => value + by * axis[i]);
 const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
 
-// Signed area of a closed line on the screen, positive if it runs clockwise.
+// Signed area of a closed line on the screen, positive if clockwise.
 const area = (points) =>
   points.reduce((sum, [x, y], i) => sum + x * points[(i + 1) % points.length][1] - y * points[(i + 1) % points.length][0], 0);

@@ -6,7 +6,7 @@ import { speedGraph } from "./speed.js";
 const degreesOf = (mm) => (2 * Math.atan(FULL_FRAME_MM / (2 * mm)) * 180) / Math.PI;
 const mmOf = (degrees) => FULL_FRAME_MM / (2 * Math.tan((degrees * Math.PI) / 360));
 
-// `ask` sends a command for the chosen keys.
+// `ask` sends a command for the selected keys.
 export function keyPanel(value, words, ripple, ask) {
   const { keys, chosen, unit } = value;
   if (!chosen.length) return [fields(value.over_clip ? "The move is the clip's own camera. Go to a frame, fly in the picture, then add what you see." : "Choose a key to change its numbers. Fly in the picture, then add what you see.")];
@@ -49,7 +49,7 @@ export function wholePanel(value, words, ask) {
   ];
 }
 
-// As camera.editing.timing.slow_in_out.
+// Same as camera.editing.timing.slow_in_out.
 const GRAPHS = {
   even: [],
   in: [[0, 0], [0.25, 1], [1, 1]],

@@ -1,12 +1,12 @@
 // The move from above: the scene's points, the path and its keys. Drag a key to move it, its handle to turn it; a line drawn
-// beside them becomes the move. x is to the right and z upwards.
+// elsewhere becomes the move. x points right and z up.
 
 const [EDGE, HANDLE, NEAR, STEP] = [18, 26, 14, 4]; // pixels
 const DOTS = 4000;
-const UNSEEN = "rgb(235, 64, 122)"; // as holes in the picture
+const UNSEEN = "rgb(235, 64, 122)"; // the colour of holes in the picture
 
 export class Plan {
-  // `callbacks`: {chosen(index), shift(by), turn(degrees), stroke(points)}; `plot()` gives the figure of the stage beside the timeline.
+  // `callbacks`: {chosen(index), shift(by), turn(degrees), stroke(points)}; `plot()` returns the figure of the stage beside the timeline.
   constructor(canvas, plot, callbacks) {
     Object.assign(this, { canvas, plot, callbacks, value: null, held: null });
     canvas.addEventListener("pointerdown", (event) => this.down(event));
@@ -20,14 +20,14 @@ export class Plan {
     this.draw();
   }
 
-  // Draws again where the figure shows another path than last time.
+  // Redraws if the figure shows a different path than last time.
   follow() {
     const shown = this.plot()?.data;
     if (shown !== this.shown && !this.held) this.draw();
     this.shown = shown;
   }
 
-  // World x and z of the path's frames, of the keys, and of some points of the scene.
+  // World x and z of the path's frames, the keys, and some points of the scene.
   gathered() {
     const drawn = (name, most) => {
       const trace = this.plot()?._fullData?.find((one) => one.name === name);
@@ -82,7 +82,7 @@ export class Plan {
     this.pen.stroke();
   }
 
-  // Where a key stands on the screen and where its handle is, as it is being dragged.
+  // Screen positions of a key and of its handle, also during a drag.
   seat(index) {
     const { pose } = this.value.keys[index];
     const held = this.held?.index === index ? this.held : null;
@@ -147,7 +147,7 @@ export class Plan {
     else if (held.turns && held.turn) this.callbacks.turn((held.turn * 180) / Math.PI);
     else if (held.by && Math.hypot(...held.by) > 0) this.callbacks.shift([held.by[0], 0, held.by[1]]);
     else this.held = null;
-    this.draw(); // what was dragged stays there until the answer
+    this.draw(); // the dragged key stays in place until the answer
     if (held.stroke && held.stroke.length <= 2) this.held = null;
   }
 }

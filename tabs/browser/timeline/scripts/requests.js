@@ -1,13 +1,13 @@
-// Sends commands to Python one at a time, because each numbers keys as the previous answer left them.
+// Sends commands to Python one at a time, because each command numbers keys as the previous answer left them.
 
-const PATIENCE_MS = 60_000; // after which an answer that did not come, as when a toast said why, is no longer waited for
+const PATIENCE_MS = 60_000; // to wait for an answer; there may be none, for example after an error toast
 
 export class Requests {
   constructor(send) {
     Object.assign(this, { send, waiting: [], count: 0, pending: null });
   }
 
-  // `make` gives the command when its turn comes, or null where there is nothing left to ask.
+  // `make` returns the command when its turn comes, or null if there is nothing left to request.
   add(make) {
     this.waiting.push(make);
     this.next();

@@ -1,4 +1,4 @@
-// Over a posed clip: the row of the clip's own camera above the keys, and below them the result: where it is the clip's camera and
+// For a posed clip: above the keys, a row for the clip's own camera, and below them the result: where it is the clip's camera and
 // where keys override it.
 export class Rows {
   // `ask` sends a command.
@@ -36,7 +36,7 @@ export class Rows {
   }
 }
 
-// Share of the clip that the method's path covers.
+// Fraction of the clip that the method's path covers.
 const reached = ({ when, seconds }) => Math.min(1, when.at(-1) / seconds);
 
 export const pace = ({ when, clip_frames: frames }) =>

@@ -1,10 +1,10 @@
 // Projects world points and lines onto the stage's figure, whose axes are right, forward, up.
 import { FULL_FRAME_MM, cross } from "../../drawing/cameras.js";
 
-const RING = 48; // corners
-const DEEP = 0.6; // of a frustum, in arrow lengths
+const RING = 48; // number of corners
+const DEEP = 0.6; // depth of a frustum, in arrow lengths
 
-// A function from a place of the world to pixels from the figure's corner; null while the figure is not drawn.
+// A function from a world point to pixels from the figure's corner; null while the figure is not drawn.
 export function onScreen(plot) {
   const scene = plot._fullLayout?.scene?._scene;
   if (!scene?.glplot?.cameraParams) return null;
@@ -17,10 +17,10 @@ export function onScreen(plot) {
   };
 }
 
-// A matrix in columns times a point.
+// Multiplies a column-major matrix by a point.
 const times = (point, matrix) => [0, 1, 2, 3].map((row) => point.reduce((sum, value, column) => sum + matrix[4 * column + row] * value, 0));
 
-// A circle about an axis of length one, right-handed.
+// A circle about a unit axis, right-handed.
 export function ring(place, axis, radius) {
   const helper = Math.abs(axis[0]) < 0.8 ? [1, 0, 0] : [0, 1, 0];
   const first = cross(axis, helper).map((value, _, all) => value / Math.hypot(...all));
@@ -31,7 +31,7 @@ export function ring(place, axis, radius) {
   });
 }
 
-// Lines of a camera's frustum, `long` deep: four edges and the far side.
+// Lines of a camera's frustum of depth `long`: four edges and the far side.
 export function frustum(place, turn, mm, [width, height], long) {
   const [deep, half] = [DEEP * long, (DEEP * long * FULL_FRAME_MM) / (2 * mm)];
   const corner = (x, y) => {

@@ -1,5 +1,5 @@
-// The speed graph: points of time share and relative speed. Drag them, double-click to add one, Delete removes one,
-// arrows move the one that has the focus.
+// The speed graph: points of relative time and relative speed. Drag them, double-click to add one, Delete removes one,
+// arrow keys move the focused one.
 import { drawn } from "./fields.js";
 
 const [WIDTH, HEIGHT, EDGE, MOST] = [400, 74, 8, 2];

@@ -1,7 +1,7 @@
-// The strip: a ruler with the playhead, and the keys in time. Pointer: drag keys, Shift or Ctrl chooses several, drag over the
-// row chooses what is under it. Keyboard on a key: arrows go to its neighbours, Shift+arrows retime, Delete deletes.
+// The strip: a ruler with the playhead, and the keys in time. Pointer: drag keys, Shift or Ctrl selects several, a drag over the
+// row selects the keys under it. Keyboard on a key: arrows go to its neighbours, Shift+arrows retime, Delete deletes.
 
-const MARGIN = 14; // pixels at either end, as in the style
+const MARGIN = 14; // pixels at either end, as in the stylesheet
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600];
 
 export class Strip {
@@ -26,7 +26,7 @@ export class Strip {
     this.seek(this.frame ?? 0);
   }
 
-  // Seconds of one frame.
+  // Duration of one frame in seconds.
   get step() {
     const { seconds, when, over_clip } = this.value;
     if (over_clip) return when.length > 1 ? when[1] : seconds;
@@ -173,7 +173,7 @@ export class Strip {
     for (const name of ["pointerup", "pointercancel"]) mark.addEventListener(name, end, { once: true });
   }
 
-  // Shows the chosen keys later by `seconds`, in whole frames unless `free`.
+  // Shows the selected keys `seconds` later, rounded to whole frames unless `free`.
   preview(seconds, free) {
     const { keys, chosen } = this.value;
     const least = -Math.min(...chosen.map((index) => keys[index].time));
@@ -217,7 +217,7 @@ export class Strip {
     event.preventDefault();
   }
 
-  // Focuses and selects a key, and shows its view; `keep` only moves the focus.
+  // Focuses and selects a key, and shows its view; with `keep` it only moves the focus.
   go(index, keep = false) {
     const mark = this.marks()[index];
     if (!keep) {

@@ -1,4 +1,4 @@
-// One timeline: the strip, the numbers under it, and its requests to Python. The playhead and the current camera come
+// A timeline: the strip, the numbers under it, and its requests to Python. The playhead and the current camera come
 // from the stage beside it, without a request.
 import { extras } from "./extras.js";
 import { goOn } from "./fields.js";
@@ -10,10 +10,10 @@ import { pace as clipPace, Rows } from "./rows.js";
 import { Strip } from "./strip.js";
 import { drawWarnings } from "./warnings.js";
 
-const REST_MS = 700; // after a change, until warnings are asked for
+const REST_MS = 700; // after a change, before warnings are requested
 
 export class Timeline {
-  // `value` as tabs/browser/timeline/component.py makes it; `send` tells Python a command.
+  // `value` as tabs/browser/timeline/component.py makes it; `send` sends Python a command.
   constructor(root, props, send) {
     Object.assign(this, { root, words: props.words, value: null, copied: [], target: null, object: null, picking: false, warning: false });
     this.requests = new Requests(send);
@@ -45,7 +45,7 @@ export class Timeline {
       this.stage()?.seek(Math.floor((offsetX / target.clientWidth) * this.value.when.length)));
   }
 
-  // The gizmo follows whatever turns the figure.
+  // The gizmo follows every rotation of the figure.
   inSpace() {
     const plot = () => document.querySelector(`#${this.stageId} .stage-plot`);
     this.root.gizmo = this.gizmo = new Gizmo(plot, {
@@ -66,7 +66,7 @@ export class Timeline {
     new ResizeObserver(() => this.gizmo.draw()).observe(this.root);
   }
 
-  // The user clicked on a point in 3D or in the picture: the target, if one is being picked.
+  // The user clicked on a point in 3D or in the picture: it becomes the target, if one is being picked.
   touched({ point, x, y }) {
     if (!this.picking) return;
     const place = { x, y, camera: this.stage().camera(), frame: this.stage().frame };
@@ -77,7 +77,7 @@ export class Timeline {
     else this.ask({ do: "pick", ...place });
   }
 
-  // Requests warnings when the move has not changed for a while, if they are switched on.
+  // Requests warnings, if they are switched on, once the move has not changed for a while.
   warn(on, quiet = false) {
     this.warning = on;
     clearTimeout(this.rest);
@@ -93,7 +93,7 @@ export class Timeline {
     return Boolean(node.closest?.(`#${this.stageId}`));
   }
 
-  // What the stage offers: camera(), frame, seek(frame).
+  // The stage's interface: camera(), frame, seek(frame).
   stage() {
     return document.querySelector(`#${this.stageId} .stage`)?.stage;
   }

@@ -1,9 +1,9 @@
-// Records a walk: the picture's camera over time, and the rotation of a phone.
+// Records a walk: the stage's camera over time, and the rotation of a phone.
 
 const EVERY_MS = 33;
 
 export class Walk {
-  // `stage()` gives the stage beside the timeline.
+  // `stage()` returns the stage beside the timeline.
   constructor(stage) {
     Object.assign(this, { stage, cameras: [], times: [] });
     this.turned = (event) => this.follow(event);

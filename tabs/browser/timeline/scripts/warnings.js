@@ -1,4 +1,4 @@
-// The strip of warnings under the keys: pink where much of the frame is new to the scene, red where the camera comes too near.
+// The strip of warnings under the keys: pink where much of the frame is new to the scene, red where the camera gets too close.
 
 export function drawWarnings(canvas, warnings) {
   canvas.hidden = !warnings;
