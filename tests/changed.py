@@ -1,7 +1,7 @@
-"""Prints the test files of what changed since a commit: ``python -m tests.changed [COMMIT]``; ``make test-fast`` runs them.
+"""Prints the test files affected by changes since a commit: ``python -m tests.changed [COMMIT]``; ``make test-fast`` runs them.
 
-A test file belongs to a change when it was changed itself, or imports a changed module by name. What only meets a change
-through other modules is left to ``make test``.
+A test file is affected if it was changed itself or imports a changed module by name. Indirect dependencies are left to
+``make test``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def changed_files(since: str) -> set[str]:
 
 
 def imported(file: Path) -> set[str]:
-    """Dotted names that ``file`` imports, and those of what it takes out of modules: these may be modules too."""
+    """Dotted names that ``file`` imports, including names imported from modules, which may be modules too."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -34,7 +34,7 @@ def imported(file: Path) -> set[str]:
 
 
 def files_for(changed: set[str], root: Path = ROOT) -> list[str]:
-    """Test files below ``root`` that were changed or import what was, in order."""
+    """Test files below ``root`` that were changed or import a changed file, in order."""
     modules = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in changed}
     chosen = {ALWAYS}
     for file in sorted((root / "tests").rglob("test_*.py")):

@@ -1,4 +1,4 @@
-"""Shared by all tests: one torch thread (the machine's cores run tests, not barriers), no network, golden files."""
+"""Shared by all tests: one torch thread (the cores run tests in parallel), no network, golden files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # else its compiler starts processes that import torch anew
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # else its compiler starts processes that import torch
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
@@ -22,7 +22,7 @@ _modules_then = 0
 
 
 def pytest_runtest_setup() -> None:
-    """What imports have made stays to the end: searches for what could be freed need not look through it, run after run."""
+    """Freeze the objects created by imports: they live to the end, and the garbage collector need not scan them in every run."""
     global _modules_then
     if len(sys.modules) > _modules_then + MANY_MODULES:
         _modules_then = len(sys.modules)
@@ -32,7 +32,7 @@ def pytest_runtest_setup() -> None:
 
 @pytest.fixture(scope="session")
 def playwright():
-    """What starts browsers: one for all tests of a process, since there can't be two."""
+    """Playwright, which starts browsers: one for all tests of a process, since there cannot be two."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as started:

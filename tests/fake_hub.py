@@ -1,4 +1,4 @@
-"""A small real HTTP server that speaks the endpoints which huggingface_hub uses to look at and download a repository."""
+"""A small real HTTP server with the endpoints that huggingface_hub uses to inspect and download a repository."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Repository:
 
 @dataclass
 class Hub:
-    """What the server offers, and every request it saw: (verb, path, first byte asked for)."""
+    """The files on the server, and every request it received: (verb, path, first byte requested)."""
 
     repositories: dict[str, Repository] = field(default_factory=dict)
     requests: list[tuple[str, str, int]] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Hub:
 
 @contextmanager
 def serving(hub: Hub) -> Iterator[Hub]:
-    """The hub on a free port of the loopback; ``hub.url`` is its endpoint."""
+    """Serve the hub on a free loopback port; ``hub.url`` is its endpoint."""
 
     class Handler(_Handler):
         state = hub

@@ -1,7 +1,7 @@
 """ZeroGPU without a GPU: the real `spaces` package (its decorator, worker processes, queues and client) on a CPU.
 
-Replaced are only the service that hands out GPUs (a real HTTP server on loopback, below) and the CUDA emulation, which
-needs a CUDA build of torch: workers start with nothing to move.
+Only two parts are replaced: the service that allocates GPUs (by a real HTTP server on loopback, below) and the CUDA
+emulation, which needs a CUDA build of torch: workers start with nothing to move.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass
 class Service:
-    """``left``: seconds of quota of every visitor. ``longest``: above it a duration is illegal. ``log``: what was asked."""
+    """``left``: quota of every visitor in seconds. ``longest``: longer durations are illegal. ``log``: the requests."""
 
     left: int = 10_000
     longest: int = 3600

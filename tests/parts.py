@@ -1,10 +1,10 @@
-"""Runs what CI runs, two parts at a time: ``python -m tests.parts [PART ...]``; ``make test`` calls it without a name.
+"""Runs the same checks as CI, two parts at a time: ``python -m tests.parts [PART ...]``; ``make test`` calls it without a name.
 
-A part runs in processes of its own, so that what one sets (torch's threads, a Ray that was started, a server) is not met by
-another. The longest begin first and a core that is free takes the next, so both are busy to the end.
+Every part has its own processes, so that global state (torch's threads, a running Ray, a server) does not affect other
+parts. The longest parts begin first and a free core takes the next one, so both cores are busy to the end.
 
-Tests of a real browser and of Ray depend on processes that are not ours: those that fail run once more, alone on the machine, after
-everything else. What passes only then is named at the end; what fails again fails the run.
+Tests that use a real browser or Ray depend on processes outside our control: those that fail run once more at the end, with
+nothing else running. Tests that pass only then are named in the last lines; a test that fails again fails the run.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ TESTS_FAILED = 1
 
 @dataclass(frozen=True)
 class Part:
-    """What runs one after the other, each the arguments of a ``python``; and what to call it.
+    """Runs that follow each other, each given as the arguments of a ``python``, and a name.
 
-    ``second_try``: its runs are of ``pytest``, and tests of them that fail run once more.
+    ``second_try``: the runs are of ``pytest``, and failed tests run once more.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Part:
 
 @dataclass(frozen=True)
 class PartResult:
-    """Exit status of each run, seconds that went by, those of the processors, and what was written."""
+    """Exit status of each run, wall time, processor time, and the output."""
 
     part: Part
     statuses: tuple[int, ...]
@@ -70,7 +70,7 @@ class PartResult:
 
     @property
     def status(self) -> int:
-        """The first that is not 0, or 0."""
+        """The first exit status that is not 0, or 0."""
         return next(filter(None, self.statuses), 0)
 
 
@@ -79,7 +79,7 @@ def within(path: str, folder: str) -> bool:
 
 
 def test_runs(name: str) -> tuple[tuple[str, ...], ...]:
-    """What ``pytest`` runs for a part. Of the pool each file alone: a second Ray in one process sometimes hangs."""
+    """The ``pytest`` runs of a part. Every file of the pool has its own run: a second Ray in one process sometimes hangs."""
     if name == "pool":
         files = [file.relative_to(ROOT).as_posix() for file in sorted((ROOT / POOL).glob("test_*.py"))]
         return tuple(_pytest(name, file) for file in files)
@@ -94,7 +94,7 @@ def _pytest(name: str, *arguments: str) -> tuple[str, ...]:
 
 
 def parts() -> list[Part]:
-    """All of them, in the order in which they begin: renderers are compiled once, before anything needs them."""
+    """All parts, in the order in which they begin: renderers are compiled once, before any test needs them."""
     return [
         Part("kernels", (("-m", "pipelines.cli.warm_up"),)),
         Part("types", (("-m", "pyright"),)),
@@ -104,7 +104,7 @@ def parts() -> list[Part]:
 
 
 def with_caches(part: Part, folder: Path) -> Part:
-    """The part with a folder of its own for what each run keeps, below ``folder``, if it gets a second try."""
+    """The part with its own cache folder per run, below ``folder``, if it gets a second try."""
     if not part.second_try:
         return part
     options = [("-o", f"{CACHE}{folder / part.name / str(number)}") for number in range(len(part.runs))]
@@ -112,18 +112,18 @@ def with_caches(part: Part, folder: Path) -> Part:
 
 
 def failed_tests(part: Part) -> set[str]:
-    """Names of the tests that failed in the runs of a part with caches, as ``pytest`` kept them."""
+    """Names of the tests that failed in the runs of a part with caches, as stored by ``pytest``."""
     files = [Path(run[-1].removeprefix(CACHE)) / "v/cache/lastfailed" for run in part.runs]
     return {name for file in files if file.exists() for name in json.loads(file.read_text())}
 
 
 def deserves_second_try(ended: PartResult) -> bool:
-    """Whether tests of it failed while every run came to its end: a crash or a fault of collection is no bad luck."""
+    """Whether its tests failed while every run ended normally: a crash or a collection error is not bad luck."""
     return ended.part.second_try and set(ended.statuses) in ({TESTS_FAILED}, {0, TESTS_FAILED})
 
 
 def run_again(ended: PartResult) -> tuple[PartResult, str]:
-    """Runs the failed tests of a part with caches once more, and no others; also a sentence for the end with their names."""
+    """Run only the failed tests of a part with caches once more; also return a closing sentence with their names."""
     failed = [arguments for arguments, status in zip(ended.part.runs, ended.statuses) if status]
     options = ("--last-failed", "--last-failed-no-failures", "none")
     first = failed_tests(ended.part)
@@ -134,11 +134,11 @@ def run_again(ended: PartResult) -> tuple[PartResult, str]:
 
 
 def run(part: Part) -> PartResult:
-    """Runs a part to its end and says at once how it ended."""
+    """Run a part to its end and print at once how it ended."""
     began, statuses, processors = time.monotonic(), [], 0.0
     with tempfile.TemporaryFile() as output:
         for arguments in part.runs:
-            command = [sys.executable, "-m", "tests.supervisor", *arguments]  # it counts what is left of browsers too
+            command = [sys.executable, "-m", "tests.supervisor", *arguments]  # counts orphaned browsers too
             child = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
             _, raw, used = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(raw)
@@ -153,14 +153,14 @@ def run(part: Part) -> PartResult:
 
 
 def report(ended: PartResult) -> str:
-    """What a part wrote, under a line with its name, its times and whether it failed."""
-    how = f"failed with status {ended.status}" if ended.status else "passed"  # below 0: ended by that signal
+    """Print a part's output under a line with its name, its times and whether it failed."""
+    how = f"failed with status {ended.status}" if ended.status else "passed"  # negative: ended by that signal
     times = f"{ended.seconds:.0f} s, {ended.processors:.0f} s of processors"
     return f"== {ended.part.name}: {how} ({times})\n{ended.text.rstrip()}\n"
 
 
 def main(names: Sequence[str]) -> int:
-    """Runs the parts named, or all. Exit status: 0 where all passed, else 1."""
+    """Run the named parts, or all. Exit status: 0 if all passed, else 1."""
     known = parts()
     unknown = set(names) - {part.name for part in known}
     if unknown:

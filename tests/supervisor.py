@@ -1,7 +1,7 @@
-"""``python -m tests.supervisor ARGUMENTS``: runs ``python ARGUMENTS`` and ends as it does, once all that it started has ended.
+"""``python -m tests.supervisor ARGUMENTS``: runs ``python ARGUMENTS`` and returns its exit status once all its descendants have ended.
 
-A browser's processes outlive the one that started them by a moment, and would then be nobody's: on Linux they become this
-one's, so that whoever waits for it learns what all of them took of the processors.
+A browser's processes briefly outlive the process that started them. On Linux this process then adopts them, so that the
+processor time of all of them is reported to whoever waits for it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ PATIENCE = 5.0
 
 
 def adopt_orphans() -> None:
-    """From now on processes below this one whose parents end become its children."""
+    """From now on, adopt descendants whose parents end."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def wait_for_orphans(seconds: float = PATIENCE) -> None:
-    """Waits for all children, for so many seconds at most."""
+    """Wait for all children, for at most so many seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -37,7 +37,7 @@ def wait_for_orphans(seconds: float = PATIENCE) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status of ``python ARGUMENTS``; where a signal ended that, the same one ends this process."""
+    """The exit status of ``python ARGUMENTS``; if a signal ended it, the same signal ends this process."""
     adopt_orphans()
     child = subprocess.Popen([sys.executable, *arguments])
     signal.signal(signal.SIGTERM, lambda number, frame: child.send_signal(number))

@@ -1,4 +1,4 @@
-"""The app opens light and quick: nothing that the first page does not need, and renderers compiled after it."""
+"""The app starts fast: it imports nothing that the first page does not need, and renderers are compiled afterwards."""
 
 import subprocess
 import sys

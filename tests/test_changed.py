@@ -1,4 +1,4 @@
-"""`make test-fast` finds the tests of a change."""
+"""`make test-fast` finds the tests affected by a change."""
 
 from tests.changed import ALWAYS, files_for
 

@@ -1,4 +1,4 @@
-"""The layers hold: each imports only those before it; gradio and spaces stay in their places; starting is light."""
+"""Layers: each imports only those before it; gradio and spaces are imported only where allowed; startup imports are few."""
 
 import ast
 import subprocess
@@ -44,7 +44,7 @@ def modules() -> dict[str, Path]:
 
 @cache
 def import_statements(file: Path) -> tuple[ast.Import | ast.ImportFrom, ...]:
-    """Those of a file, anywhere in it, without relative ones; each file is read once for all tests here."""
+    """The import statements of a file, anywhere in it, without relative ones; each file is read once for all tests here."""
     nodes = ast.walk(ast.parse(file.read_text()))
     return tuple(
         node for node in nodes if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.level == 0)
@@ -64,13 +64,13 @@ def imported(file: Path, known: dict[str, Path]) -> set[str]:
 
 
 def test_no_modules_import_each_other():
-    """Imports inside functions included: whoever imports a module late still depends on it."""
+    """Imports inside functions count too: a module imported late is still a dependency."""
     known = modules()
     TopologicalSorter({name: imported(file, known) - {name} for name, file in known.items()}).prepare()
 
 
 def floor_of(module: str) -> int | None:
-    """The floor in pipelines/ that a module stands on; None for what all floors share (records, settings) and other layers."""
+    """The level of a module within pipelines/; None for modules that all levels share (records, settings) and for other layers."""
     parts = module.split(".")
     if parts[0] != "pipelines" or len(parts) < 2:
         return None
@@ -116,7 +116,7 @@ def test_a_folder_holds_at_most_a_dozen_modules():
 
 
 def test_all_tests_can_run_in_one_process():
-    """Of a folder that is no package, pytest imports a file by its bare name: two of one name stop `make test-fast`."""
+    """In a folder that is not a package, pytest imports files by their bare names: two files of the same name break `make test-fast`."""
     files = [file for file in (ROOT / "tests").rglob("*.py") if not (file.parent / "__init__.py").exists()]
     names = Counter(file.name for file in files if file.name != "conftest.py")
     assert [name for name, count in names.items() if count > 1] == []

@@ -1,4 +1,4 @@
-"""Old names of modules can be imported for one version more: the same module, and a warning that says its new place."""
+"""Old module names can still be imported for one version: they give the same module, and a warning with the new name."""
 
 import ast
 import importlib
@@ -70,7 +70,7 @@ def test_names_of_old_packages_and_modules_that_were_split():
 
 
 def test_a_take_is_still_drawn_by_its_caller():
-    """The last take of scripts made before all tabs shared one project."""
+    """The former view of the last take, for scripts written before all tabs shared one project."""
     import numpy as np
 
     from camera.path import CameraPath, pinhole

@@ -1,4 +1,4 @@
-"""`make test` runs every test once, whatever the parts are."""
+"""`make test` runs every test exactly once, however the parts are divided."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def test_worse():
 
 @pytest.fixture
 def bare_pytest(monkeypatch):
-    """Without plugins ``pytest`` starts sooner."""
+    """``pytest`` starts faster without plugins."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
 
 def write_tests(folder: Path, *, worse: bool = False) -> Part:
-    """A part of two runs: of a test that passes the second time, beside one that passes and, if so asked, one that never does;
-    and of a test that passes."""
+    """A part of two runs. The first has a test that passes on the second try, one that passes, and optionally one that never does;
+    the second has a test that passes."""
     (folder / "test_luck.py").write_text(LUCK)
     (folder / "test_plain.py").write_text("def test_plain(): pass")
     if worse:
@@ -86,7 +86,7 @@ def test_what_fails_by_bad_luck_runs_once_more_alone_and_is_named(bare_pytest, m
     assert "\nuncertain: passed on a second try: test_luck.py::test_luck.\n" in told and "Failed: none." in told
     assert (tmp_path / "sound").read_text() == "x" and (
         tmp_path / "luck"
-    ).read_text() == "xx"  # what had passed ran once
+    ).read_text() == "xx"  # tests that had passed ran only once
     assert "test_plain.py" not in told.partition("second try")[2]
 
 

@@ -54,7 +54,7 @@ class ToyMoves(Moves):
 
 @dataclass
 class Behaviour:
-    """What happens in a step (called with its number), and how many steps have begun."""
+    """What to do in a step (called with its number), and how many steps have begun."""
 
     in_step: Callable[[int], None] = lambda step: None
     begun: int = 0

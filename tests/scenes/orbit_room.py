@@ -1,4 +1,4 @@
-"""A camera that goes all the way round a ball in a box, both covered with noise that nowhere repeats."""
+"""A camera that circles a ball in a box, both covered with noise that never repeats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BALL, HALF = 0.8, 4.0
 
 
 def orbit(frames: int, width: int, height: int, *, degrees: float = 360.0, radius: float = 2.4) -> CameraPath:
-    """Round the ball, a little above it; the last camera ends ``degrees`` after the first."""
+    """An orbit around the ball, from slightly above; the last camera is ``degrees`` after the first."""
     angle = np.radians(np.linspace(0, degrees, frames))
     centres = np.stack([-radius * np.sin(angle), np.full(frames, -0.6), -radius * np.cos(angle)], axis=1)
     poses = np.repeat(np.eye(4)[None], frames, axis=0)
@@ -43,7 +43,7 @@ def _shot(path: CameraPath, frame: int) -> View:
 
 
 def _coloured(points: NDArray, on_ball: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Noise by direction on the ball, by place on the walls: a picture unrolled over longitude and latitude, or per wall."""
+    """Noise by direction on the ball, by position on the walls: pictures unrolled over longitude and latitude, or one per wall."""
     side = np.abs(points).argmax(axis=-1)
     first, second = (np.take_along_axis(points, ((side + k) % 3)[..., None], -1)[..., 0] for k in (1, 2))
     wall = 2 * side + (np.take_along_axis(points, side[..., None], -1)[..., 0] > 0)
@@ -62,7 +62,7 @@ def _coloured(points: NDArray, on_ball: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 
 def _noise(side: int = 96) -> NDArray[np.uint8]:
-    """(7,S,S,3): one picture for each wall, and the ball's."""
+    """(7,S,S,3): one picture for each wall and one for the ball."""
     random = np.random.default_rng(0)
     pictures = []
     for _ in range(7):

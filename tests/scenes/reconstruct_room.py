@@ -1,4 +1,4 @@
-"""A ray-traced room from several places, for tests: its surfaces are known."""
+"""A ray-traced room seen from several places, with known surfaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A short clip whose truth is known: a camera passes textured walls while a textured board moves before them."""
+"""A short clip with known ground truth: a camera passes textured walls while a textured board moves in front of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOARD, HALF = 4.0, 0.55
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """``frames`` (F,H,W,3); ``moving`` (F,H,W) bool: where the board is; ``depth`` (F,H,W); ``board`` (F,3): its middle."""
+    """``frames`` (F,H,W,3); ``moving`` (F,H,W) bool: the board's pixels; ``depth`` (F,H,W); ``board`` (F,3): its centre."""
 
     frames: np.ndarray
     moving: np.ndarray
@@ -28,7 +28,7 @@ class Truth:
 
 
 def render(frames: int = 14, *, speed: float = 0.06, travel: float = 1.6) -> Truth:
-    """The board moves up by ``speed`` per frame, the camera goes ``travel`` to the right while it turns back a little."""
+    """The board moves up by ``speed`` per frame while the camera moves ``travel`` to the right and turns back a little."""
     t = np.linspace(0, 1, frames)
     poses = np.repeat(np.eye(4)[None], frames, axis=0)
     for i, share in enumerate(t):
@@ -41,7 +41,7 @@ def render(frames: int = 14, *, speed: float = 0.06, travel: float = 1.6) -> Tru
 
 
 def along(path: CameraPath, *, speed: float = 0.06) -> np.ndarray:
-    """(F,H,W,3): the same walls and board from any cameras of a picture of `WIDTH` x `HEIGHT`."""
+    """(F,H,W,3): the same walls and board seen by arbitrary cameras with pictures of `WIDTH` x `HEIGHT`."""
     board = np.stack([np.full(len(path), 0.4), 0.5 - speed * np.arange(len(path)), np.full(len(path), BOARD)], axis=1)
     return np.stack([_frame(path, i, board[i])[0] for i in range(len(path))])
 
@@ -55,7 +55,7 @@ def _frame(path: CameraPath, i: int, board: np.ndarray) -> tuple[np.ndarray, np.
     to_board = (board[2] - start[2]) / directions[2]
     at = start[:, None] + directions * to_board
     on_board = (np.abs(at[:2] - board[:2, None]) < HALF).all(axis=0)
-    depth = np.where(on_board, to_board, np.minimum(wall, floor))  # rays have z = 1 in the camera: distance along it
+    depth = np.where(on_board, to_board, np.minimum(wall, floor))  # rays have z = 1 in the camera: parameter = depth
     place = start[:, None] + directions * depth
     colour = np.where(
         on_board,
@@ -67,7 +67,7 @@ def _frame(path: CameraPath, i: int, board: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _texture(seed: int, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """(3,N): coloured blotches of several sizes, the same everywhere for one seed; repeats every 512 units."""
+    """(3,N): coloured noise of several scales, always the same for one seed; repeats every 512 units."""
     rng = np.random.default_rng(seed)
     image = np.zeros((512, 512, 3), np.float32)
     for cells, weight in ((32, 0.5), (96, 0.35), (256, 0.25)):

@@ -1,4 +1,4 @@
-"""A small room with smooth colours, in frames with cameras and points: what tests fit splats to; and one of splats, with a thing in it."""
+"""Test scenes for splats: a small room with smooth colours, as frames with cameras and points to fit; and a room made of splats."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEIGHT, WIDTH, VIEWS = 24, 36, 5
 
 @cache
 def room():
-    """Frames, path and points of an orbit by 16 degrees; the colours are smooth, as a small picture of a room is."""
+    """Frames, path and points of an orbit of 16 degrees; the colours are smooth, as in a small picture of a room."""
     views = []
     for angle in np.linspace(-8, 8, VIEWS):
         view = shot(orbit(HEIGHT, WIDTH, float(angle)))
@@ -40,7 +40,7 @@ MIDDLE = np.array([0.3, FLOOR - RADIUS, 3.0])
 
 
 def thing(*, shape: str = "ball", degree: int = 2, seed: int = 0) -> Splats:
-    """A ball or a box with an inside that no camera sees, about the origin; red, with colours that depend on the direction."""
+    """A ball or a box about the origin, with an inside that no camera sees; red, with view-dependent colours."""
     random = np.random.default_rng(seed)
     count = 1800
     if shape == "ball":
@@ -58,7 +58,7 @@ def thing(*, shape: str = "ball", degree: int = 2, seed: int = 0) -> Splats:
 
 
 def floor_and_wall(degree: int = 2) -> Splats:
-    """A green floor and a blue wall before a camera at the origin, of flat Gaussians."""
+    """A green floor and a blue wall of flat Gaussians, in front of a camera at the origin."""
     x, z = (each.ravel() for each in np.meshgrid(np.arange(-5, 5, 0.07), np.arange(0.6, WALL, 0.07)))
     u, v = (each.ravel() for each in np.meshgrid(np.arange(-5, 5, 0.09), np.arange(-3.5, FLOOR, 0.09)))
     means = np.concatenate([np.stack([x, np.full_like(x, FLOOR), z], 1), np.stack([u, v, np.full_like(u, WALL)], 1)])
@@ -71,7 +71,7 @@ def floor_and_wall(degree: int = 2) -> Splats:
 
 
 def furnished(*things: Splats) -> Splats:
-    """The floor and the wall, then the ``things`` as they are placed."""
+    """The floor and the wall, then the ``things`` at their positions."""
     whole = floor_and_wall()
     for each in things:
         whole = whole.joined(each)

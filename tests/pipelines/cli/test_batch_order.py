@@ -1,4 +1,4 @@
-"""Shots of a list begin in its order, as many at once as there are replicas; what stops one stops those not begun."""
+"""The shots of a list begin in order, as many at once as there are replicas; an error that stops one stops those not yet begun."""
 
 import threading
 import time

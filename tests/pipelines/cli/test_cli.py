@@ -1,4 +1,4 @@
-"""The command line on real methods with tiny weights, from options to files and exit status."""
+"""The command line with real methods on tiny weights, from options to files and exit status."""
 
 import json
 import os
@@ -27,7 +27,7 @@ METHODS = ("gen3c", "genxd", "dimensionx", "dualcamctrl")
 
 @pytest.fixture(autouse=True)
 def methods(monkeypatch):
-    """Those that start from one picture, so that the tests name what they use."""
+    """Only the methods that start from a single picture; the tests use them by name."""
     monkeypatch.setenv("RESHOOT_METHODS", ",".join(METHODS))
 
 

@@ -1,4 +1,4 @@
-"""A file of splats is converted on the command line, and becomes a page that plays a path."""
+"""The command line converts splat files and turns one into a page that plays a path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Known cameras of data sets: what is given, what is made, and how it is compared with the truth."""
+"""Known cameras of data sets: which views are given, which are generated, and the comparison with the ground truth."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LEVEL = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
 
 
 def picture(number: int) -> np.ndarray:
-    """Soft blobs, other ones for every number."""
+    """Soft blobs, different for every number."""
     noise = np.random.default_rng(number).integers(0, 255, (4, 4, 3), np.uint8)
     return np.asarray(Image.fromarray(noise).resize((SIZE, SIZE), Image.Resampling.BICUBIC))
 
@@ -82,8 +82,8 @@ def test_an_object_is_one_zip_and_several_renders_may_be_given(tmp_path):
 
 
 def test_frames_are_compared_with_the_truth_through_their_own_lens(tmp_path):
-    """The truth against itself is exact where the clip has its size; a clip of half its size sees it shrunk; a frame from
-    elsewhere is left out."""
+    """The truth scores perfectly against itself if the clip has its size; a clip of half the size is compared with a smaller truth; a frame
+    from elsewhere is left out."""
     found = read_gso(gso(tmp_path / "cup"))
     scene, path = add_truth(found.views.scene(), found.truth), found.targets
     same = compare_with_truth(found.truth.pictures, path, scene)

@@ -1,4 +1,4 @@
-"""Two path files scored on the command line: equal ones, a straight one that cannot be aligned, and ones that do not fit."""
+"""Two path files scored on the command line: equal ones, a straight one that cannot be aligned, and incompatible ones."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""ALIKED and LightGlue through kornia: tiny random networks here, the published weights where a package has them."""
+"""ALIKED and LightGlue through kornia: tiny random networks here, the published weights if a package provides them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_picture_matches_itself_place_by_place(networks, pictures):
 
 
 def test_keypoints_of_a_large_picture_are_in_its_own_pixels(networks, monkeypatch):
-    """A single bright square, in a picture that is scaled down for the network."""
+    """A single bright square in a picture that is scaled down for the network."""
     picture = np.zeros((64, 96, 3), np.uint8)
     picture[40:42, 70:72] = 255
     whole = run(networks, picture[None], [])[0][0]

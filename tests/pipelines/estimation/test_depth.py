@@ -1,4 +1,4 @@
-"""Depth sources: tiny random networks of the real classes, given maps, and the guess that says it is one."""
+"""Depth sources: tiny random networks of the real classes, given depth maps, and a guess that is labelled as one."""
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ def picture() -> Picture:
 
 @pytest.fixture(scope="module")
 def tiny_folder(tmp_path_factory):
-    """A random Depth Anything of four narrow layers in the published folder layout."""
+    """A random Depth Anything with four narrow layers, in the published folder layout."""
     import torch
     from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
 

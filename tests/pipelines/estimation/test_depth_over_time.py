@@ -1,4 +1,4 @@
-"""A clip's depth of random scale and offset per frame comes back to the truth; smoothing does not lag; what is left is said."""
+"""A clip's depth with random scale and offset per frame is restored; smoothing does not lag; remaining errors are reported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COUNT, WIDTH, HEIGHT = 9, 160, 120
 
 
 def clip(*, travel: float, turn: float) -> Scene:
-    """The room with a sphere that flies through it, seen by a camera that slides and turns."""
+    """The room with a sphere flying through it, filmed by a camera that slides and turns."""
     views = []
     for t in np.linspace(0, 1, COUNT):
         pose = np.eye(4)
@@ -32,7 +32,7 @@ def clip(*, travel: float, turn: float) -> Scene:
 
 
 def flickering(scene: Scene) -> Scene:
-    """Every frame with a scale and an offset of inverse depth of its own, as a depth model's answers have them."""
+    """Every frame has its own scale and offset of inverse depth, like the output of a depth model."""
     random, views = np.random.default_rng(0), []
     for view in scene.views:
         inverse = random.uniform(0.6, 1.6) / view.depth + random.uniform(0, 0.08)
@@ -41,7 +41,7 @@ def flickering(scene: Scene) -> Scene:
 
 
 def off(found: Scene, truth: Scene) -> np.ndarray:
-    """(F,): the median part by which each frame's depth differs from the truth."""
+    """(F,): the median relative error of each frame's depth."""
     return np.array([np.median(np.abs(a.depth / b.depth - 1)) for a, b in zip(found.views, truth.views)])
 
 
@@ -63,7 +63,7 @@ def test_with_parallax_depth_comes_back_to_the_truth():
 
 
 def test_a_camera_that_turns_in_place_brings_all_frames_to_one_scale():
-    """No parallax: the scale of the whole clip stays unknown, but it is one."""
+    """Without parallax the scale of the whole clip stays unknown, but it is the same for all frames."""
     truth = clip(travel=0, turn=12)
     given = flickering(truth)
     found, report = steady_scene(given)
@@ -76,7 +76,7 @@ def test_a_camera_that_turns_in_place_brings_all_frames_to_one_scale():
 
 
 def test_smoothing_has_no_lag_and_takes_noise_away():
-    """A wall that comes nearer at constant speed, with noise of 1 %: the mean of before and after is now."""
+    """A wall that approaches at constant speed, with noise of 1 %: the mean of before and after is the present."""
     random = np.random.default_rng(0)
     wall = np.linspace(4.0, 3.85, COUNT)[:, None, None] * np.ones((1, 20, 30))
     noisy = (wall * random.normal(1, 0.005, wall.shape)).astype(np.float32)

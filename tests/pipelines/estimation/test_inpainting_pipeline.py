@@ -1,4 +1,4 @@
-"""A person's own inpainting pipeline of diffusers. The one here is tiny and random, of the real classes: it paints noise."""
+"""A user's own diffusers inpainting pipeline. The one here is tiny and random, of the real classes: it paints noise."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Learned matches, by a tiny network of the real class: one number per place, matches between what was seen."""
+"""Learned matches from a tiny network of the real class: one index per place, and matches between the given pictures."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A person's own ONNX model for what is hidden. The models here are tiny and made on the spot: they paint one colour."""
+"""A user's own ONNX inpainting model. The models here are tiny and created on the fly: they paint a single colour."""
 
 import sys
 
@@ -17,7 +17,7 @@ TEAL = (0.0, 0.5, 0.5)
 
 
 def tiny_model(folder, *, size=("h", "w"), levels=1.0, channels=(3, 1), last="painted"):
-    """``image * (1 - mask) + teal * mask``, times ``levels``: the smallest inpainting there is."""
+    """``image * (1 - mask) + teal * mask``, times ``levels``: the smallest possible inpainting model."""
     from onnx import TensorProto, helper, numpy_helper
 
     def array(name, values):

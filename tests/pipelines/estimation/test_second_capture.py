@@ -1,4 +1,4 @@
-"""A second capture in a world of its own scale, turn and place is registered, and fills what the first never saw."""
+"""A second capture with its own scale, rotation and position is registered, and fills what the first never saw."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ THERE = Similarity(0.37, from_pan_tilt_roll(40, 12, -20), np.array([3.0, -1.0, 2
 
 
 def views(places: list[tuple[float, float]]) -> tuple[View, ...]:
-    """Pictures of the textured room from (x, pan) of each."""
+    """Pictures of the textured room, one for each (x, pan)."""
     path = rendered(1).path
     made = []
     for x, pan in places:

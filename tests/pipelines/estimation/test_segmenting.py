@@ -1,4 +1,4 @@
-"""A person's own SAM. The network here is tiny and random, of the real class: its masks mean nothing, their place does."""
+"""A user's own SAM. The network here is tiny and random, of the real class: its masks are meaningless, but their positions count."""
 
 import json
 
@@ -43,7 +43,7 @@ def picture(width: int, height: int) -> np.ndarray:
 
 
 def test_its_mask_lies_where_the_network_drew_it(tiny_sam):
-    """Of a picture twice as large: cut to the part without padding, in the size of the picture, for a click and a box."""
+    """In a picture twice as large: cropped to the part without padding and scaled to the picture, for a click and a box."""
     import torch
     from transformers import SamModel
 

@@ -1,4 +1,4 @@
-"""Refined cameras are nearer to the truth than the given ones and stay in their world; what cannot be refined is said."""
+"""Refined cameras are closer to the truth than the given ones and stay in their world; what cannot be refined is reported."""
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ def truth():
 
 @pytest.fixture(scope="module")
 def given(truth):
-    """The true path, in another world three times as large, every camera but the first somewhat off."""
+    """The true path in a different world, three times as large, with every camera but the first slightly off."""
     rng = np.random.default_rng(0)
     poses = truth.path.world_from_camera.copy()
     for camera in poses[1:]:
@@ -95,7 +95,7 @@ def test_pairs_of_a_closed_path_close_it():
 
 
 def test_one_video_of_a_camera_that_goes_straight_ahead_is_placed():
-    """Points of known places, seen exactly: without the matches' own errors only the way ahead is hard."""
+    """Points at known positions with exact observations: without matching errors, only the forward motion is difficult."""
     random, size = np.random.default_rng(0), (320, 176)
     lens = pinhole(*size, 60)
     points = random.uniform((-3, -2, 3), (3, 2, 12), (700, 3))

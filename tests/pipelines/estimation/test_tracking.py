@@ -1,4 +1,4 @@
-"""Followed points stand where the truth has them; a path that is not the frames' own is found out."""
+"""Tracked points are where the ground truth has them; a path that does not belong to the frames is detected."""
 
 import numpy as np
 import pytest

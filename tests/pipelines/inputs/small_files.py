@@ -1,4 +1,4 @@
-"""Small files of every kind that is read, made with what is `added` to them, and read as the app reads them."""
+"""Small files of every supported kind, written with the things that are `added` to them and read as the app reads them."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ Make = Callable[[Path, dict[str, Any]], Path]
 
 @dataclass(frozen=True)
 class Reader:
-    """``make`` writes a file with the things that are ``added``, by their name; ``read`` gives what can be compared, and all notes."""
+    """``make`` writes a file with the things ``added``, given by name; ``read`` returns comparable values and all notes."""
 
     make: Make
     read: Read
     added: dict[str, Any]
 
 
-# --- how each kind is made and read ----------------------------------------------------------------------------------------
+# --- writing and reading each kind ----------------------------------------------------------------------------------------
 
 
 def path_read(file: Path) -> tuple[Any, str]:
@@ -107,7 +107,7 @@ def mesh_read(file: Path) -> tuple[Any, str]:
 
 
 def json_of(name: str, part: str = "") -> Make:
-    """A path file of ours with fields added at the top, or to the second record of the list ``part``."""
+    """One of our path files with fields added at the top level, or to the second record of the list ``part``."""
 
     def make(folder: Path, added: dict[str, Any]) -> Path:
         file, data = write(name, PATH)
@@ -246,7 +246,7 @@ def vipe() -> dict[str, bytes]:
 
 
 def raw_vipe() -> dict[str, bytes]:
-    """The same as raw arrays, which ViPE writes too."""
+    """The same as raw arrays, which ViPE also writes."""
     about = {"dtype": "float32", "frame_indices": list(range(T))}
     lenses = np.tile(np.float32([50, 51, 32, 24]), (T, 1))
     kept = {name: data for name, data in vipe().items() if name.startswith(("rgb", "depth"))}

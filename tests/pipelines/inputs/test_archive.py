@@ -1,4 +1,4 @@
-"""Zip files from strangers: what leaves its folder, is too much or damaged is refused before anything is written."""
+"""Untrusted zip files: entries outside the folder, too much data and damage are refused before anything is written."""
 
 import zipfile
 from pathlib import PurePosixPath

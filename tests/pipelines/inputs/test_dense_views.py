@@ -1,4 +1,4 @@
-"""COLMAP and nerfstudio folders become views whose depth fits their cameras, whether points came with them or are followed."""
+"""COLMAP and nerfstudio folders become views whose depth fits their cameras, whether points are included or tracked."""
 
 import json
 import zipfile
@@ -22,7 +22,7 @@ LENS = pinhole(WIDTH, HEIGHT, 60)
 
 @pytest.fixture(scope="module")
 def truth():
-    """A slanted wall of coarse noise seen by a camera that slides: pictures, true depths, cameras, points of the wall."""
+    """A slanted wall with coarse noise, filmed by a sliding camera: pictures, true depths, cameras, points of the wall."""
     texture = cv2.resize(np.random.default_rng(0).integers(0, 255, (60, 90, 3), np.uint8), (720, 480))
     poses = np.repeat(np.eye(4)[None], COUNT, axis=0)
     poses[:, 0, 3] = np.linspace(0, 0.8, COUNT)
@@ -43,7 +43,7 @@ def truth():
 
 @pytest.fixture
 def estimate(truth):
-    """The true depth of a picture in a scale and offset of its own, as a depth model would answer."""
+    """The true depth of a picture with its own scale and offset, like the output of a depth model."""
     frames, depths, _, _ = truth
 
     def answer(picture):

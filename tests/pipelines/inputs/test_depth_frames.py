@@ -1,4 +1,4 @@
-"""Depth of all frames of a clip in one file: in the order of the numbers, from any kind of map, nothing dropped without a word."""
+"""The depth of all frames of a clip in one file: in numerical order, from any kind of map, with a note for everything dropped."""
 
 import zipfile
 

@@ -1,6 +1,6 @@
-"""One rule for all readers: what a file's writers are known to write changes the result, is named in a note, or is refused by name.
+"""One rule for all readers: everything that writers are known to write changes the result, is named in a note, or is refused by name.
 
-`READERS` holds, for every kind of file, how a valid one is made, and what is added to it one by one.
+For every kind of file, `READERS` says how to make a valid one and which things to add to it, one by one.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ from tests.pipelines.inputs.small_files import (
     zip_of,
 )  # fmt: skip
 
-# --- what is added -----------------------------------------------------------------------------------------------------------
+# --- additions --------------------------------------------------------------------------------------------------------------
 
 FISHEYE = {"is_fisheye": True, "ftheta_p0": 0.1, "camera_model": "OPENCV_FISHEYE"}
 NERFSTUDIO = {
@@ -185,7 +185,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 def _names(called: str, told: str) -> bool:
-    """As a word of its own, or as what OBJ's statements are called."""
+    """As a whole word, or by the name of the OBJ statement."""
     words = {"l": "lines", "p": "points", "curv": "curves", "lora_bias": "lora_bias"}
     return (
         re.search(rf"(?<![\w./]){re.escape(words.get(called, called))}(?!\w)", told) is not None or f"/{called}" in told

@@ -1,4 +1,4 @@
-"""Upstream's input formats become scenes; what strangers send is checked before it is unpacked."""
+"""Upstream's input formats become scenes; untrusted files are checked before they are unpacked."""
 
 import io
 import shutil
@@ -220,11 +220,11 @@ def test_fitting_a_full_hd_lens_equals_upstream_but_for_the_pixel_centre(golden)
     np.testing.assert_allclose(made[[0, 1], [0, 1]], expected[[0, 1], [0, 1]], rtol=1e-6)
 
 
-# --- one picture as upstream prepares it -----------------------------------------------------------------------------
+# --- a single picture as prepared upstream ----------------------------------------------------------------------------
 
 
 def _fake_depth(picture):
-    """The stand-in of the golden run: depth and mask from brightness, a fixed lens."""
+    """A substitute used in the golden run: depth and mask from brightness, with a fixed lens."""
     brightness = picture.astype(np.float32).mean(axis=2) / 255
     depth = np.where(brightness > 0.42, 1.5 + 4 * brightness, np.inf).astype(np.float32)
     height, width = brightness.shape

@@ -1,4 +1,4 @@
-"""Posed pictures: the two data sets' formats, scenes made of them, and files that must not be trusted."""
+"""Posed pictures: the formats of both data sets, the scenes made from them, and files that must not be trusted."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_reconfusion_scene_is_read_whole(arrays, tmp_path, numpy):
 
 @pytest.mark.parametrize(("name", "given"), [("group3", "train3"), ("direct3", "train3")])
 def test_groups_of_a_scene_get_the_original_cameras(arrays, tmp_path, name, given):
-    """From file to the cameras of one run: poses and lenses of all 12 frames, padded to a square as the original does."""
+    """From the file to the cameras of one run: poses and lenses of all 12 frames, padded to a square as in the original."""
     scene = genxd.read_reconfusion(written(tmp_path, content(arrays)))
     train, test = scene.splits[3]
     views = scene.chosen(train).scene().fitted(64, 64, "pad")
@@ -79,7 +79,7 @@ def test_groups_of_a_scene_get_the_original_cameras(arrays, tmp_path, name, give
     expected = arrays[f"{name}/item0/target_extrinsics"]
     if name == "group3":
         np.testing.assert_allclose(run.cameras.world_from_camera, expected, atol=5e-6)
-    else:  # known targets: the original keeps the given views in the order of the file
+    else:  # known targets: the original keeps the given views in file order
         made = [i for i, frame in enumerate(run.makes) if frame >= 0]
         np.testing.assert_allclose(run.cameras.world_from_camera[made], expected[made], atol=5e-6)
     focal = run.cameras.intrinsics[:, [0, 1], [0, 1]] / 64
@@ -88,7 +88,7 @@ def test_groups_of_a_scene_get_the_original_cameras(arrays, tmp_path, name, give
 
 
 def test_a_dropped_scene_gives_its_own_split_and_shoots_the_rest(arrays, tmp_path):
-    """As the scene file, or as the zip of a data set; another number of given views is spread evenly."""
+    """As a scene file, or as the zip of a data set; a different number of given views is spread evenly."""
     file = written(tmp_path, content(arrays))
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
         archive.write(tmp_path / "index.json", "set/index.json")

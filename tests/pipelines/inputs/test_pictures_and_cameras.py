@@ -1,4 +1,4 @@
-"""Pictures find their cameras by the longest common end of their paths."""
+"""Pictures are matched to cameras by the longest common suffix of their paths."""
 
 import importlib.util
 import subprocess
@@ -99,7 +99,7 @@ os._exit(0)  # pycolmap and Pillow do not share a process that loaded pycolmap f
 
 @pytest.mark.parametrize("kind", ["text", "binary"])
 def test_a_rig_as_pycolmap_writes_it(tmp_path, kind):
-    """Rigs and frames: the second camera stands half a unit to the right of the first and is turned by 0.1 about y."""
+    """Rigs and frames: the second camera is half a unit to the right of the first and turned by 0.1 about y."""
     if importlib.util.find_spec("pycolmap") is None:
         pytest.skip("pycolmap is not installed")
     (tmp_path / "set/sparse/0").mkdir(parents=True)

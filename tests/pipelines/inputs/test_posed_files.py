@@ -1,4 +1,4 @@
-"""Pictures with cameras as people have them: any format, loose or zipped, in any order; the wrong ones refused in words."""
+"""Pictures with cameras as users have them: any format, loose or zipped, in any order; the wrong ones are refused with an explanation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def path_of(count: int = COUNT, lens: np.ndarray = LENS) -> CameraPath:
 
 
 def picture(number: int, mode: str = "RGB", size: tuple[int, int] = (WIDTH, HEIGHT)) -> Image.Image:
-    """A grey whose brightness is its number, so that an exchange is seen."""
+    """A grey picture whose brightness is its number, which reveals mix-ups."""
     made = Image.new("RGB", size, (10 * number + 20,) * 3)
     return made.quantize(8) if mode == "P" else made.convert(mode)
 
@@ -50,7 +50,7 @@ def written(folder: Path, names: list[str]) -> list[Path]:
 
 
 def numbers(material) -> list[int]:
-    """Which pictures a scene's views are."""
+    """The numbers of the pictures in a scene's views."""
     return [round((float(view.colour[HEIGHT // 2, WIDTH // 4].mean()) - 20) / 10) for view in material.scene.views]
 
 
@@ -70,7 +70,7 @@ PLAIN_NAMES = [f"{i}.png" for i in range(COUNT)]
     ],
 )
 def test_pictures_find_their_cameras_in_every_format(tmp_path, kind, names):
-    """Given in any order; plain names are sorted as people count, 9 before 10."""
+    """Given in any order; plain names are in natural order, 9 before 10."""
     files = written(tmp_path, names)
     name, data = formats.write(kind, path_of())
     (tmp_path / name).write_bytes(data)
@@ -80,7 +80,7 @@ def test_pictures_find_their_cameras_in_every_format(tmp_path, kind, names):
     assert numbers(material) == list(range(COUNT)) and material.path is None
     for view, pose in zip(material.scene.views, path_of().world_from_camera):
         np.testing.assert_allclose(view.world_from_camera, pose, atol=1e-6)
-        if kind != "gen3c_npz":  # which says no size
+        if kind != "gen3c_npz":  # which contains no size
             np.testing.assert_allclose(view.intrinsics, LENS, atol=1e-3)
 
 
@@ -111,7 +111,7 @@ def test_the_time_stamps_of_realestate10k_name_pictures(tmp_path):
 
 
 def test_a_whole_data_set_comes_as_one_zip(tmp_path):
-    """What nerfstudio writes: the same pictures smaller beside them, and a lens that bends."""
+    """As written by nerfstudio: with smaller copies of the pictures, and a lens with distortion."""
     values = json.loads(formats.write("nerfstudio", path_of())[1]) | {"k1": 0.3, "k2": 0.0, "p1": 0.0, "p2": 0.0}
     for frame, name in zip(values["frames"], COLMAP_NAMES):
         frame["file_path"] = f"images/{name}"
@@ -156,7 +156,7 @@ def test_pictures_may_be_of_any_mode(tmp_path, mode):
 
 
 def test_pictures_may_be_of_other_sizes(tmp_path):
-    """Of one shape they are scaled, with their lens; the picture stays the one of its camera."""
+    """If the aspect ratio is the same, they are scaled together with their lens; each picture keeps its camera."""
     files = written(tmp_path, PLAIN_NAMES)
     picture(3, size=(2 * WIDTH, 2 * HEIGHT)).save(files[3])
     material = read_material([*files, _file(tmp_path, "reshoot")])
@@ -222,7 +222,7 @@ def test_a_clip_without_a_depth_model_has_a_labelled_guess(tmp_path, monkeypatch
 
 
 def test_the_command_line_shoots_known_targets_from_a_few_pictures(tmp_path, capsys):
-    """Upstream's few-view flow with known test poses: 3 pictures given, the cameras of the other 8 are shot."""
+    """Upstream's few-view flow with known test poses: 3 pictures are given, and the cameras of the other 8 are shot."""
     files = [*written(tmp_path, COLMAP_NAMES), _file(tmp_path, "colmap_txt")]
     command = ["run", "genxd", "--files", *map(str, files), "--given-views", "3", "--out", str(tmp_path / "shot.mp4")]
     small = ["--width", "64", "--height", "64", "--steps", "2", "--weights", "tiny"]
@@ -241,7 +241,7 @@ def test_the_command_line_shoots_known_targets_from_a_few_pictures(tmp_path, cap
 
 @pytest.mark.parametrize("lies", [True, False])
 def test_pictures_turned_by_exif_are_shown_as_their_cameras_were_made(tmp_path, lies):
-    """COLMAP looks at stored pixels; cameras of upright pictures have the upright size."""
+    """COLMAP sees pictures as stored; cameras of upright pictures have the upright size."""
     stored = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
     exif = Image.Exif()
     exif[0x0112] = 6

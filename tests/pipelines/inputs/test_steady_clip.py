@@ -1,4 +1,4 @@
-"""A clip whose depth flickers is opened steadied: from its file, on the command line, and by the page's handler."""
+"""A clip with flickering depth is stabilised when opened: from its file, on the command line, and by the page's handler."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCALES = np.array([1.0, 1.5, 0.7, 1.3, 0.8])
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    """A posed clip in MegaSaM's layout, the depth of each frame times another number; and its true depth."""
+    """A posed clip in MegaSaM's layout, with each frame's depth multiplied by a different number; and its true depth."""
     poses = np.repeat(np.eye(4)[None], COUNT, axis=0)
     poses[:, 0, 3] = np.linspace(0, 0.6, COUNT)
     path = CameraPath(poses, pinhole(WIDTH, HEIGHT, 60), WIDTH, HEIGHT)
@@ -35,7 +35,7 @@ def clip(tmp_path_factory):
 
 
 def apart(scene, depth) -> float:
-    """By which part the frames' scales differ."""
+    """The relative spread of the frames' scales."""
     ratios = np.array([np.median(view.depth / true) for view, true in zip(scene.views, depth)])
     return float(np.abs(ratios / ratios.mean() - 1).max())
 

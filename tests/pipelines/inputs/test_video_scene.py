@@ -1,4 +1,4 @@
-"""Plain clips become scenes: depth of flickering scale is brought to one scale, cameras are found or said to stand still."""
+"""Plain clips become scenes: flickering depth is brought to a common scale; cameras are found or reported as stationary."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ COUNT, WIDTH, HEIGHT = 6, 64, 48
 
 @pytest.fixture(scope="module")
 def truth():
-    """A slanted floor seen by a camera that slides right, its true depth, and sparse points."""
+    """A slanted floor filmed by a camera that slides right, its true depth, and sparse points."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     depth = np.repeat((2 + 3 * y / HEIGHT + x / WIDTH)[None], COUNT, axis=0).astype(np.float32)
     frames = np.repeat(np.stack([x * 3, y * 5, x + y], axis=-1).astype(np.uint8)[None], COUNT, axis=0)
@@ -24,7 +24,7 @@ def truth():
 
 
 class _Flicker:
-    """The true depth of each frame in turn, with another scale and offset of inverse depth every time."""
+    """The true depth of one frame after another, each time with a different scale and offset of inverse depth."""
 
     def __init__(self, depth):
         self.depth, self.random, self.index = depth, np.random.default_rng(0), 0

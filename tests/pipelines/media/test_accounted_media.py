@@ -1,4 +1,4 @@
-"""Whatever writers put into depth maps, pictures and clips, one by one: the result changes as it should, or a note names it."""
+"""Everything that writers put into depth maps, pictures and clips, one by one: it changes the result as it should, or a note names it."""
 
 import numpy as np
 import OpenEXR

@@ -1,4 +1,4 @@
-"""Limits of uploads come from one table, which the environment sets and the readers obey."""
+"""Upload limits come from one table, which the environment can override and all readers respect."""
 
 import os
 import subprocess

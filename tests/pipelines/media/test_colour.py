@@ -1,4 +1,4 @@
-"""Pictures and clips are shown in the colours, the shape and the way up that browsers and players show."""
+"""Pictures and clips are shown with the same colours, aspect ratio and orientation as in browsers and players."""
 
 import struct
 import subprocess
@@ -25,7 +25,7 @@ CORNERS = np.kron(np.random.default_rng(0).integers(0, 255, (3, 4, 3), np.uint8)
 
 
 def encoded(file, filters, *options):
-    """The bars as a clip by FFmpeg, whose zscale makes other colours of them."""
+    """The bars as a clip encoded by FFmpeg, whose zscale converts them to other colour spaces."""
     command = [*FFMPEG, *RAW, "-vf", filters, *options, str(file)]
     subprocess.run(command, input=np.stack([BARS] * 3).tobytes(), check=True)
     return file
@@ -37,7 +37,7 @@ def seen(picture):
 
 @pytest.mark.parametrize("transfer", ["arib-std-b67", "smpte2084"])
 def test_hdr_clips_come_back_to_sdr(tmp_path, transfer):
-    """White at 203 cd/m2, as zscale encodes and decodes it."""
+    """White at 203 cd/m2, encoded and decoded as by zscale."""
     linear = "format=gbrp,zscale=pin=bt709:tin=iec61966-2-1:min=gbr:rin=full:p=bt2020:t=linear:m=gbr:r=full:npl=203,format=gbrpf32le"
     hdr = f"{linear},zscale=p=bt2020:t={transfer}:m=bt2020nc:r=limited:npl=203,format=yuv420p10le"
     tags = f"-c:v libx265 -x265-params log-level=error -crf 6 -color_primaries bt2020 -color_trc {transfer} -colorspace bt2020nc -color_range tv"
@@ -118,7 +118,7 @@ def test_jitter_is_no_uneven_rate():
 
 
 def profile(*columns, gamma=2.2):
-    """A display profile of version 2 (ICC.1:2001): three colours as XYZ under D50, one gamma."""
+    """A display profile of version 2 (ICC.1:2001): three colours as XYZ under D50, and one gamma."""
     number = lambda value: struct.pack(">i", round(value * 65536))  # noqa: E731
     point = lambda values: b"XYZ \0\0\0\0" + b"".join(map(number, values))  # noqa: E731
     curve = b"curv\0\0\0\0" + struct.pack(">IH2x", 1, round(gamma * 256))

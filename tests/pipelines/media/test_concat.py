@@ -1,4 +1,4 @@
-"""A video that goes on: what was there is copied bit for bit, what cannot be copied is encoded."""
+"""Continuing a video: the existing part is copied bit for bit, or encoded again if it cannot be copied."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ SIZE = (48, 64, 3)
 
 
 def _frames(count: int, size=SIZE) -> np.ndarray:
-    """A slope that brightens."""
+    """A gradient that gets brighter."""
     slope = np.mgrid[: size[0], : size[1]].sum(axis=0)[..., None] + np.array([0, 20, 40])
     return np.stack([slope + 2 * number for number in range(count)]).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""FFmpeg and Pillow open what is meant to be opened, by content and not by name."""
+"""FFmpeg and Pillow open only the intended formats, by content and not by name."""
 
 import ast
 from contextlib import contextmanager
@@ -85,7 +85,7 @@ def test_pictures_of_other_formats_are_refused_under_any_name(tmp_path, kind):
 
 
 def test_nothing_else_opens_media():
-    """FFmpeg reads in one place only, and Pillow never tries every format that it knows."""
+    """FFmpeg reads in only one place, and Pillow never tries every format that it knows."""
     found = []
     for folder in ("camera", "pipelines", "tabs"):
         for file in (ROOT / folder).rglob("*.py"):
@@ -107,7 +107,7 @@ def _unguarded(call: ast.Call) -> str:
 
 
 def test_a_file_that_ffmpeg_gives_up_on_while_it_counts_is_refused_in_words(tmp_path, monkeypatch):
-    """Damage can make FFmpeg ask for more memory than there is; such a file is not kept here."""
+    """Damage can make FFmpeg request more memory than there is; no such file is stored here."""
 
     def demux(stream):
         raise av.error.MemoryError(12, "Cannot allocate memory")

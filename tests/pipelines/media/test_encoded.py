@@ -1,4 +1,4 @@
-"""Pictures that are bytes: their kind, size and parts are looked at before OpenCV decodes them."""
+"""Encoded pictures: their kind, size and parts are checked before OpenCV decodes them."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""Pictures and depth maps of every common kind are read; what cannot be used is refused in words."""
+"""All common kinds of pictures and depth maps are read; unusable ones are refused with an explanation."""
 
 import subprocess
 import sys
@@ -133,7 +133,7 @@ print(peak_megabytes() - before)
 
 
 def _large(mode: str, width: int = 3920, height: int = 1400) -> Image.Image:
-    """Slow waves, so that averages and samples agree; opaque on the left half only, where the mode has opacity."""
+    """Slow waves, so that averages and samples agree; opaque only in the left half, if the mode has opacity."""
     wave = 127 + 100 * np.sin(np.add.outer(np.arange(height) / 300, np.arange(width) / 500))
     if mode == "I;16":
         return Image.fromarray((wave * 257).astype(np.uint16))
@@ -188,7 +188,7 @@ def test_a_second_page_that_is_damaged_is_said(tmp_path):
     pages = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue")]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
     data = bytearray((tmp_path / "a.tif").read_bytes())
-    second = data.rindex(b"\x00\x01\x04\x00\x01\x00\x00\x00\x20\x00\x00\x00")  # the tag of its width
+    second = data.rindex(b"\x00\x01\x04\x00\x01\x00\x00\x00\x20\x00\x00\x00")  # the width tag
     data[second] = 0xFF
     (tmp_path / "a.tif").write_bytes(bytes(data))
     with pytest.raises(InputError, match=r"a\.tif is truncated or damaged"):

@@ -1,4 +1,4 @@
-"""What is checked in the boxes of an mp4 before FFmpeg reads them. No file here is one that FFmpeg finds hard."""
+"""Checks of an mp4's boxes before FFmpeg reads them. No file here is difficult for FFmpeg."""
 
 import struct
 
@@ -16,7 +16,7 @@ def clip(tmp_path):
 
 
 def with_keys(clip, count=None, size=None):
-    """The clip with another ``count`` or ``size`` stated in its box of metadata keys."""
+    """The clip with a different ``count`` or ``size`` in its box of metadata keys."""
     content = bytearray(clip.read_bytes())
     box = content.index(b"keys") - 4
     for place, number in ((box, size), (box + 12, count)):
@@ -54,7 +54,7 @@ def test_words_in_the_metadata_are_no_box(tmp_path):
 
 
 def test_keys_without_the_version_that_quicktime_leaves_out(tmp_path):
-    """QuickTime's ``meta`` begins with its ``hdlr`` at once."""
+    """QuickTime's ``meta`` starts directly with its ``hdlr``."""
     handler = struct.pack(">I4s24x", 32, b"hdlr")
     keys = struct.pack(">I4s4xI", 16, b"keys", 100)
     meta = struct.pack(">I4s", 8 + len(handler + keys), b"meta") + handler + keys

@@ -1,4 +1,4 @@
-"""Colours that a picture says in numbers: chunks of PNG, boxes of AVIF and HEIC; what is shown is sRGB."""
+"""Numeric colour tags of pictures: chunks of PNG, boxes of AVIF and HEIC; the picture is shown in sRGB."""
 
 import io
 import struct
@@ -85,7 +85,7 @@ def test_tags_are_found_where_they_stand(tmp_path):
     (tmp_path / "a.avif").write_bytes(avif(P3_D65, 13))
     assert colour_tags(tmp_path / "a.avif") == ColourTags(P3_D65, 13)
     assert colour_tags(Path(__file__).parent / "bars.heic") == ColourTags(1, 13)
-    (tmp_path / "a.png").write_bytes(png(mDCV=bytes(24))[:40])  # breaks off
+    (tmp_path / "a.png").write_bytes(png(mDCV=bytes(24))[:40])  # truncated
     assert colour_tags(tmp_path / "a.png") is None and set(png_chunks(tmp_path / "a.png")) <= {"mDCV"}
 
 

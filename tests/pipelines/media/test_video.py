@@ -1,4 +1,4 @@
-"""Video in and out: what was written is what is read, and bad files are refused in words."""
+"""Video input and output: reading gives back what was written, and bad files are refused with an explanation."""
 
 import subprocess
 import tracemalloc
@@ -59,7 +59,7 @@ def test_a_failing_source_keeps_the_old_file(tmp_path):
 
 @pytest.mark.parametrize("degrees", [90, -90, 180, 0])
 def test_a_phones_video_stands_upright(tmp_path, degrees):
-    """Phones store what the sensor sees and write how to turn it; expected is what FFmpeg's own player makes of it."""
+    """Phones store the sensor's image and how to rotate it; the expected result comes from FFmpeg's own player."""
     lying = write_mp4(tmp_path / "lying.mp4", moving_square(2), 8)
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error"]
     turned, upright = tmp_path / "turned.mp4", tmp_path / "%d.png"
@@ -99,7 +99,7 @@ def test_a_clip_is_in_memory_once(tmp_path):
     frames[:, 40:80, 40:80] = np.arange(120, dtype=np.uint8)[:, None, None, None]
     file = write_mp4(tmp_path / "long.mp4", frames, 24)
     del frames
-    read_video(file, max_frames=1)  # what is imported is not counted
+    read_video(file, max_frames=1)  # imports do not count
     tracemalloc.start()
     read, _ = read_video(file)
     _, peak = tracemalloc.get_traced_memory()

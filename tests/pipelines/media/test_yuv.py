@@ -1,4 +1,4 @@
-"""Planes of H.264 pictures: the matrix of BT.709, and colours that come back from a file as they were."""
+"""Planes of H.264 pictures: the matrix of BT.709, and colours that survive a file unchanged."""
 
 import av
 import numpy as np

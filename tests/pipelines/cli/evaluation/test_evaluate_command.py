@@ -1,4 +1,4 @@
-"""`python -m pipelines evaluate`: results and foreign poses become one table in every form; a second run measures nothing."""
+"""`python -m pipelines evaluate`: results and external poses are combined in one table, in every format; a second run measures nothing."""
 
 import csv
 import json
@@ -28,7 +28,7 @@ def move(gain: float = 1.0) -> CameraPath:
 
 
 def turned_by_eight_tenths(frames, fps):
-    """An estimator as people plug in, which lost the last frame."""
+    """A user's plug-in estimator that lost the last frame."""
     assert frames.shape == (FRAMES, 48, 64, 3) and fps == 24
     path = move(0.8)
     return path.sliced(slice(0, FRAMES - 1)), range(FRAMES - 1)

@@ -1,4 +1,4 @@
-"""LPIPS with random weights, labelled as such: by hand, against the package lpips' own answer, and what is refused."""
+"""LPIPS with random weights, labelled as such: values by hand, agreement with the package lpips, and refused inputs."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ PRINTED = {"alex": 0.5283241, "vgg": 0.6962206}
 
 
 def seeded(network: str) -> dict[str, torch.Tensor]:
-    """RANDOM weights of full size: one row of random numbers, repeated, so that they are quick to make."""
+    """RANDOM weights of full size: a single row of random numbers, repeated to save time."""
     random, state = np.random.RandomState(7), {}
     row = random.standard_normal(9973).astype(np.float32)
 
@@ -52,13 +52,13 @@ def test_random_weights_give_what_the_package_prints(network):
 
 
 def test_the_formula_by_hand():
-    """One layer that shows red and green as they are."""
+    """One layer that passes red and green through unchanged."""
     weight = torch.zeros(2, 3, 1, 1)
     weight[0, 0], weight[1, 1] = 1.0, 1.0
     one = Lpips("RANDOM", Stack(((0, 1, 0),), (), (0,)), {0: (weight, torch.zeros(2))}, (torch.tensor([2.0, 3.0]),))
     red, green = np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40, 3), np.uint8)
     red[..., 0], green[..., 1] = 255, 255
-    # black lies below the mean, so the rectified features of red are (1, 0) and those of green (0, 1): 2 (1 - 0)^2 + 3 (0 - 1)^2
+    # black is below the mean, so the rectified features of red are (1, 0) and those of green (0, 1): 2 (1 - 0)^2 + 3 (0 - 1)^2
     assert one.distance(red, green) == pytest.approx(5, rel=1e-6)
     red[:20] = green[:20]
     assert one.distance(red, green) == pytest.approx(2.5, rel=1e-6)

@@ -1,4 +1,4 @@
-"""Pictures against true frames and against themselves where the path comes back, with answers by hand."""
+"""Image metrics against true frames, and between frames of one clip where the path returns, with values by hand."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def test_alike_by_hand():
 
 def test_which_paths_come_back():
     assert pictures.is_closed(path([0, 10, 0])) and not pictures.is_closed(path([0, 10, 20]))
-    assert not pictures.is_closed(path([0, 0, 0]))  # it never left
+    assert not pictures.is_closed(path([0, 0, 0]))  # the camera never left
 
 
 def test_true_frames_and_a_revisit(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""The response command: shots with kept reports become one curve per method and weights, and what cannot be told is said."""
+"""The response command: shots with saved reports become one curve per method and weights, and it says what it cannot determine."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""WBench's poses become our path, mirrored ones too, and a dry run gives as many BGR frames as were asked for."""
+"""WBench's poses become our path, mirrored ones too, and a dry run gives the requested number of BGR frames."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ def poses(matrices) -> dict:
 
 
 def forward_then_right(count: int = 12) -> dict:
-    """Forward at 0.08 a step, then turning right by 3 degrees a step, as WBench's first-person layer does."""
+    """Forward by 0.08 per step, then a turn to the right by 3 degrees per step, as in WBench's first-person layer."""
     matrices, pose = [], np.eye(4)
     for i in range(count):
         matrices.append(pose.copy())
@@ -48,7 +48,7 @@ def test_what_are_no_poses_is_said():
 
 
 def test_a_dry_run_gives_bgr_frames(tmp_path, monkeypatch):
-    """The command is replaced by one that writes a red video: shooting itself is tested where the command is."""
+    """The command is replaced by one that writes a red video: shooting itself is tested with the command."""
     from pipelines import __main__ as command
     from pipelines.media.video import write_mp4
 

@@ -1,4 +1,4 @@
-"""Initial cameras come from tracks alone, also where something large moves, the scene is flat, or the lens is unknown."""
+"""Initial cameras come from tracks alone, even if something large moves, the scene is flat, or the lens is unknown."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ POINTS, MOVING = 160, 120
 
 
 def arc() -> Cameras:
-    """An arc of 25 degrees about what is seen, 3 away, with a little tilt and roll."""
+    """An arc of 25 degrees around a point 3 units away, with a little tilt and roll."""
     pans = np.radians(np.linspace(0, 25, FRAMES))
     turn = scipy_rotation().from_rotvec(np.stack([0.1 * pans, pans, 0.05 * pans], axis=1)).as_matrix()
     middle = (np.array([WIDTH, HEIGHT]) - 1) / 2
@@ -23,7 +23,7 @@ def arc() -> Cameras:
 
 
 def tracks(scene: str) -> Observations:
-    """What `arc` sees: a box of points or a flat ``scene``; in "moving" also an object with nearly as many, which falls."""
+    """Tracks seen along `arc`: a box of points or a flat ``scene``; "moving" adds a falling object with nearly as many points."""
     random = np.random.default_rng(0)
     depth = [0, 0.02] if scene == "flat" else [-1, 1.5]
     standing = random.uniform([-1.6, -0.9, depth[0]], [1.6, 0.9, depth[1]], (POINTS, 3))

@@ -1,4 +1,4 @@
-"""Cameras come back from rendered clips whose truth is known: what kind of camera, how far it went, what cannot be told."""
+"""Cameras are recovered from rendered clips with known truth: the kind of camera, its distance, and what cannot be determined."""
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ FOCAL = float(pinhole(WIDTH, HEIGHT, 60)[0, 0])
 
 
 def standing(frames: int, *, pan: float = 0.0, tilt: float = 0.0, zoom: float = 1.0) -> CameraPath:
-    """A camera in one place that turns by so many degrees, and ends with a lens so many times as long."""
+    """A stationary camera that turns by so many degrees and zooms in by a factor."""
     return turning(frames, pan, tilt, zoom=zoom, size=(WIDTH, HEIGHT))
 
 
@@ -98,7 +98,7 @@ def test_what_shows_no_camera_is_said(travel):
 
 
 def test_a_still_picture_and_a_tripod_are_told_apart_after_compression():
-    """Both show the same all the time; the tripod's noise survives H.264 at CRF 35, a still picture's frames are alike."""
+    """Both show the same picture throughout; the tripod's noise survives H.264 at CRF 35, whereas the frames of a still picture are equal."""
     frames = np.repeat(along(standing(1)), 12, axis=0)
     assert recover(clip_of(known_clips.compress(frames, 35)), focal_px=FOCAL).kind == "tripod"
     assert recover(clip_of(known_clips.compress(frames, 35, noise=0)), focal_px=FOCAL).kind == "still picture"
@@ -125,7 +125,7 @@ def test_large_frames_are_looked_at_small_and_the_answer_is_in_their_pixels():
 
 
 def test_a_thousand_frames_are_all_placed():
-    """A pan over one picture: each frame is that picture through a homography."""
+    """A pan over a single picture: each frame is that picture under a homography."""
     count, size = 1000, (128, 96)
     picture, wide = along(standing(1))[0], pinhole(WIDTH, HEIGHT, 60)
     lens = pinhole(*size, 26)

@@ -1,4 +1,4 @@
-"""Tracks are refined against one picture of each point: drift goes, what shows something else is left out."""
+"""Tracks are refined against one picture of each point: drift is removed, and observations of something else are dropped."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ FRAMES, POINTS, WIDTH, HEIGHT = 7, 60, 200, 150
 
 
 def _frames_and_tracks() -> tuple[np.ndarray, Observations]:
-    """A texture (F,H,W,3) that shifts, grows and shears, with levels that change, and where its points truly are."""
+    """A texture (F,H,W,3) that shifts, grows and shears with changing brightness, and the true positions of its points."""
     random = np.random.default_rng(0)
     texture = cv2.GaussianBlur(random.uniform(0, 255, (HEIGHT, WIDTH)).astype(np.float32), (0, 0), 2)
     texture = 128 + 5 * (texture - texture.mean())

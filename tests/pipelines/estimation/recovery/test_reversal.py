@@ -1,4 +1,4 @@
-"""Through a narrow view near and far can be exchanged: adjustment that ended in the exchanged answer is brought back."""
+"""In a narrow field of view near and far can be exchanged: an adjustment that ended in the exchanged solution is corrected."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ FREE = free_parameters(FRAMES, lens=np.ones((FRAMES, 1)))
 
 @pytest.fixture(scope="module")
 def arc() -> tuple[Cameras, np.ndarray, Observations]:
-    """An arc of 12 degrees about a box of points, 20 degrees across, seen to a tenth of a pixel."""
+    """An arc of 12 degrees around a box of points, 20 degrees across, with observations accurate to a tenth of a pixel."""
     random = np.random.default_rng(0)
     points = random.uniform([-0.7, -0.4, -0.5], [0.7, 0.4, 0.5], (POINTS, 3))
     pans = np.radians(np.linspace(0, 12, FRAMES))

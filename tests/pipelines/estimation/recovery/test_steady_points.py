@@ -1,4 +1,4 @@
-"""What is followed strictly lies on corners and goes where the picture goes; points that stand nowhere are left out."""
+"""With strict tracking, points lie on corners and move with the picture; points fixed to nothing are left out."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ SIZE, SCALE = 160, 8
 
 
 def drawn(shift: float) -> np.ndarray:
-    """(H,W,3): boxes on a slanted edge, moved to the right by so many pixels, in hard pixels as a draft renders them."""
+    """(H,W,3): boxes on a slanted edge, moved to the right by so many pixels, without antialiasing, as in a draft render."""
     y, x = np.mgrid[:SIZE, :SIZE].astype(float)
     x = x - shift
     grey = np.where(y > 100 + 0.13 * x, 90, 160)

@@ -1,4 +1,4 @@
-"""How far a lens may be off is told as it is: observations that err alone, and parts of the picture that err together."""
+"""The uncertainty of a lens is realistic, both for independent errors and for errors shared by parts of the picture."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ FRAMES, POINTS, WIDTH, HEIGHT, SEEDS = 8, 240, 320, 240, 6
 
 
 def arc() -> Cameras:
-    """A quarter of a half turn about what is seen."""
+    """An arc of 40 degrees around the scene."""
     share = np.linspace(0, 1, FRAMES)
     poses = np.repeat(np.eye(4)[None], FRAMES, axis=0)
     poses[:, :3, :3] = from_pan_tilt_roll(-40 * share, 0 * share, 0 * share)
@@ -22,8 +22,8 @@ def arc() -> Cameras:
 
 
 def error_and_uncertainty(seed: int, alone_px: float, together_px: float) -> tuple[float, float]:
-    """By how much a free lens comes out wrong, and how much it is doubted. Observations err alone; those of one part of the picture
-    drift together by so many pixels until the last frame."""
+    """The error of a free lens, and its estimated uncertainty. Observations err independently; those of one part of the picture
+    also drift together, by so many pixels until the last frame."""
     random, truth = np.random.default_rng(seed), arc()
     points = random.uniform([-1.6, -1.2, 3.5], [1.6, 1.2, 6.5], (POINTS, 3))
     seen = Observations(

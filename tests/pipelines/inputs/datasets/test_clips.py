@@ -1,4 +1,4 @@
-"""Small folders in the layouts of RealEstate10K, DL3DV and CamVid-30K give true cameras and frames, and `evaluate --data` scores by them."""
+"""Small folders in the layouts of RealEstate10K, DL3DV and CamVid-30K give the true cameras and frames, and `evaluate --data` uses them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pan(degrees: float = 20.0, width: int = 64, height: int = 48) -> CameraPath:
 
 
 def pictures(count: int = FRAMES) -> np.ndarray:
-    """Frame i is grey 30 i: their order can be seen."""
+    """Frame i has grey level 30 i, which makes the order visible."""
     return np.stack([np.full((48, 64, 3), 30 * i, np.uint8) for i in range(count)])
 
 
@@ -49,7 +49,7 @@ def realestate(folder: Path, *, video: bool) -> Path:
 
 
 def dl3dv(folder: Path) -> Path:
-    """Cameras of four times the size of the pictures in images_4."""
+    """Cameras for pictures four times as large as those in images_4."""
     place = folder / "1K" / ("0a1b" * 16)
     (place / "images_4").mkdir(parents=True)
     path = pan(width=256, height=192)
@@ -140,5 +140,5 @@ def test_results_are_scored_by_the_data_sets_own_files(tmp_path):
     ]
     assert main(given) == 0
     (one,) = json.loads((tmp_path / "out" / "table.json").read_text())["results"]
-    assert one["numbers"]["rot_mean"] == pytest.approx(1, abs=1e-3)  # 18 of 20 degrees, averaged
+    assert one["numbers"]["rot_mean"] == pytest.approx(1, abs=1e-3)  # mean of 18 of 20 degrees
     assert one["numbers"]["psnr"] > 35 and one["numbers"]["ssim"] > 0.9

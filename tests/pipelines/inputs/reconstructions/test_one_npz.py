@@ -1,4 +1,4 @@
-"""Posed clips in one npz, and material under names that say nothing."""
+"""Posed clips in a single npz, and inputs under uninformative names."""
 
 import json
 from pathlib import Path

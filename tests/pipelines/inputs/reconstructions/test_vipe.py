@@ -1,4 +1,4 @@
-"""ViPE's results in every layout that it has written: the same clip comes out of each."""
+"""ViPE's results in every layout that it has ever written: each gives the same clip."""
 
 import io
 import json

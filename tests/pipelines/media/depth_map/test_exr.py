@@ -1,4 +1,4 @@
-"""Depth is found in EXR files however renderers name, compress and part their channels, and what is left is named."""
+"""Depth is found in EXR files however renderers name, compress and split their channels, and ignored channels are named."""
 
 import numpy as np
 import OpenEXR
@@ -55,7 +55,7 @@ def test_every_compression_is_read(tmp_path, compression):
 
 
 def test_parts_as_blender_writes_them(tmp_path):
-    """Blender's multi-layer files have a part for each pass; its sky is 1e10."""
+    """Blender's multi-layer files have one part per pass; their sky is at 1e10."""
     sky = np.where(np.isfinite(SKY), SKY, np.float32(1e10))
     combined = {f"ViewLayer.Combined.{each}": NOISE for each in "RGBA"}
     normal = {f"ViewLayer.Normal.{each}": NOISE for each in "XYZ"}

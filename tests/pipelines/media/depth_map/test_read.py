@@ -1,4 +1,4 @@
-"""Depth maps keep all their bits, in the unit that was said; colours are refused by the name of their map; what was assumed is said."""
+"""Depth maps keep all their bits, in the stated unit; colour-mapped depth is refused, naming the colour map; assumptions are noted."""
 
 import cv2
 import numpy as np
