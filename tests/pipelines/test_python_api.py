@@ -1,4 +1,4 @@
-"""The Python API: fits to the method's frame, takes settings and options by name, and says what it cannot do in words."""
+"""The Python API: fits scenes to the method's frame, takes settings and options by name, and explains what it cannot do."""
 
 import subprocess
 import sys

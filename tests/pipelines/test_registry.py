@@ -1,4 +1,4 @@
-"""The five in their order, then what else is there; a package's method is found by its entry point and never breaks the rest."""
+"""The five methods in their order, then others; a package's method is found by its entry point and cannot break the rest."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The rehearsal: a real video of the real cache, with what is new counted, shown or mapped; cancel leaves nothing."""
+"""The rehearsal: a real video of the real cache, with new areas counted, shown or mapped; cancelling leaves nothing behind."""
 
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from pipelines.rehearsal import HOLE_COLOUR, Viewfinder, rehearse, warm_up
 
 @pytest.fixture(scope="module")
 def scene() -> Scene:
-    """A bright square before a wall."""
+    """A bright square in front of a wall."""
     rows, columns = np.indices((72, 128))
     near = (abs(rows - 36) < 18) & (abs(columns - 64) < 18)
     colour = np.where(near[..., None], np.uint8([250, 200, 60]), np.uint8([40, 90, 120])).astype(np.uint8)

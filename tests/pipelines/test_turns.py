@@ -1,4 +1,4 @@
-"""Turns: one visitor's many pieces of work wait for each other, another's wait little; who goes away lets the others pass."""
+"""Turns: one visitor's jobs wait for each other, other visitors wait only briefly; leaving lets the others move up."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from pipelines.turns import Turns
 
 
 def work(steps: int, log: list, name: str, seconds: float = 0.005):
-    """Work of so many steps, each noted by its name."""
+    """A job of so many steps, each of which logs its name."""
     for step in range(steps):
         time.sleep(seconds)
         log.append(name)
@@ -18,7 +18,7 @@ def work(steps: int, log: list, name: str, seconds: float = 0.005):
 
 
 def crowd(turns: Turns, *asked: tuple[str, int]) -> list[str]:
-    """The visitors' steps in the order they were made, all asking at almost the same time, the first one first."""
+    """The visitors' steps in the order in which they ran; all ask at almost the same time, in the given order."""
     log: list[str] = []
     threads = [
         threading.Thread(target=lambda name=name, steps=steps: list(turns.shared(name, work(steps, log, name))))
@@ -33,7 +33,7 @@ def crowd(turns: Turns, *asked: tuple[str, int]) -> list[str]:
 
 
 def end(log: list[str], name: str) -> int:
-    """How many steps had been made when the last one of ``name`` was."""
+    """The number of steps that had run when the last one of ``name`` had."""
     return len(log) - log[::-1].index(name)
 
 
@@ -92,7 +92,7 @@ def test_no_more_begin_than_there_is_memory_for():
 
     def noted(name):
         begun.append(name)
-        yield from range(3)  # no Progress: nobody takes turns
+        yield from range(3)  # no Progress, so no turns
 
     first, second, third = (turns.shared(name, noted(name)) for name in "abc")
     assert [next(first), next(second)] == [0, 0]

@@ -1,6 +1,6 @@
-"""All five denoisers: two processes that split a call's tokens or frames compute what one process computes.
+"""All five denoisers: two processes that split a call's tokens or frames compute the same as one process.
 
-One pair of processes serves all cases, since starting it costs more than computing.
+One pair of processes serves all cases, since starting it takes longer than computing.
 """
 
 import pytest
@@ -24,7 +24,7 @@ def randn(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 def denoise(networks, case):
-    """The outputs of one call as a tuple; sizes marked "odd" have tokens or frames that do not divide by two."""
+    """The outputs of one call as a tuple; sizes marked "odd" have numbers of tokens or frames not divisible by two."""
     kind, odd = case.split("/")
     return globals()[f"_{kind}"](networks, odd == "odd")
 
@@ -38,7 +38,7 @@ def _gen3c(networks, odd):
 
 
 def _dimensionx(networks, odd):
-    network = networks["text_transformer" if odd else "transformer"]  # the other knows one size only
+    network = networks["text_transformer" if odd else "transformer"]  # the other supports only one size
     h, w, words = (6, 6, 23) if odd else (8, 12, 24)
     angles = randn(3 * (h // 2) * (w // 2), network.config.attention_head_dim, seed=9)
     text = randn(2, words, network.config.text_embed_dim, seed=3)
@@ -89,7 +89,7 @@ def _i2v3d(networks, odd):
 
 
 def networks_of(name: str) -> dict[str, torch.nn.Module]:
-    """Tiny networks of a method, with weights that say something: fresh ones keep whole branches at zero."""
+    """Tiny networks of a method with informative weights: fresh ones leave whole branches at zero."""
 
     weights = Weights(mode="tiny", device="cpu")
     from importlib import import_module
@@ -121,7 +121,7 @@ def denoisers(name, pipeline, weights):
 
 NAMES = ("gen3c", "genxd", "dimensionx", "i2v3d", "dualcamctrl")
 CASES = [f"{name}/{size}" for name in NAMES for size in ("even", "odd")]
-PRECISE = [case for case in CASES if not case.startswith("gen3c/")]  # diffusers' Cosmos takes norms in float32 by name
+PRECISE = [case for case in CASES if not case.startswith("gen3c/")]  # diffusers' Cosmos puts norms in float32 by name
 
 
 def outputs(group: Group) -> dict[str, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""What every method must do to be one, tested for each that is found: the five, those in folders, those of packages."""
+"""The contract of a method, tested for each one found: the five built-in ones, those in folders, those of packages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TINY = RunOptions(weights="tiny")
 
 @cache
 def smallest_shot(name: str) -> Shot:
-    """The smallest shot that a method takes, in two steps of every kind: sizes first, then frames."""
+    """The smallest shot that a method accepts, with two steps of every kind: sizes are tried first, then frames."""
     known = method(name)
     fewest = [f"{each}=2" for each in known.settings.controls() if each.endswith("steps")]
     for size, frames in itertools.product(SIZES, FRAMES):
@@ -50,13 +50,13 @@ def smallest_shot(name: str) -> Shot:
 
 @cache
 def runtime() -> Runtime:
-    """One for all tests here, so that networks are built once for each method."""
+    """One runtime for all tests here, so that networks are built once per method."""
     return Runtime(Device("cpu"))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _unloaded():
-    """Networks are shared within a process: tests that change theirs must not find these."""
+    """Networks are shared within a process: tests that modify theirs must not get these."""
     yield
     runtime().unload()
     for cached in (runtime, first_clip):
@@ -140,7 +140,7 @@ def test_its_forecast_is_finite_and_grows_with_the_steps(name):
 
 
 def extremes(known: Method) -> list[tuple[str, Any]]:
-    """Every control of the move at each of its ends and choices, by name."""
+    """Every control of the move at each of its limits and choices, by name."""
     found = []
     for name, control in known.moves.controls().items():
         ends = control.choices or [end for end in (control.minimum, control.maximum) if end is not None]

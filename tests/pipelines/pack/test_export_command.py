@@ -1,4 +1,4 @@
-"""``export`` writes scene and camera from the command line; masks of what moves are read from pictures, a zip and a video."""
+"""``export`` writes scene and camera from the command line; masks of moving things are read from pictures, a zip and a video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The control pack is read back with other libraries, and its parts agree: one reprojected by the cameras is the other."""
+"""The control pack can be read with other libraries, and its parts agree: reprojecting one by the cameras gives the other."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def cameras(packed: Path) -> CameraPath:
 
 
 def lifted(packed: Path, frame: int) -> np.ndarray:
-    """(H,W,3) of the world, by the pack's own depth and cameras; NaN without depth."""
+    """(H,W,3): world points from the pack's own depth and cameras; NaN without depth."""
     along, own = depth(packed, frame), cameras(packed)
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     rays = np.stack([columns, rows, np.ones_like(rows)], axis=-1) @ np.linalg.inv(own.intrinsics[frame]).T
@@ -83,7 +83,7 @@ def test_flow_is_depth_reprojected_by_the_cameras(packed):
 
 
 def test_a_frame_carried_along_the_flow_is_the_next_frame(packed):
-    """Depth and colour where the flow leads; medians, as edges and what is hidden differ."""
+    """Compares depth and colour where the flow leads; medians, because edges and hidden surfaces differ."""
     flow = cv2.readOpticalFlow(str(packed / "flow/0000.flo"))
     _, along = seen(packed, lifted(packed, 0), 1)
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
@@ -137,7 +137,7 @@ def test_sixteen_bits_holes_normals_and_cameras_agree_with_the_rest(packed, path
 
 
 def test_a_floor_has_the_normals_of_a_floor(tmp_path):
-    """Up, towards the camera, everywhere: green in the picture."""
+    """Up, towards the camera, everywhere, which is green in the picture."""
     from camera.objects.scene import empty_stage, plain
 
     stage = plain(empty_stage(96, 64))

@@ -1,4 +1,4 @@
-"""Projects that hold one scene and make the same of it share its framing, and nothing else does."""
+"""Projects with the same scene and the same use of it share its framing; others do not."""
 
 from __future__ import annotations
 

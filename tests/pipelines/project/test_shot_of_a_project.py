@@ -1,4 +1,4 @@
-"""A project saved in the page is shot on the command line, by any method: scene, move and settings are its own."""
+"""A project saved in the page is shot on the command line by any method, with its own scene, move and settings."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_shot_has_the_projects_scene_move_settings_and_weights(project, tmp_pa
     assert main(["run", "dualcamctrl", "--project", str(project), "--out", str(out)]) == 0
     made = restore(out)
     assert (made.settings["seed"], made.settings["steps"], made.weights) == (11, 2, "tiny")
-    assert made.moves == {}  # the path came of the film line
+    assert made.moves == {}  # the path came from the film text
     first = load("still_life").fitted(240, 160).fitted(96, 64).first
     asked = film_script.path_of("truck 0.2; pan 4", first, frames=9, fps=made.path.fps)
     np.testing.assert_allclose(made.path.world_from_camera, asked.world_from_camera, atol=1e-9)
@@ -148,7 +148,7 @@ def test_a_focus_that_is_none_is_refused(focus):
 
 
 def test_keys_over_a_clip_go_with_the_project_to_every_method(tmp_path):
-    """Each method takes the clip's first frames, as many as its own move has."""
+    """Each method uses the clip's first frames, as many as its own move has."""
     scene = load("toy_train").fitted(160, 96)
     clip = clip_camera(scene)
     assert clip is not None

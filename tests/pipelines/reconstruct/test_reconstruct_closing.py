@@ -1,4 +1,4 @@
-"""An orbit of 360 degrees: the drift that its end shows is distributed, and what does not close is said."""
+"""An orbit of 360 degrees: the drift found at its end is distributed, and orbits that do not close are reported."""
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ def truth():
 
 @pytest.fixture(scope="module")
 def drifted(truth):
-    """Every step turns a little too far, and each one is a little longer than the one before."""
+    """Every step turns a little too far, and each is slightly longer than the one before."""
     path, random = truth[0], np.random.default_rng(0)
     poses = [path.world_from_camera[0]]
     for number, step in enumerate(inverse(path.world_from_camera[:-1]) @ path.world_from_camera[1:]):
@@ -43,12 +43,12 @@ def turn_off(path: CameraPath, truth: CameraPath) -> float:
 
 
 def place_off(path: CameraPath, truth: CameraPath) -> float:
-    """In the world that is common to their first cameras."""
+    """Largest position error in the world of the common first camera."""
     return float(np.linalg.norm(path.centres - truth.centres, axis=1).max())
 
 
 def shape_off(path: CameraPath, truth: CameraPath) -> float:
-    """After the similarity that fits best."""
+    """Largest position error after the best-fitting similarity."""
     return float(np.linalg.norm(align_path(path, truth).centres - truth.centres, axis=1).max())
 
 
@@ -80,7 +80,7 @@ def test_a_path_that_closes_stays_as_it_is(truth):
 
 
 def test_points_of_a_closed_orbit_are_of_one_ball(truth, drifted):
-    """Its surface, seen from all sides, is thin again."""
+    """The points of its surface, seen from all sides, form a thin layer again."""
     _, frames, depth = truth
     shots = Shots(frames, drifted, "orbit", depth, aligned=True)
     made = {}

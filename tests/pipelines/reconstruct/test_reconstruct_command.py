@@ -1,4 +1,4 @@
-"""The command line makes a scene's files from a result and its depth."""
+"""The command line writes a scene's files from a result and its depth."""
 
 import io
 import zipfile
@@ -17,7 +17,7 @@ from tests.scenes.rendered_clip import render
 
 @pytest.fixture(scope="module")
 def truth():
-    """At half the size."""
+    """The truth at half the size."""
     full = render(5, speed=0, travel=0.8)
     frames = np.stack([cv2.resize(frame, (160, 128), interpolation=cv2.INTER_AREA) for frame in full.frames])
     path = full.path.resized(160, 128)

@@ -1,4 +1,4 @@
-"""The object alone: found where the cameras look, or marked by masks; in points, mesh and splats."""
+"""The object alone: found where the cameras look, or given by masks; in points, mesh and splats."""
 
 import cv2
 import numpy as np
@@ -40,7 +40,7 @@ def test_what_stands_in_the_middle_is_found_without_floor_and_walls(small):
 
 
 def test_the_ground_that_carries_the_object_is_cut_away(small):
-    """Spheres that stand on a floor right below them, so that only the plane parts them."""
+    """Spheres that stand directly on a floor, so that only the plane separates them."""
     views = []
     for view in small.views:
         y, x = np.mgrid[: view.height, : view.width]

@@ -1,4 +1,4 @@
-"""The far background: the sky's colours where sky was seen, around everything, in meshes, splats and flights."""
+"""The far background: a surrounding dome with the sky's colours where sky was seen, in meshes, splats and flights."""
 
 import io
 
@@ -20,7 +20,7 @@ BLUE = (40, 90, 230)
 
 @pytest.fixture(scope="module")
 def outdoors() -> Scene:
-    """The room without its upper walls: sky of one blue."""
+    """The room without its upper walls, under a uniform blue sky."""
     views = []
     for view in room(36, 48).views:
         colour, depth = view.colour.copy(), view.depth.copy()
@@ -34,7 +34,7 @@ def made_of(scene: Scene, kind: str, **choices) -> Reconstruction:
 
 
 def elsewhere(path: CameraPath) -> CameraPath:
-    """The first camera, turned right round: a direction that no frame shows."""
+    """The first camera turned around: a direction that no frame covers."""
     return path.sliced(slice(1)).with_poses(path.world_from_camera[:1] @ np.diag([-1.0, 1, -1, 1]))
 
 
@@ -49,7 +49,7 @@ def test_the_sky_has_its_colour_and_the_unseen_what_is_next_to_it(outdoors):
 
 
 def test_what_is_near_does_not_colour_it_where_something_far_is_seen(outdoors):
-    """One red thing close to the middle camera, before a wall that the others see."""
+    """A red object close to the middle camera, in front of a wall that the other cameras see."""
     views = list(outdoors.views)
     colour, depth = views[2].colour.copy(), views[2].depth.copy()
     colour[20:30, 10:38], depth[20:30, 10:38] = (255, 0, 0), 0.3

@@ -1,4 +1,4 @@
-"""What was made is read by other tools, in their axes: COLMAP, nerfstudio, glTF; and moments by time."""
+"""Results can be read by other tools, in their axes: COLMAP, nerfstudio, glTF; times of moving scenes are included."""
 
 import io
 import json

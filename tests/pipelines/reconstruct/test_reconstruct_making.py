@@ -1,4 +1,4 @@
-"""Making 3D takes its turn on the GPU, stops when asked, and says what cannot be made with what still can."""
+"""Making 3D waits for its turn on the GPU, stops on request, and reports both what cannot be made and what can."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.scenes.rendered_clip import render
 
 
 class FullGpu(Device):
-    """A GPU of 24 GB made of main memory, which one loaded pipeline fills but for 1 GB."""
+    """A GPU of 24 GB simulated in main memory, of which one loaded pipeline leaves 1 GB."""
 
     is_gpu = True
     label = "full GPU"
@@ -160,7 +160,7 @@ def test_a_fit_that_is_stopped_leaves_whole_files(shots):
 
 @pytest.fixture(scope="module")
 def clip():
-    """At half the size."""
+    """The clip at half the size."""
     truth = render(6, speed=0, travel=1.0)
     frames = np.stack([cv2.resize(frame, (160, 128), interpolation=cv2.INTER_AREA) for frame in truth.frames])
     return Shots(frames, truth.path.resized(160, 128), "clip", truth.depth[:, ::2, ::2].astype(np.float32))
@@ -205,7 +205,7 @@ def test_cameras_that_contradict_the_frames(clip):
 
 
 def test_a_scene_that_moves(clip):
-    """Every frame shows another noise: nothing stands still."""
+    """Every frame is different noise: nothing is static."""
     noise = np.random.default_rng(0).integers(0, 255, (6, 32, 40, 3), np.uint8).repeat(4, 1).repeat(4, 2)
     words = said(replace(clip, frames=noise))
     assert "the scene moves" in words and "mask moving parts" in words

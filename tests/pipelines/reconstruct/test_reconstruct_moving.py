@@ -1,4 +1,4 @@
-"""Moving scenes in 3D: points of every moment on its surfaces, their times, and files per moment."""
+"""Moving scenes in 3D: points on the surfaces at every time, their time stamps, and one file per time."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A user's own model is found by its name, asked, and its answer checked; the command line takes it."""
+"""A user's own model is found by name and called, and its output is checked; the command line accepts it too."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ nothing = 3
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """The module's name; as VGGT answers, in a world of its own."""
+    """The module's name; its output is like VGGT's, in a world of its own."""
     truth = room(48, 64)
     own = path_of(truth).scaled(0.5)
     depth = np.stack([0.5 * view.depth for view in truth.views])

@@ -1,4 +1,4 @@
-"""Fused points of a ray-traced room lie on its surfaces; what contradicts the others is dropped."""
+"""Fused points of a ray-traced room lie on its surfaces; points that contradict the others are dropped."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Frames become one world: flickering depth is fitted to the cameras, and what cannot be 3D is said with what can."""
+"""Frames become one world: flickering depth is fitted to the cameras; if something cannot be 3D, the message says what can."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def truth():
 
 @pytest.fixture(scope="module")
 def flickering(truth):
-    """The true depth in another scale and offset of inverse depth for every frame, one corner without any."""
+    """The true depth with a different scale and offset of inverse depth in every frame, and one corner without depth."""
     random = np.random.default_rng(0)
     scale, offset = random.uniform(0.5, 3, (6, 1, 1)), random.uniform(0, 0.1, (6, 1, 1))
     depth = (1 / (scale / truth.depth + offset)).astype(np.float32)
@@ -47,7 +47,7 @@ def test_flickering_depth_is_brought_to_the_cameras_scale(truth, flickering):
     cloud = finished(fuse_points(scene, tolerance=0.05))
     away = np.minimum(
         np.abs(cloud.points[:, 2] - 6), np.abs(cloud.points[:, 1] - 1.3)
-    )  # wall and floor; the board stands
+    )  # wall and floor; the board is static
     assert np.median(away) < 0.05
 
 
@@ -142,7 +142,7 @@ def test_frames_that_show_no_placed_point_are_left_out_and_said_to_be(truth, fli
 
 
 def test_half_of_the_points_on_one_plane_and_wrong_ones_do_not_bend_the_fit():
-    """As followed corners are: many at one depth, some on outlines, whose depth is another surface's."""
+    """Like tracked corners: many are at one depth, and some on outlines have the depth of a different surface."""
     random = np.random.default_rng(0)
     near = np.concatenate([random.uniform(0.05, 0.3, 200), random.normal(0.1, 0.004, 260)])
     told = near + random.normal(0, 0.004, len(near))

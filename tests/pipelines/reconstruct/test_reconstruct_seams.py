@@ -1,4 +1,4 @@
-"""Other people's models take part: a matcher, and a model that gives cameras and depth at once."""
+"""Third-party models: a matcher, and a model that returns cameras and depth at once."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def truth() -> Scene:
 
 
 def dense_matcher(scene: Scene):
-    """As MASt3R answers: pixels of each picture that show the same places, here those of the middle view's true depth."""
+    """Output like MASt3R's: pixels of each picture that show the same points, here from the middle view's true depth."""
     y, x = (each.ravel() for each in np.mgrid[2:46:2, 2:62:2])
     places = points_of(scene.views[2])[y, x]
     asked: list = []
@@ -49,7 +49,7 @@ def test_a_matcher_finds_the_cameras(truth):
 
 
 def test_cameras_and_depth_of_a_model_are_one_world_of_its_own(truth):
-    """As VGGT answers: another scale and another origin, but depth that fits its cameras."""
+    """Output like VGGT's: a different scale and origin, but depth that fits its cameras."""
     first = np.linalg.inv(truth.first.world_from_camera)
     path = path_of(truth)
     own = path.with_poses(first @ path.world_from_camera).scaled(0.3)

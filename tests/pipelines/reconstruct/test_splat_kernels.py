@@ -1,4 +1,4 @@
-"""What a fit computes compiled on a CPU equals torch: the steps of Adam, and a frame's own colours."""
+"""The compiled CPU code of a fit equals torch: Adam's steps, and the colours of each frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sequence before it is shot: one video with cuts, one picture of all shots."""
+"""A sequence before shooting: one video with cuts, one picture of all shots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The blind arena keeps votes in one file, pairs those who met least, and exports taste beside measure."""
+"""The blind arena stores votes in one file, pairs the least compared contestants, and exports votes together with measurements."""
 
 import csv
 import sqlite3

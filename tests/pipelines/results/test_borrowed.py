@@ -1,4 +1,4 @@
-"""The move of a clip comes into another scene: as large for its subject as it was for the clip's, through the picture's lens."""
+"""The move of a clip is transferred to another scene: with the same size relative to the subject, through the picture's lens."""
 
 import argparse
 from pathlib import Path
@@ -24,7 +24,7 @@ def scene(subject: float = 6.0) -> Scene:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    """A pan while travelling one unit to the right and zooming by half; what is seen lies 3 units away."""
+    """A pan while moving one unit to the right and zooming by half; the scene is 3 units away."""
     path = turning(FRAMES, 20, way=(1, 0, 0), zoom=1.5, size=(64, 36), fps=12)
     file = write_mp4(tmp_path / "clip.mp4", np.zeros((FRAMES, 36, 64, 3), np.uint8), 12)
     found = MeasuredCamera("travel", path, range(FRAMES), FRAMES, "found", 9.0, 0.2, (), 3.0)

@@ -1,4 +1,4 @@
-"""The scene inside a result: exact, passed over where it is too large, and refused in words where it is damaged."""
+"""The scene inside a result: exact, omitted if it is too large, and refused with an explanation if it is damaged."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A take report is measured from a file, kept inside the mp4 and beside it, and the video still plays."""
+"""A take report is measured from a file and stored inside the mp4 and beside it; the video still plays."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Temporary files go away with their process, however it ends."""
+"""Temporary files are deleted with their process, however it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results: everything comes back from the mp4 and from the JSON; damaged and foreign files are refused; kill -9 leaves no half file."""
+"""Results: everything is restored from the mp4 and from the JSON; damaged and foreign files are refused; kill -9 leaves no partial file."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A shot whose turns are corrected asks for another path and belongs to the one that was drawn; without a curve it is refused."""
+"""A shot with response correction requests a different path but is stored with the drawn one; without a curve it is refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def shot(name: str = "gen3c", **options) -> Shot:
 
 @pytest.fixture
 def asked(tmp_path, monkeypatch) -> list[Shot]:
-    """Shots that would run, in place of running them; curves are kept in a folder of this test."""
+    """The shots that would run, recorded instead of run; curves are stored in this test's own folder."""
     monkeypatch.setenv(responses.HOME_VARIABLE, str(tmp_path))
     seen: list[Shot] = []
 

@@ -1,4 +1,4 @@
-"""Trainings without a watcher: they run on, are joined rather than doubled, and end when told to."""
+"""Unattended training: it keeps running, is joined rather than started twice, and ends on request."""
 
 from __future__ import annotations
 

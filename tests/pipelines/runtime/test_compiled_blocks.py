@@ -1,4 +1,4 @@
-"""Blocks compiled ahead: the same numbers through the compiler's own packages, with each block's weights; refusals in words."""
+"""Blocks compiled ahead of time: the same values through the compiler's own packages, with each block's weights; readable refusals."""
 
 import os
 from dataclasses import replace
@@ -63,7 +63,7 @@ def load(weights):
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
-    """A pipeline, and the folder with what one run of it was compiled to."""
+    """A pipeline, and the folder with the blocks compiled in one run of it."""
     pipeline, folder, made = One(), tmp_path_factory.mktemp("compiled"), []
     with torch.no_grad(), compiled_blocks.compile_blocks(pipeline, folder / "toy", made):
         pipeline.network(torch.randn(2, 8))

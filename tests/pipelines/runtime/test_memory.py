@@ -1,4 +1,4 @@
-"""Memory modes give the same picture and leave no hooks; what fits is chosen, what does not is refused with what would."""
+"""Memory modes give the same picture and leave no hooks; a mode that fits is chosen; a refusal names one that would fit."""
 
 import gc
 import sys
@@ -91,7 +91,7 @@ def test_fp8_stores_in_eight_bits_changes_little_and_is_loaded_anew_to_undo(runt
 
 
 def test_int8_stores_in_eight_bits_changes_little_and_makes_way_for_other_modes(runtime):
-    """Through torchao; bytes are counted as they are, not as the tensor says."""
+    """Through torchao; bytes are counted as actually stored, not as the tensor reports."""
     plain = frames(runtime)
     (loaded,) = runtime.loaded.values()
     transformer = networks(loaded.pipeline)["transformer"]

@@ -1,4 +1,4 @@
-"""A hub Space shoots in a sibling: a real gradio app on loopback, called with the visitor's token."""
+"""A hub Space shoots in another Space: a real gradio app on loopback, called with the visitor's token."""
 
 import gc
 import json

@@ -21,12 +21,12 @@ from pipelines.runtime.progress_clock import Clock, Report
 from pipelines.runtime.runner import OutOfMemory, Runtime
 from pipelines.shot import Shot
 
-gc.freeze()  # what was imported stays: collecting after each run need not look at it
+gc.freeze()  # imported objects stay: the collector need not scan them after each run
 TINY, RANDOM = RunOptions(weights="tiny"), RunOptions(weights="random")
 
 
 class LimitedDevice(Device):
-    """A GPU of ``gigabytes`` made of main memory: every loaded pipeline occupies ``each`` of them."""
+    """A GPU of ``gigabytes`` simulated in main memory: every loaded pipeline occupies ``each`` of them."""
 
     def __init__(self, gigabytes: float, *, each: float = 0.0) -> None:
         super().__init__("cpu")
@@ -261,7 +261,7 @@ def test_sentences_of_a_pipeline_reach_the_caller_and_keep_it_loaded(runtime):
 
 
 def test_the_least_recently_used_method_makes_room():
-    """The toy needs 10 GB in full mode; each loaded pipeline occupies 12 of 30."""
+    """The toy method needs 10 GB in full mode; each loaded pipeline occupies 12 of 30."""
     runtime = Runtime(LimitedDevice(30, each=12))
     for name in ("a", "b"):
         shoot(runtime, toy(name), RANDOM)
@@ -281,7 +281,7 @@ def test_nothing_is_evicted_while_there_is_room():
 
 
 def test_main_memory_is_cleared_before_a_method_is_loaded():
-    """The device is large, main memory is not: 30 GB, 12 for each pipeline, and a new one needs 10."""
+    """The device is large, main memory is not: 30 GB, 12 per pipeline, and a new one needs 10."""
     device = LimitedDevice(500)
     device.main_memory = 30
     runtime = Runtime(device)

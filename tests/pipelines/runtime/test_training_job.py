@@ -1,4 +1,4 @@
-"""A training takes its turn on the device, tells of itself, stops when asked, and leaves the device free."""
+"""Training waits for its turn on the device, reports its progress, stops on request, and leaves the device free."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipelines.shot import Shot
 
 
 class Gpu(Device):
-    """A GPU of 24 GB made of main memory."""
+    """A GPU of 24 GB simulated in main memory."""
 
     is_gpu = True
     label = "small GPU"

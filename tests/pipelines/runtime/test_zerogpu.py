@@ -1,4 +1,4 @@
-"""On ZeroGPU: workers, pickling, cancelling, refusals; the real `spaces` package against a service on loopback."""
+"""On ZeroGPU: workers, pickling, cancelling, refusals; the real `spaces` package against a loopback service."""
 
 import os
 import time
@@ -22,7 +22,7 @@ TINY = RunOptions(weights="tiny")
 
 @pytest.fixture
 def gpu(monkeypatch, tmp_path):
-    """The module and the service; the toy is the only method, and it starts unloaded."""
+    """The module and the service; the toy is the only method, and is not loaded at first."""
     cgroup = tmp_path / "cgroup"
     cgroup.write_text("0::/toy\n")
     monkeypatch.setattr(registry, "method", lambda name: {"toy": TOY}[name])
@@ -67,7 +67,7 @@ def test_frames_are_those_of_a_run_here(gpu):
 
 def test_closing_stops_the_worker_at_its_next_step_and_releases_the_gpu(gpu, tmp_path):
     module, service = gpu
-    reached = tmp_path / "step"  # of the worker, whose memory is not ours
+    reached = tmp_path / "step"  # written by the worker, which shares no memory with us
 
     def in_step(step):
         reached.write_text(str(step))

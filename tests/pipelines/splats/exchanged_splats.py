@@ -1,4 +1,4 @@
-"""Splats for the tests of file formats, and how far apart two sets of them are in front of a camera."""
+"""Splats for the tests of file formats, and the difference between two sets of them in front of a camera."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.splats.splats import Splats
 
 
 def some(n: int = 300, degree: int = 2, seed: int = 7) -> Splats:
-    """A small place in front of a camera at the origin, colours within the displayable."""
+    """A small scene in front of a camera at the origin, with displayable colours."""
     rng = np.random.default_rng(seed)
     sh = rng.normal(0, 0.15, (n, (degree + 1) ** 2, 3))
     sh[:, 0] = (rng.random((n, 3)) - 0.5) / 0.28209479
@@ -27,7 +27,7 @@ CAMERA = CameraPath(np.eye(4)[None], pinhole(640, 480, 60), 640, 480)
 
 @dataclass(frozen=True)
 class Apart:
-    """Largest differences: pixels of the projected middles, levels of colour and opacity, and parts of the sizes."""
+    """Largest differences: pixels of the projected centres, levels of colour and opacity, and relative sizes."""
 
     pixels: float
     levels: float
@@ -37,7 +37,7 @@ class Apart:
 
 
 def apart(ours: Splats, theirs: Splats) -> Apart:
-    """Of splats in whatever order: each of ours is compared with the nearest of theirs."""
+    """The difference of splats in any order: each of ours is compared with the nearest of theirs."""
     distance = np.linalg.norm(ours.means[:, None] - theirs.means[None], axis=2)
     theirs = theirs.chosen(distance.argmin(axis=1))
     assert len(np.unique(distance.argmin(axis=1))) == len(ours)

@@ -1,4 +1,4 @@
-"""Which rasteriser draws; and that gsplat, whose kernels need a GPU, is asked and understood as its own code wants."""
+"""Which rasteriser draws; and that gsplat, whose kernels need a GPU, is called as its own code expects."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def some() -> Gaussians:
 
 @pytest.fixture
 def real_gsplat(monkeypatch):
-    """gsplat's own `rasterization`, with its torch functions in place of its kernels, and our compositing for the last ones."""
+    """gsplat's own `rasterization`, with torch functions in place of its kernels, and our compositing for the last of them."""
 
     def project(means, covars, quats, scales, viewmats, lenses, width, height, **given):
         assert covars is None and not given["packed"] and not given["sparse_grad"]
@@ -101,7 +101,7 @@ def test_a_whole_fit_runs_through_gsplat(real_gsplat, monkeypatch):
 
 
 def test_who_draws_on_a_gpu_is_said(monkeypatch):
-    """This machine has none: only what would draw is looked at."""
+    """This machine has no GPU: only the choice is tested."""
     kernels = "gsplat.cuda._backend"
     monkeypatch.setitem(sys.modules, kernels, SimpleNamespace(_C=object()))
     ready = drawing_on("cuda")

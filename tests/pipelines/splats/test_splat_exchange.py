@@ -1,4 +1,4 @@
-"""SPZ, SOG, compressed PLY and glTF splats: round trips, files of another tool, the axes, and what is refused."""
+"""SPZ, SOG, compressed PLY and glTF splats: round trips, files of another tool, the axes, and refused files."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def test_splats_come_back_to_half_a_pixel_and_two_levels(kind, degree):
 
 @pytest.mark.parametrize(("kind", "harmonics"), [("compressed.ply", 0.02), ("spz", 0.07), ("sog", 0.4), ("glb", 1e-6)])
 def test_files_of_splat_transform_hold_the_same_splats(kind, harmonics):
-    """Its glTF is turned by half a turn about the vertical from ours: it takes 3DGS files to lie upside down about z.
+    """Its glTF is rotated by half a turn about the vertical relative to ours: it assumes 3DGS files to be upside down about z.
 
-    Its SPZ keeps harmonics in 4 bits, its SOG 256 sets of them for these 300 Gaussians.
+    Its SPZ stores harmonics in 4 bits, its SOG 256 sets of them for these 300 Gaussians.
     """
     back, _ = read(
         (GOLDEN / f"splat-transform.{kind}").read_bytes(), f"room.{kind}", up="y-down" if kind == "spz" else "auto"
@@ -75,7 +75,7 @@ def test_plain_ply_is_read_by_gsply(tmp_path):
 
 @pytest.mark.parametrize("kind", PACKED)
 def test_splat_transform_reads_ours(kind, tmp_path):
-    """Where node and the tool are available: `npm install @playcanvas/splat-transform` in a folder above this one."""
+    """Runs if node and the tool are available: `npm install @playcanvas/splat-transform` in a folder above this one."""
     tool = next((each for each in (Path(__file__), *Path(__file__).parents)
                  if (each / "node_modules/@playcanvas/splat-transform/bin/cli.mjs").is_file()), None)  # fmt: skip
     if tool is None or shutil.which("node") is None or kind == "glb":
@@ -118,7 +118,7 @@ def test_what_points_up_in_the_file_points_up_in_the_world(up, above):
 
 
 def test_a_turn_turns_shapes_and_colours_with_the_places():
-    """Seen from a turned direction, turned splats have the colours they had."""
+    """Seen from a rotated direction, rotated splats have their previous colours."""
     import torch
 
     from pipelines.splats.rasterizer import radiance
@@ -172,7 +172,7 @@ def test_nodes_place_gltf_splats():
         read(pack_glb(about, file.binary), "a.glb")
 
 
-# --- what is refused -------------------------------------------------------------------------------------------------
+# --- refused files ---------------------------------------------------------------------------------------------------
 
 
 def test_what_is_no_spz_is_refused_in_a_sentence():

@@ -1,4 +1,4 @@
-"""Files of splats: whole round trips, the layout that other programs expect, and what is refused."""
+"""Splat files: complete round trips, the layout that other programs expect, and refused files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_another_reader_finds_the_properties_of_3dgs():
     names = data.dtype.names
     assert names[:9] == ("x", "y", "z", "nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2") and len(names) == 62
     assert names[-8:] == ("opacity", "scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3")
-    np.testing.assert_array_equal(data["f_rest_15"], splats.sh[:, 1, 1])  # green begins after the 15 of red
+    np.testing.assert_array_equal(data["f_rest_15"], splats.sh[:, 1, 1])  # green follows the 15 values of red
 
 
 def test_properties_may_come_in_another_order_and_others_beside():

@@ -1,4 +1,4 @@
-"""Parts of a scene of splats: chosen as in pictures, with their hidden Gaussians; removed, moved, turned and repeated exactly."""
+"""Parts of a splat scene: selected as in pictures, including hidden Gaussians; removed, moved, turned and duplicated exactly."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def from_behind() -> np.ndarray:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_click_takes_all_gaussians_of_a_thing_and_no_others(place):
-    """Its back, its inside and its underside too, which no pixel of the picture shows; the floor that it stands on stays."""
+    """Including its back, inside and underside, which no pixel shows; the floor under it stays."""
     scene = scene_of(furnished(placed(place, PLACES[place])))
     made = change_part(scene, clicked(scene, PLACES[place])[None], "remove")
     same(made.scene.splats, furnished())
@@ -89,7 +89,7 @@ def test_a_box_and_a_loose_mask_take_the_same(ball, mask):
 
 
 def test_depth_edges_are_sharp_where_parts_are_chosen(ball):
-    """The drawn depth runs from the ball to the wall over several pixels: somewhere between, where nothing stands."""
+    """The rendered depth changes from ball to wall over several pixels, with intermediate values where there is nothing."""
     sharp, drawn = view_to_choose_in(ball).depth, ball.first.depth
     row = round(float(CAMERA.intrinsics[0, 1, 2]) + 20)
     between = [((depth[row] > 3.4) & (depth[row] < 5.4)).sum() for depth in (sharp, drawn)]
@@ -107,7 +107,7 @@ def test_what_is_removed_is_not_seen_from_behind_either(ball, mask):
 
 
 def test_a_part_stands_where_it_is_moved_to(ball, mask):
-    """As in a scene that was built with it there, from the front and from behind; nothing else changes."""
+    """It looks as if the scene had been built with it there, from the front and from behind; nothing else changes."""
     made = change_part(ball, mask[None], "move", Shift(right=-0.3, ahead=0.2)).scene
     away = distance_of(view_to_choose_in(ball), mask)
     assert 2.5 < away < 2.75
@@ -121,7 +121,7 @@ def test_a_part_stands_where_it_is_moved_to(ball, mask):
 
 
 def test_a_turn_turns_shapes_and_colours_too(ball, mask):
-    """Seen by a camera that turns with it, the part looks as before: so harmonics of all degrees turned with it."""
+    """A camera that turns with the part sees no change, so harmonics of all degrees were turned with it."""
     turn, shift = about_axis([0, -1, 0], 50), np.array([-0.6, 0.0, 0.4])
     made, _ = ball.with_part_changed(mask[None], "move", PartMotion(turn, shift))
     assert isinstance(made, SplatScene)

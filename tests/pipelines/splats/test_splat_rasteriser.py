@@ -1,4 +1,4 @@
-"""The rasteriser against a plain-python evaluation of its formulas, gsplat's own arrays, numerical gradients, and itself, compiled."""
+"""The rasteriser against plain Python with its formulas, gsplat's own arrays, numerical gradients, and its compiled version."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def pose(dtype=torch.float32) -> torch.Tensor:
 
 
 def by_hand(g: Gaussians, camera, lens, x: int, y: int):
-    """Colour, alpha and expected depth of one pixel, number by number."""
+    """Colour, alpha and expected depth of one pixel, in scalar arithmetic."""
     seen = []
     centre = -camera[:3, :3].T @ camera[:3, 3]
     for mean, q, s, o, sh in zip(*(np.asarray(t, float) for t in g)):
@@ -83,7 +83,7 @@ def by_hand(g: Gaussians, camera, lens, x: int, y: int):
 @pytest.mark.parametrize("composite", [composite_tiles, kernel.composite_spans])
 def test_pixels_are_what_the_formulas_say(composite):
     g = some(30)
-    g = g._replace(logit_opacities=torch.where(torch.arange(30) < 8, 12.0, g.logit_opacities))  # some end the light
+    g = g._replace(logit_opacities=torch.where(torch.arange(30) < 8, 12.0, g.logit_opacities))  # some absorb all light
     drawn = draw(g, pose(), LENS, *SIZE, composite=composite)
     assert drawn.colour.shape == (14, 20, 3)
     for x, y in ((0, 0), (9, 6), (10, 7), (19, 13), (7, 8), (12, 4)):
@@ -94,7 +94,7 @@ def test_pixels_are_what_the_formulas_say(composite):
 
 
 def test_the_projection_is_gsplats(golden):
-    """Arrays by the torch functions of gsplat 1.5.3, whose pixel centres are at half-integers."""
+    """Arrays from the torch functions of gsplat 1.5.3, whose pixel centres are at half-integers."""
     with np.load(golden / "gsplat" / "projection.npz") as file:
         know = {name: torch.tensor(file[name]) for name in file.files}
     g = Gaussians(
@@ -143,14 +143,14 @@ def test_the_kernel_draws_and_learns_as_the_readable_one():
 
 @pytest.mark.parametrize("degree", [0, 1, 2, 3])
 def test_compiled_gradients_are_those_of_the_readable_one(degree):
-    """Of everything that a fit learns: Gaussians, cameras, and the places by which Gaussians multiply."""
+    """Gradients of everything that a fit optimises: Gaussians, cameras, and the positions by which Gaussians multiply."""
     found = []
     for drawer in (draw, projection.draw):
         g = Gaussians(*(tensor.requires_grad_() for tensor in some(200, degree=degree)))
         g.means.data[:20, 0] += 2  # beyond the border
         g.means.data[20:25, 2] = -1  # behind the camera
         g.logit_opacities.data[:10] = 12
-        g.logit_opacities.data[30:40] = -8  # fainter than is drawn
+        g.logit_opacities.data[30:40] = -8  # too faint to be drawn
         camera = pose().requires_grad_()
         drawn = drawer(g, camera, LENS, *SIZE, background=torch.tensor([0.3, 0.6, 0.9]))
         drawn.places.retain_grad()

@@ -1,4 +1,4 @@
-"""A file of splats is a scene: drawn by its splats along a path, seen by methods as a picture with depth, whichever way up."""
+"""A splat file is a scene: rendered from its splats along a path, seen by methods as a picture with depth, whichever way is up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pipelines.splats.splats import SH_C0, Splats
 
 
 def wall(depth: float = 4.0, *, side: int = 60) -> Splats:
-    """Opaque round splats on a plane before the origin, wider than a camera sees; red grows to the right, green downward."""
+    """Opaque round splats on a plane in front of the origin, wider than a camera's view; red grows to the right, green downwards."""
     x, y = (each.ravel() for each in np.meshgrid(np.linspace(-4, 4, side), np.linspace(-3, 3, side)))
     n = len(x)
     colour = np.stack([(x + 4) / 8, (y + 3) / 6, np.full(n, 0.25)], axis=1)
@@ -75,7 +75,7 @@ def test_a_given_camera_takes_the_first_picture(file):
 
 
 def test_a_rehearsal_shows_the_splats_and_not_their_picture(file, tmp_path):
-    """Behind a screen that the picture shows stands what only splats can show."""
+    """Behind a screen in the picture is something that only the splats can show."""
     screen = replace(wall(2.0, side=40), means=wall(2.0, side=40).means * np.float32([0.08, 0.08, 1]))
     both = wall().joined(screen)
     (tmp_path / "both.ply").write_bytes(encode(both, "ply"))

@@ -1,6 +1,6 @@
 """Our glTF splats, and those of splat-transform, as the PlayCanvas engine and Babylon.js read them.
 
-They need node and ``npm install playcanvas @babylonjs/core @babylonjs/loaders`` in ``RESHOOT_NODE`` or in a folder above this one.
+These tests need node and ``npm install playcanvas @babylonjs/core @babylonjs/loaders`` in ``RESHOOT_NODE`` or in a folder above this one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BYTE, SIGNED = 1 / 255, 1 / 127
 
 
 def opened(engine: str, data: bytes) -> EngineSplats:
-    """Skips without node or the engine."""
+    """Skip without node or the engine."""
     roots = [Path(given) for given in [os.environ.get("RESHOOT_NODE")] if given] + list(Path(__file__).parents)
     found = next((root for root in roots if (root / "node_modules" / ENGINES[engine]).is_dir()), None)
     if shutil.which("node") is None or found is None:
@@ -66,8 +66,8 @@ def test_an_engine_reads_the_splats_that_we_wrote(engine, degree):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_we_read_the_file_of_another_tool_as_an_engine_does(engine):
-    """splat-transform writes no node transform, so file and world are the same. It writes quaternions of any length, whose components
-    Babylon.js clips to -1..1 (see findings/gltf_splats_rotations_of_any_length.sh); ours are of length one."""
+    """splat-transform writes no node transform, so file and world coordinates are equal. Its quaternions are not normalised, and
+    Babylon.js clips their components to -1..1 (see findings/gltf_splats_rotations_of_any_length.sh); ours are normalised."""
     data = (GOLDEN / "splat-transform.glb").read_bytes()
     ours, _ = read(data, "room.glb", up="y-down")
     theirs = opened(engine, data).sorted_like(ours.means)

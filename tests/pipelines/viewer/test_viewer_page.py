@@ -1,4 +1,4 @@
-"""The single HTML file in Chromium, opened as a file and offline: it asks for nothing, says no fault, and draws what we draw."""
+"""The single HTML file in Chromium, opened as a file and offline: it requests nothing, reports no errors, and draws what we draw."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def browser(playwright):
 
 @pytest.fixture
 def path() -> CameraPath:
-    """Slides, turns, and has a lens off its middle."""
+    """A path that slides and turns, with an off-centre lens."""
     poses = np.repeat(np.eye(4)[None], FRAMES, axis=0)
     poses[:, 0, 3] = np.linspace(-0.3, 0.4, FRAMES)
     poses[:, :3, :3] = [from_pan_tilt_roll(pan, 3, 2) for pan in np.linspace(5, -6, FRAMES)]
@@ -45,7 +45,7 @@ def path() -> CameraPath:
 
 
 class Opened:
-    """A page from ``file://`` without a network; `frame` is what its canvas shows."""
+    """A page opened from ``file://`` without a network; `frame` is what its canvas shows."""
 
     def __init__(self, browser, file) -> None:
         self.context = browser.new_context(offline=True)
@@ -69,7 +69,7 @@ class Opened:
 
 @pytest.fixture
 def opened(browser, tmp_path):
-    """``opened(content)``; afterwards nothing was asked for but the file, and nothing was said."""
+    """``opened(content)``; afterwards checks that only the file was requested and nothing was logged."""
     pages = []
 
     def open_page(content: bytes) -> Opened:

@@ -1,4 +1,4 @@
-"""Strict loading: exact when it fits; one sentence and an untouched network when it does not."""
+"""Strict loading: exact if the weights fit; otherwise one sentence and an unchanged network."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""Weights from a hub on loopback, the cache, a local folder and none; every failure in one sentence that helps."""
+"""Weights from a loopback hub, the cache, a local folder, or missing; every failure gives one helpful sentence."""
 
 import errno
 import time
@@ -148,7 +148,7 @@ def test_an_incomplete_cache_is_not_taken_for_the_checkpoint(hub, monkeypatch):
 
 @pytest.fixture
 def sharded(hub, tmp_path):
-    """A network of several files on the hub, and a function that loads it."""
+    """A network in several files on the hub, and a function that loads it."""
     from diffusers import AutoencoderKL
 
     network = AutoencoderKL(block_out_channels=(8,), norm_num_groups=2)

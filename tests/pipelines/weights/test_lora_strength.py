@@ -1,4 +1,4 @@
-"""What a LoRA file says of its strength is followed or named, wherever it stands and however it is written."""
+"""Everything a LoRA file says about its strength is applied or named in a note, wherever and however it is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Captions: the library's own path from picture to words, and from there into the run."""
+"""Captions: the library's own code from picture to text, and from there into the run."""
 
 from __future__ import annotations
 

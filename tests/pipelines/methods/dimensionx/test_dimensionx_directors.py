@@ -1,4 +1,4 @@
-"""Directors act as upstream trained them: never dropped, never 256 times too strong, never fused."""
+"""Directors work as upstream trained them: never dropped, never 256 times too strong, never fused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_trap_prefixed_keys_act_too(directors, tiny_transformer, forward, lora_i
 def test_trap_strength_one_is_one_over_rank(directors, tiny_transformer, forward, lora_io):
     directors.use([("x_left", 0.5)])
     close(forward(tiny_transformer), lora_io["out_a_scale_half_over_r"])
-    directors.use([("x_left", 4.0)])  # the rank of the golden: what a plain loader would apply
+    directors.use([("x_left", 4.0)])  # the golden's rank: what a plain loader would apply
     close(forward(tiny_transformer), lora_io["out_a_scale_1"])
 
 

@@ -1,4 +1,4 @@
-"""Pictures enter the frame as in upstream's three programs."""
+"""Pictures are framed as in upstream's three programs."""
 
 from __future__ import annotations
 

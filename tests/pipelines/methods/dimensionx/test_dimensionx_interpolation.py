@@ -1,4 +1,4 @@
-"""Frames between frames: RIFE's network and upstream's doubling, and ours without its strip."""
+"""Frame interpolation: RIFE's network and upstream's doubling, and ours without upstream's strip."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def keys(golden):
 
 @pytest.fixture(scope="module")
 def network(keys):
-    """Weights by the golden's recipe: a sine over all numbers of a tensor, another phase for every tensor."""
+    """Weights by the golden's recipe: a sine over the elements of a tensor, with a different phase for every tensor."""
     state = {}
     for k, (name, shape) in enumerate(keys.items()):
         wave = torch.sin(0.37 * torch.arange(math.prod(shape), dtype=torch.float64) + 1.3 * k).view(shape)

@@ -1,4 +1,4 @@
-"""A free path finds the directors it was drawn with, and is told what others lose of it."""
+"""A free path is matched to the directors it was built from; for other paths the losses are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The 360 degree orbit: conversion, position tables and sampler of the original code."""
+"""The 360-degree orbit: conversion, position tables and sampler of the original code."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_the_command_writes_a_lora_that_diffusers_reads(sat, tmp_path, monkeypat
     lora = read_lora(tmp_path / "x.safetensors")
     assert lora.alpha == 1 and lora.rank == 4
     transformer.load_lora_adapter(str(tmp_path), weight_name="x.safetensors", adapter_name="trained")
-    np.testing.assert_allclose(run(transformer, io), io["out"], atol=5e-6)  # weight 1 is right without knowing the rank
+    np.testing.assert_allclose(run(transformer, io), io["out"], atol=5e-6)  # with weight 1 the rank does not matter
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_the_ordinary_sampler_comes_close(long_run, monkeypatch):
     transformer, conditions, io = long_run
     draws = iter(
         [noise for noise in io["step_noise"].float() for _ in range(2)][1:]
-    )  # two draws per step, the second counts
+    )  # two draws per step, of which the second counts
     last = torch.zeros_like(io["init_noise"])
     monkeypatch.setattr(
         "diffusers.schedulers.scheduling_dpm_cogvideox.randn_tensor", lambda *_, **__: next(draws, last)

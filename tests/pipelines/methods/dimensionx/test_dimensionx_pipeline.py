@@ -164,8 +164,8 @@ def test_an_own_lora_takes_the_directors_place(pipeline, scene, tmp_path):
 @pytest.mark.parametrize("sampler", ["DPM++", "DDIM"])
 def test_the_loop_is_diffusers_own(weights, scene, kind, sampler):
     networks = load_networks(weights, kind)
-    networks.vae.register_to_config(invert_scale_latents=kind == "image_1_5")  # as 1.5's own VAE says
-    frames = 9  # 3 latents: an odd number, which 1.5 pads to a pair
+    networks.vae.register_to_config(invert_scale_latents=kind == "image_1_5")  # as in the VAE of 1.5
+    frames = 9  # 3 latents: an odd number, which 1.5 pads to an even one
     settings = DimensionXSettings(steps=3, guidance=3.0, prompt="a red house", sampler=sampler)
     from pipelines.methods.dimensionx.latents import encode_text
 
@@ -239,7 +239,7 @@ def test_a_grid_of_moments_and_cameras(pipeline, scene):
     shots = {each.phase: [] for each in progress if "moment" in each.phase or "motion" in each.phase}
     for each in progress:
         shots.get(each.phase, []).append(each.step)
-    assert list(shots.values()) == [[1, 2], [1, 2], [2], [2]]  # later moments start from the reference, half way
+    assert list(shots.values()) == [[1, 2], [1, 2], [2], [2]]  # later frames start from the reference, half way through
     grid = json.loads(clip.files["grid.json"])
     assert grid["seconds"] == [0.0, 0.5, 1.0] and len(grid["world_from_camera"]) == 9 and grid["nominal"]
     assert any("our own choice" in note for note in clip.notes)

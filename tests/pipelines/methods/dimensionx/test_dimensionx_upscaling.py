@@ -1,4 +1,4 @@
-"""Upscaling: tiles blended as upstream blends them, and the network's shape."""
+"""Upscaling: tiles are blended as upstream does, and the network has the published shape."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from pipelines.weights.hub import Weights
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory) -> Path:
-    """Tiny networks saved as the base repository is, and two directors in the exporter's layout."""
+    """Tiny networks saved in the layout of the base repository, and two directors in the exporter's layout."""
     root = tmp_path_factory.mktemp("weights")
     tiny = load_networks(Weights("tiny", seed=3), "image")
     base = root / checkpoint("base").repo
@@ -123,7 +123,7 @@ def test_only_the_director_in_use_is_asked_for(hub):
 
 @pytest.fixture
 def orbit_weights(weights, hub, dimensionx_golden, monkeypatch):
-    """The golden's SAT state as DeepSpeed saves it, and networks of its size."""
+    """The golden's SAT state as saved by DeepSpeed, and networks of its size."""
     config = json.loads((dimensionx_golden / "sat_145like_config.json").read_text())["diffusers_config"]
     monkeypatch.setattr(networks, "ORBIT_TRANSFORMER", config)
     folder = hub / checkpoint("orbit_360").repo

@@ -1,4 +1,4 @@
-"""Tiny networks with the weights that the golden arrays were computed with."""
+"""Tiny networks with the weights used to compute the golden arrays."""
 
 import json
 from pathlib import Path

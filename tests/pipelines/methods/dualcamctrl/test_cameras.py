@@ -1,4 +1,4 @@
-"""What the network is told about the camera, against arrays of the demo script, the demo app and the dataset class."""
+"""The network's camera inputs against arrays of the demo script, the demo app and the dataset class."""
 
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def test_demo_script_rays(golden, case):
 
 
 def test_demo_script_rays_at_full_size(golden):
-    """From the rows of the file to the rays, through the path and the rule alone."""
+    """From the rows of the file to the rays, using only the path and the rule."""
     path = _read_rows(golden["demo.full.cameras"], 480, 320, 61)
     told = cameras.network_path(path, rule="demo script").sliced(golden["demo.full.frames"])
     down, across = golden["gradio.sample_stride_hw"]
@@ -135,6 +135,6 @@ def test_rays_are_moment_then_direction():
 
 
 def _matrix(lens: np.ndarray) -> np.ndarray:
-    """(3,3) with centres at integers from fx, fy, cx, cy with the middle at W/2, H/2."""
+    """(3,3) with centres at integers, from fx, fy, cx, cy with the centre at W/2, H/2."""
     fx, fy, cx, cy = lens
     return np.array([[fx, 0, cx - 0.5], [0, fy, cy - 0.5], [0, 0, 1]])

@@ -1,4 +1,4 @@
-"""Every released name finds its place, and nothing else is accepted."""
+"""Every published name is mapped, and no other name is accepted."""
 
 import gzip
 import json
@@ -98,7 +98,7 @@ def test_the_base_loader_refuses_a_trained_model():
 
 
 def test_encoders_of_the_wrapper_load_strictly(vae, text_encoder, image_encoder, encoder_state):
-    """The fixtures load them; here one tensor is taken away from each."""
+    """The fixtures load them; here one tensor is removed from each."""
     loads = {
         "vae.model.": (convert.load_vae, vae, "decoder.conv1.bias"),
         "text_encoder.": (convert.load_text_encoder, text_encoder, "blocks.1.ffn.fc1.weight"),

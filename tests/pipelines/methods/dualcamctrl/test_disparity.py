@@ -1,4 +1,4 @@
-"""Depth as the network sees it, and back."""
+"""Conversion of depth to the network's input and back."""
 
 import io
 import zipfile
@@ -21,7 +21,7 @@ def _view(depth) -> View:
 
 @pytest.fixture
 def slope() -> View:
-    """Disparity falls evenly from 1 (left) to 0.01 (right); the upper half is sky."""
+    """Disparity falls linearly from 1 (left) to 0.01 (right); the upper half is sky."""
     depth = 1 / np.linspace(1, 0.01, 40)[None].repeat(20, axis=0)
     depth[:10] = np.inf
     return _view(depth)
@@ -31,7 +31,7 @@ def test_near_is_bright_and_sky_is_black(slope):
     grey = disparity.disparity_picture(slope)
     assert grey[15, 0] == 255 and not grey[:10].any()
     assert (np.diff(grey[15].astype(int)) < 0).all()
-    assert grey[15, 20] == pytest.approx(255 * 0.5, abs=3)  # even in disparity, not in depth
+    assert grey[15, 20] == pytest.approx(255 * 0.5, abs=3)  # linear in disparity, not in depth
 
 
 def test_brightness_leads_back_to_depth(slope):

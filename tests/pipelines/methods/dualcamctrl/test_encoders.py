@@ -1,4 +1,4 @@
-"""Pictures, words and videos in and out of the encoders, against the original's arrays."""
+"""Encoding and decoding of pictures, texts and videos, against the original's arrays."""
 
 import copy
 
@@ -34,7 +34,7 @@ def test_latents_to_video(vae, golden):
 
 @pytest.fixture
 def tiling(vae):
-    """The same network cutting its pictures into tiles of 32x40 pixels."""
+    """The same network with tiles of 32x40 pixels."""
     vae.enable_tiling(32, 40, 16, 24)
     yield vae
     vae.disable_tiling()

@@ -1,4 +1,4 @@
-"""The arithmetic behind the estimates against the network itself, on the meta device."""
+"""The arithmetic of the estimates against the network itself, on the meta device."""
 
 import weakref
 
@@ -43,12 +43,12 @@ def network() -> DualCamCtrlTransformer:
 def test_operations_are_those_of_the_full_size_network(network):
     with FlopCounterMode(display=False) as counter:
         _pass(network, 8, 40, 60)
-    counted = 2 * counter.get_total_flops()  # two passes a step
+    counted = 2 * counter.get_total_flops()  # two passes per step
     assert cost.denoising_flops(cost.tokens(_path(29, 480, 320)), 1) == pytest.approx(counted, rel=0.1)
 
 
 class _LiveBytes(TorchDispatchMode):
-    """Follows every tensor's memory from its making to its end; ``peak`` is the most that lived at once."""
+    """Tracks every tensor's memory from allocation to release; ``peak`` is the most that was allocated at once."""
 
     def __init__(self, module: torch.nn.Module) -> None:
         super().__init__()

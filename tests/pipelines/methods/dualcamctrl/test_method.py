@@ -1,4 +1,4 @@
-"""The record: paths start at the picture, limits are refused, far moves are warned of, estimates are plausible."""
+"""The record: paths start at the picture, limits are enforced, distant moves cause a warning, estimates are plausible."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""From scene to clip with tiny networks of the real classes; loading, cancelling, and what comes out."""
+"""From scene to clip with tiny networks of the real classes; loading, cancelling, and the results."""
 
 import gzip
 import io
@@ -101,7 +101,7 @@ def test_the_clip_holds_both_videos_and_the_depth_in_16_bits(run, path):
         frame = cv2.imdecode(np.frombuffer(archive.read("disparity-0003.png"), np.uint8), cv2.IMREAD_UNCHANGED)
     assert frame.dtype == np.uint16 and frame.shape == (64, 96)
     colours = disparity.colour_disparity(np.round(frame / 65535 * 255).astype(np.uint8), "turbo")
-    assert np.abs(colours.astype(int) - clip.extras["depth"][3].astype(int)).max() <= 12  # one grey level apart at most
+    assert np.abs(colours.astype(int) - clip.extras["depth"][3].astype(int)).max() <= 12  # at most one grey level apart
 
 
 def test_the_generated_scene_stands_where_the_path_says(run, scene, path):
@@ -199,7 +199,7 @@ def test_offloading_changes_nothing(pipeline, run, scene, path, mode):
 
 
 def test_bfloat16_as_on_a_gpu(run, scene, path):
-    """Everything in bfloat16, as upstream: near the float32 clip, no type left behind."""
+    """Everything in bfloat16, as upstream: close to the float32 clip, no other dtype left."""
     kinds = (DualCamCtrlTransformer, TiledWanVAE, networks.UMT5EncoderModel, networks.CLIPVisionModel)
     loaded = [build_random(kind, networks.TINY[kind], seed=1, dtype=torch.bfloat16) for kind in kinds]
     pipeline = DualCamCtrlPipeline(networks.Networks(*loaded, byte_tokenizer(320)), torch.device("cpu"), torch.bfloat16)
@@ -209,7 +209,7 @@ def test_bfloat16_as_on_a_gpu(run, scene, path):
 
 @pytest.mark.parametrize("cache", ["first block", "TaylorSeer"])
 def test_a_step_cache_saves_work(pipeline, scene, path, cache):
-    """Positive and negative pass keep apart: with one shared state the first of them would find the other's residual."""
+    """The positive and negative passes have separate states: with a shared one, the first would find the other's residual."""
     ran = []
     layer = pipeline.networks.transformer.blocks[3].depth.attn1.to_q
     hook = layer.register_forward_hook(lambda *_: ran.append(True))
@@ -256,7 +256,7 @@ def test_full_size_encoders_take_every_tensor_of_the_wrapper():
 
 @pytest.fixture
 def golden_sizes(monkeypatch):
-    """The sizes of the golden networks in place of the released ones."""
+    """The sizes of the golden networks instead of the published ones."""
     config = json.loads((GOLDEN / "tiny_transformer_config.json").read_text())
     sizes = {
         networks.UMT5EncoderModel: networks.TINY[networks.UMT5EncoderModel] | {"vocab_size": 96},

@@ -1,4 +1,4 @@
-"""Whole runs from pictures, words and rays to frames, against the original's."""
+"""Full runs from pictures, texts and rays to frames, against the original's."""
 
 from types import SimpleNamespace
 

@@ -51,7 +51,7 @@ def test_unknown_stage():
     ("name", "dtype", "tolerance"), [("fp32", torch.float32, 1e-5), ("bf16", torch.bfloat16, 0.05)]
 )
 def test_walk(golden, name, dtype, tolerance):
-    """Six steps with a made-up velocity; both branches ride in one batch."""
+    """Six steps with a synthetic velocity; both branches are in one batch."""
     sigmas = schedule.sigmas(6)
     start = golden[f"walk.{name}.0"]
     latents = torch.cat([start, start])

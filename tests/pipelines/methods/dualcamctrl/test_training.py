@@ -1,4 +1,4 @@
-"""Training on tiny data: what a clip is, what is trained, that it learns, and that its result can be used."""
+"""Training on tiny data: how clips are defined, what is trained, that it learns, and that its result can be used."""
 
 import json
 import shutil
@@ -52,7 +52,7 @@ def golden():
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory, golden):
-    """Two scenes in the authors' layout, made of the golden cameras; frame i of a scene is painted 3i."""
+    """Two scenes in the authors' layout, made from the golden cameras; frame i of a scene has the value 3i."""
     folder = tmp_path_factory.mktemp("data")
     records = []
     for key in ("short", "wide"):
@@ -178,7 +178,7 @@ def test_updates_change_what_is_trained_and_nothing_else(data, tmp_path, mode):
 
 
 def test_it_learns(data, tmp_path):
-    """One scene seen again and again at many noise levels: the mean loss falls."""
+    """One scene, repeated at many noise levels: the mean loss falls."""
     settings = TrainSettings.of(SETTINGS.values() | {"updates": 18, "accumulate": 1, "learning_rate": 1e-2})
     weights = Weights(mode="tiny", seed=1, folder=None)
     losses = [update.rgb for update in train(data, tmp_path, settings=settings, weights=weights)]
@@ -186,7 +186,7 @@ def test_it_learns(data, tmp_path):
 
 
 def test_a_continued_training_equals_one_in_a_single_piece(data, tmp_path):
-    """Interrupted inside the warm-up and a round of the two clips, with more than one clip an update."""
+    """Interrupted during the warmup and within a pass over the two clips, with several clips per update."""
     weights, longer = Weights(mode="tiny", seed=1, folder=None), {"updates": 2, "accumulate": 3, "save_every": 1}
     settings = TrainSettings.of(SETTINGS.values() | longer)
     whole = list(train(data, tmp_path / "whole", settings=settings, weights=weights))

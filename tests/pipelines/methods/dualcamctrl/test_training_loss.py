@@ -1,4 +1,4 @@
-"""Noise levels, weights and loss of training against the original's."""
+"""Noise levels, weights and loss in training against the original's."""
 
 import pytest
 import torch

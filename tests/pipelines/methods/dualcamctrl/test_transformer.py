@@ -1,4 +1,4 @@
-"""The two-branch network against arrays of the original, and what diffusers' tools need of it."""
+"""The two-branch network against the original's arrays, and the features that diffusers' tools need."""
 
 import copy
 
@@ -124,7 +124,7 @@ def test_first_block_cache_sees_both_streams(transformer, golden):
         torch.testing.assert_close(output, expected)
         torch.testing.assert_close(
             repeated, expected, atol=1e-5, rtol=0
-        )  # the residuals were stored for this very input
+        )  # the residuals were stored for exactly this input
     ran = []
     network.blocks[3].depth.register_forward_hook(lambda *_: ran.append(True))
     with network.cache_context("positive"):

@@ -1,4 +1,4 @@
-"""A small scene to shoot and the tiny networks to shoot it with."""
+"""A small scene and the tiny networks to shoot it with."""
 
 import warnings
 
@@ -26,7 +26,7 @@ GOLDEN_VAE = {
 
 @pytest.fixture(scope="session")
 def scene() -> Scene:
-    """A textured wall with a nearer box, 96 x 64."""
+    """A textured wall with a box in front of it, 96 x 64."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     colour = np.stack([x * 2 % 256, y * 4 % 256, (x + y) * 3 % 256], axis=-1).astype(np.uint8)
     depth = np.full((HEIGHT, WIDTH), 3.0, np.float32)
@@ -66,7 +66,7 @@ def archive(state, path):
 
 @pytest.fixture(scope="session")
 def published_tokenizer(golden, tmp_path_factory):
-    """encoder.jit and decoder.jit as published: two TorchScript archives."""
+    """encoder.jit and decoder.jit in their published form: two TorchScript archives."""
     folder = tmp_path_factory.mktemp("tokenizer")
     state = load_file(golden / "gen3c/vae_tiny.safetensors")
     halves = {"encoder": ("encoder.", "quant_conv."), "decoder": ("decoder.", "post_quant_conv.")}

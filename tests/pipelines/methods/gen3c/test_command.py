@@ -1,4 +1,4 @@
-"""GEN3C on the command line: posed clips and views, one chunk more, and Ctrl-C, which keeps what is finished."""
+"""GEN3C on the command line: posed clips and views, adding a chunk, and Ctrl-C, after which finished chunks remain."""
 
 import cv2
 import numpy as np

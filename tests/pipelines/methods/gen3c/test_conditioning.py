@@ -1,4 +1,4 @@
-"""The cache during a run: units, choice of views, growth by aligned depth, options by name."""
+"""The cache during a run: units, choice of views, growth by aligned depth, named options."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def _large(scene, factor):
 
 
 def test_the_unit_of_the_scene_does_not_matter(scene):
-    """A scene twenty times as large would run into the cache's farthest depth, 100 units."""
+    """A scene twenty times as large would exceed the cache's largest depth, 100 units."""
     large = _large(scene, 40)
     small = Conditioning(scene, SETTINGS, []).render(_path(scene), first=0)
     same = Conditioning(large, SETTINGS, []).render(_path(large), first=0)
@@ -60,7 +60,7 @@ def test_what_alignment_puts_behind_infinity_has_no_depth(scene):
     pose[2, 3] = -0.5
     camera = _path(scene).with_poses(np.repeat(pose[None], 17, axis=0)).sliced(slice(0, 1))
     inverse_depth = 1 / (scene.first.depth + 0.5)
-    inverse_depth[:4] = 0.01  # far in the estimate, beyond infinity once its offset is taken away
+    inverse_depth[:4] = 0.01  # far away in the estimate, beyond infinity once its offset is subtracted
 
     conditioning.add(scene.first.colour, lambda picture: 1 / (inverse_depth + 0.2 * (inverse_depth > 0.02)), camera)
     (added,) = conditioning.added
@@ -86,7 +86,7 @@ def test_noise_falls_on_generated_pictures_only(scene):
 
 @pytest.fixture(scope="module")
 def views(scene):
-    """Four cameras side by side; the path starts at the first and goes left."""
+    """Four cameras side by side; the path starts at the first and moves left."""
     placed = []
     for x in (0.0, 2.5, -0.3, 1.5):
         pose = np.eye(4)

@@ -1,4 +1,4 @@
-"""GEN3C's weights in the layout of diffusers, with FastVideo's names, made from our own manifest of upstream's file."""
+"""GEN3C's weights in diffusers' layout, with FastVideo's names, made from our own manifest of upstream's file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def of_fastvideo(key: str) -> str:
 
 @pytest.fixture(scope="module")
 def keys(golden: Path) -> dict[str, str]:
-    """FastVideo's names by NVIDIA's, of all that the network needs."""
+    """FastVideo's names by NVIDIA's, for everything that the network needs."""
     with gzip.open(golden / "gen3c/transformer_keys.json.gz") as stream:
         listed = json.load(stream)
     listed = listed.get("keys", listed)

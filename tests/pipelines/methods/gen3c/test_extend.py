@@ -1,4 +1,4 @@
-"""Going on from a finished video, here and from its file, through every place that runs things; and what is refused."""
+"""Extending a finished video, in the same session and from its file, wherever shots can run; and what is refused."""
 
 import shutil
 from dataclasses import replace
@@ -44,7 +44,7 @@ def _clips(scene, along, after=None, settings=SETTINGS):
 
 @pytest.fixture(scope="module")
 def shot(scene):
-    """A video of two chunks of nine frames, each as it was yielded."""
+    """A video of two chunks of nine frames, each as yielded."""
     return _clips(scene, _path(scene, 17))
 
 

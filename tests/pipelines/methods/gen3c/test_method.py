@@ -1,4 +1,4 @@
-"""GEN3C's record: moves become paths, what cannot be shot is refused in words, light import."""
+"""GEN3C's record: moves become paths, impossible shots are refused with an explanation, importing is cheap."""
 
 import subprocess
 import sys

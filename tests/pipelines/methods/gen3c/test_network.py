@@ -1,4 +1,4 @@
-"""GEN3C's denoiser against the original network: tiny in numbers, full size in names and shapes."""
+"""GEN3C's denoiser against the original network: values at tiny size, names and shapes at full size."""
 
 import gzip
 import io
@@ -165,7 +165,7 @@ def test_step_cache_can_be_enabled(tiny, folder):
 
 
 def test_full_size_shapes_of_one_pass():
-    """121 frames of 1280 x 704 through the published network, without memory for a single number."""
+    """121 frames of 1280 x 704 through the published network, without allocating any values."""
     latent = torch.zeros(1, 16, 16, 88, 160, device="meta")
     network = on_meta_device(Gen3cTransformer)
     network.to("meta")

@@ -32,7 +32,7 @@ def _run(pipeline, *given, **named) -> list[Clip]:
 
 @pytest.fixture(scope="module")
 def long_run(tiny_pipeline, scene):
-    """Three chunks of 17 frames: everything that was yielded."""
+    """Three chunks of 17 frames: all yielded items."""
     return list(tiny_pipeline(scene, _path(scene, 49), SETTINGS))
 
 

@@ -1,4 +1,4 @@
-"""Real mode, from files in the published layouts at tiny sizes: loaded strictly, shot with, refused when something is missing."""
+"""Real mode, with files in the published layouts at tiny sizes: they load strictly, run, and are refused if something is missing."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ SETTINGS = Gen3cSettings(steps=2, chunk_frames=9, prompt="a box")
 
 
 def _text_encoder(folder):
-    """As google-t5/t5-11b: encoder and decoder in one pytorch_model.bin, tokenizer files beside it."""
+    """Like google-t5/t5-11b: encoder and decoder in one pytorch_model.bin, with tokenizer files."""
     config = T5Config(vocab_size=320, d_model=24, d_kv=8, d_ff=48, num_layers=2, num_heads=2)
     folder.mkdir(parents=True)
     config.save_pretrained(folder)
@@ -65,7 +65,7 @@ def _depth_model(folder):
 
 @pytest.fixture
 def published(golden, published_tokenizer, tmp_path, monkeypatch):
-    """A folder of weights with the repositories' names, and networks of its sizes."""
+    """A folder of weights under the repositories' names, and networks of matching sizes."""
     monkeypatch.setitem(networks.FULL, Gen3cTransformer, GOLDEN_TRANSFORMER)
     monkeypatch.setitem(networks.FULL, AutoencoderKLCosmos, GOLDEN_VAE)
     transformer, tokenizer = (tmp_path / checkpoint.repo for checkpoint in (TRANSFORMER, TOKENIZER))

@@ -25,7 +25,7 @@ def golden_run(golden):
 
 
 def _toy_encode(table, dtype=torch.float32):
-    """The toy tokenizer of the golden runs: 8x8 means, first frame alone, then means of eight."""
+    """The toy tokenizer of the golden runs: 8x8 means, of the first frame alone, then of eight frames at a time."""
 
     def encode(video):
         small = F.avg_pool3d(video.to(dtype), (1, 8, 8))
@@ -38,7 +38,7 @@ def _toy_encode(table, dtype=torch.float32):
 
 
 def _shown(condition, network):
-    """What the pipeline does: cache and prompt, or neither."""
+    """The pipeline's choice: cache and prompt, or neither."""
 
     def denoise(x, timestep, mask, shown):
         text, pose = (condition.text, condition.pose) if shown else (condition.other_text, condition.pose * 0)

@@ -1,4 +1,4 @@
-"""Prompts: 512 tokens, zeros after the end, as diffusers' Cosmos pipelines make them."""
+"""Prompts: 512 tokens, with zeros after the end, as in diffusers' Cosmos pipelines."""
 
 from types import SimpleNamespace
 

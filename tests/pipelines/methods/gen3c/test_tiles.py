@@ -1,4 +1,4 @@
-"""Decoding in tiles: the same picture where each pixel depends on its neighbourhood, blended where it does not."""
+"""Decoding in tiles: the same picture if each pixel depends only on its neighbourhood, blended tiles otherwise."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The video tokenizer against the original: numbers on a tiny one, names and shapes at full size, archives read safely."""
+"""The video tokenizer against the original: values at tiny size, names and shapes at full size, archives read safely."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Curation on a rendered clip: the true path, the true things and the true motion are known."""
+"""Curation of a rendered clip with known path, objects and motion."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def truth():
 
 @pytest.fixture(scope="module")
 def true_strength(truth):
-    """100 x mean over frames of the board's own movement in the picture, in shares of its height."""
+    """100 x mean over frames of the board's own movement in the picture, as a fraction of its height."""
     away = BOARD - truth.path.centres[:-1, 2]
     return 100 * float(np.mean(truth.path.intrinsics[0, 0, 0] * SPEED / away / HEIGHT))
 
 
 @pytest.fixture(scope="module")
 def entry(truth, tmp_path_factory):
-    """Made by the command, from a video file."""
+    """An entry made by the command from a video file."""
     folder = tmp_path_factory.mktemp("curated")
     write_mp4(folder / "clip.mp4", truth.frames, 12)
     assert main(["curate", str(folder / "clip.mp4"), str(folder / "entry")]) == 0
@@ -46,7 +46,7 @@ def entry(truth, tmp_path_factory):
 
 
 def nearness(found, truth):
-    """Largest errors of a path against the truth: of positions in shares of the way, of rotations in degrees."""
+    """Largest errors of a path: of positions as fractions of the path length, of rotations in degrees."""
     a, b = found.relative_to_first(), truth.relative_to_first()
     way = np.linalg.norm(b.centres[-1])
     scale = way / np.linalg.norm(a.centres[-1])
@@ -222,7 +222,7 @@ def test_an_entry_is_packed_as_the_data_set_is(entry, tmp_path):
 
 
 def test_segmentation_masks_what_might_move():
-    """A tiny Mask2Former with random weights: classes that stand still must not be masked, others may."""
+    """A tiny Mask2Former with random weights: static classes must not be masked, others may."""
     import torch
     from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation, SwinConfig
 

@@ -1,4 +1,4 @@
-"""GenXD's record: moves become paths, paths become runs of 12 frames, and every change is said."""
+"""GenXD's record: moves become paths, paths become runs of 12 frames, and every change is reported."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_any_path_becomes_twelve_frames_and_says_so(still, given):
 
 @pytest.mark.parametrize(("move", "frames"), [("orbit", 81), ("forward", 72)])
 def test_closed_moves_are_sampled_all_around_as_published(still, move, frames):
-    """The original's 12 anchors stand at 12ths of the loop; the last one is not the first again."""
+    """The original's 12 anchors are at twelfths of the loop; the last is not a repeat of the first."""
     angles = {"move": move, "azimuth_start": 0, "azimuth_end": 360} if move == "orbit" else {"move": move}
     anchors = METHOD.path(moves(**angles), still)
     first = plan(still, METHOD.path(moves(frames=frames, **angles), still), Settings(more_views=True)).runs[0]
@@ -169,7 +169,7 @@ def posed(poses: np.ndarray) -> PosedPictures:
 
 def test_known_targets_keep_the_given_views_in_the_order_of_the_split():
     poses = look_at_origin(np.linspace(5, 12, 14), np.linspace(-40, 40, 14), 3.0)
-    order = (9, 0, 4)  # the split file's; the first is the origin, near or not
+    order = (9, 0, 4)  # the split file's order; the first is the origin, whether near or not
     targets = posed(poses[[i for i in range(14) if i not in order]])
     scene = add_truth(Scene(tuple(view(poses[i]) for i in order), "views"), targets)
     published = plan(scene, targets.path, Settings())

@@ -1,4 +1,4 @@
-"""The denoiser against the original's names, shapes and numbers."""
+"""The denoiser against the original's names, shapes and values."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_inner_layers_equal_the_original(unet, arrays):
 
 
 def test_skipping_time_for_still_scenes_changes_nothing(unet, arrays):
-    """Mixed with another sample of the batch, nothing is skipped; the still sample must come out the same."""
+    """In a batch with another sample nothing is skipped; the still sample must come out the same."""
     sample = torch.from_numpy(arrays["mv3d/sample"])[:1].repeat(2, 1, 1, 1, 1)
     ids = torch.from_numpy(arrays["mv3d/added_time_ids"])[:1].repeat(2, 1, 1)
     motion, time = torch.tensor([1.0, 1.0]), torch.tensor(1.0)

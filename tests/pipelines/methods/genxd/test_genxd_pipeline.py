@@ -1,4 +1,4 @@
-"""The loaded method end to end: from a hub folder, from nothing, through every mode."""
+"""The loaded method end to end: with a hub folder, without weights, in every mode."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def path_of(scene, **moves) -> CameraPath:
 
 @pytest.fixture(scope="module")
 def hub(golden, tmp_path_factory):
-    """The published layout, filled with the original's tiny networks."""
+    """The published layout with the original's tiny networks."""
     folder = tmp_path_factory.mktemp("weights") / "Yuyang-z" / "genxd"
     for part, name in (("unet", "config.json"), ("vae", "config.json"), ("scheduler", "scheduler_config.json")):
         (folder / part).mkdir(parents=True)
@@ -167,7 +167,7 @@ def test_shared_noise_is_drawn_once(tiny, still, monkeypatch):
 
 @pytest.mark.parametrize("mode", ["model offload", "group offload", "fp8", "int8"])
 def test_every_memory_mode_shoots(still, mode):
-    """Offloading changes nothing; 8-bit storage changes little (the autoencoder is never stored so)."""
+    """Offloading changes nothing; 8-bit storage changes little (the autoencoder is never stored in 8 bits)."""
     from pipelines.runtime.memory import place_on_device, storage_mode
 
     pipeline = load(Weights("tiny"))
@@ -200,7 +200,7 @@ def test_guidance_one_runs(tiny, still):
 
 @pytest.mark.parametrize("kind", ["still", "clip"])
 def test_a_start_leaves_its_mark(tiny, still, kind):
-    """With little noise the clip stays near what was started from: the rehearsal, or the given clip."""
+    """With little noise the clip stays close to its start: the rehearsal, or the given clip."""
     scene = still if kind == "still" else Scene(tuple(view(i // 4) for i in range(24)), "clip")
     path = path_of(still)
     started = shoot(tiny, scene, path, steps=10, start_strength=0.1)
@@ -210,7 +210,7 @@ def test_a_start_leaves_its_mark(tiny, still, kind):
 
 
 def test_cameras_are_written_as_the_original_does(golden):
-    """The README's command: forward, radius 2, focal 1.0938; the original jump of the first frame included."""
+    """The README's command: forward, radius 2, focal 1.0938; including the original's jump at the first frame."""
     case = json.loads((golden / "genxd/inference_forward.json").read_text())
     path = CameraPath(
         genxd.forward(12, (-30, 30), original_jump=True), genxd_lens(case["args"]["focal"]), SIZE, SIZE, 6
@@ -291,7 +291,7 @@ def test_closing_cancels(tiny, still):
 
 
 def test_random_weights_are_of_full_size(monkeypatch):
-    """Built and filled in full would take gigabytes; the configuration they are built from is what matters."""
+    """Complete networks would need gigabytes; what matters is the configuration they are built from."""
     import pipelines.methods.genxd.pipeline as module
 
     monkeypatch.setattr(module, "fill_randomly", lambda network, **options: network)

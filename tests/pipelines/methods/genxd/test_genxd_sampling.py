@@ -1,4 +1,4 @@
-"""Conditioning, schedule and loop against the original's numbers, on its tiny networks."""
+"""Conditioning, schedule and loop against the original's values, on its tiny networks."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def cases(golden):
 
 
 def cameras(poses, lenses):
-    """From lenses in shares of the picture, as the original code has them."""
+    """From lenses in fractions of the picture size, as in the original code."""
     pixels = np.diag([SIZE, SIZE, 1.0]) @ lenses
     pixels[:, :2, 2] -= 0.5
     return CameraPath(poses, pixels, SIZE, SIZE)
@@ -117,7 +117,7 @@ def test_every_step_and_the_frames_equal_the_original(tiny, arrays, cases, name)
 
 
 def test_without_guidance_the_conditional_pass_alone_is_made(tiny, arrays, cases):
-    """The original crashes here; guidance 1 must be what its formula says: the conditional prediction."""
+    """The original crashes here; guidance 1 must give what its formula says, the conditional prediction."""
     given = condition(tiny, arrays, cases, "single_forward_3d")
     noise = torch.from_numpy(arrays["single_forward_3d/noise"])
     with torch.inference_mode():

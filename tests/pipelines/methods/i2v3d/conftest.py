@@ -1,4 +1,4 @@
-"""Tiny networks with the weights that the golden arrays were computed with, drawn anew by the goldens' recipe."""
+"""Tiny networks with the weights used to compute the golden arrays, drawn again by the goldens' recipe."""
 
 import gzip
 import json
@@ -33,13 +33,13 @@ KINDS = {
 
 
 def draw(tag: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Standard normal numbers (float32) that depend on the tag alone."""
+    """Standard normal values (float32) that depend only on the tag."""
     random = np.random.RandomState((zlib.crc32(tag.encode()) + 1000003 * 101) % 2**32)
     return random.standard_normal(shape).astype(np.float32)
 
 
 def network(name: str):
-    """A tiny network with the goldens' weights; the sum over all of them is checked."""
+    """A tiny network with the goldens' weights; the sum of all of them is checked."""
     info = json.loads((GOLDEN / ("p3_info.json" if name.startswith("svd") else "p2_info.json")).read_text())
     made = KINDS[name](**info["configs"][name])
     total = 0.0
@@ -60,7 +60,7 @@ def network(name: str):
 
 
 def arrays(name: str) -> dict[str, torch.Tensor]:
-    """One golden file; arrays of text are left out."""
+    """One golden file, without its text arrays."""
     with np.load(GOLDEN / f"{name}.npz") as file:
         return {key: torch.from_numpy(file[key]) for key in file.files if file[key].dtype.kind != "U"}
 
@@ -71,7 +71,7 @@ def packed_json(name: str) -> dict:
 
 
 def difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:
-    """Largest difference over largest value."""
+    """Largest difference divided by largest value."""
     ours, theirs = ours.detach().float(), theirs.float()
     return float((ours - theirs).abs().max() / theirs.abs().max())
 

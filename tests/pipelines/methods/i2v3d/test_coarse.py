@@ -1,4 +1,4 @@
-"""Coarse renders with objects: who is in front, what is foreground, what was cut out, light, normals, views all round."""
+"""Coarse renders with objects: occlusion, foreground masks, cutouts, light, normals, views all round."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ FOX = Path(__file__).parents[4] / "examples" / "fox" / "fox.glb"
 
 @pytest.fixture(scope="module")
 def cube():
-    """Red, of size 1."""
+    """A red cube of size 1."""
     box = trimesh.creation.box()
     box.visual = trimesh.visual.ColorVisuals(box, vertex_colors=np.tile([[200, 0, 0, 255]], (8, 1)))
     return read_model(box.export(file_type="glb"), "cube.glb")
@@ -30,7 +30,7 @@ def cube():
 
 @pytest.fixture
 def wall() -> Scene:
-    """A green wall at 4 with a blue board before it, at 2, in the middle of the picture."""
+    """A green wall at depth 4 with a blue board in front of it, at depth 2, in the middle of the picture."""
     colour = np.full((HEIGHT, WIDTH, 3), (0, 150, 0), np.uint8)
     depth = np.full((HEIGHT, WIDTH), 4.0, np.float32)
     colour[20:44, 36:60], depth[20:44, 36:60] = (0, 0, 250), 2.0
@@ -55,7 +55,7 @@ def put(scene, model, *places: Placement, **facts):
 
 
 def test_an_object_is_before_what_lies_behind_it_and_behind_what_lies_before_it(wall, cube):
-    unit = stage_objects(wall).distance  # of the subject: the board and the wall around it
+    unit = stage_objects(wall).distance  # distance of the subject: the board and the wall around it
     for ahead, shown in ((1.5, True), (3.0, False)):
         made = one(put(wall, cube, Placement(0, -0.125, ahead / unit, size=0.5 / unit)))
         assert (made.colour[32, 48].tolist() == [200, 0, 0]) == shown

@@ -45,7 +45,7 @@ def ball(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def project(ball, tmp_path_factory) -> Path:
     scene, path, _ = default_shot(method("i2v3d"), frames=4, size="128x72")
-    turned = path.with_poses(path.world_from_camera[::-1])  # not what the moves below would draw
+    turned = path.with_poses(path.world_from_camera[::-1])  # differs from what the moves below would draw
     objects = [SceneObject(read_model(ball.read_bytes(), ball.name), WAY)]
     settings = I2V3DSettings(prompt="A ball.", foreground="objects", seed=7)
     made = Project(stage_objects(scene, objects), turned, settings, {"around_degrees": 12.0})

@@ -1,4 +1,4 @@
-"""Phase 1 against the original training: pictures, losses, gradients, two steps, the file; and whole small trainings."""
+"""Phase 1 against the original training: pictures, losses, gradients, two steps, the file; and complete small training runs."""
 
 from copy import deepcopy
 from dataclasses import replace

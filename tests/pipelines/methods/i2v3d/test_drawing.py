@@ -1,4 +1,4 @@
-"""Which renderer draws objects, what it says about it, and that the coarse renders are the same with both."""
+"""Which renderer draws objects, how it describes itself, and that both give the same coarse renders."""
 
 import sys
 from dataclasses import replace
@@ -36,7 +36,7 @@ FOX = Path(__file__).parents[4] / "examples" / "fox" / "fox.glb"
 
 @pytest.fixture(scope="module")
 def scene() -> StagedScene:
-    """A fox that walks, before a picture of a wall with a board."""
+    """A walking fox in front of a picture of a wall with a board."""
     colour = np.random.default_rng(0).integers(60, 90, (HEIGHT, WIDTH, 3)).astype(np.uint8)
     depth = np.full((HEIGHT, WIDTH), 4.0, np.float32)
     depth[20:50, 60:90] = 2.0

@@ -1,4 +1,4 @@
-"""Phase 3 with the goldens' tiny networks: conditioning, inversion both ways, and generation in seven settings."""
+"""Phase 3 with the goldens' tiny networks: conditioning, inversion in both directions, and generation with seven settings."""
 
 import copy
 

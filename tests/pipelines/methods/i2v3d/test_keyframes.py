@@ -1,4 +1,4 @@
-"""Phase 2 with the goldens' tiny networks: masks, inversion, single steps in eight settings, and the whole loop."""
+"""Phase 2 with the goldens' tiny networks: masks, inversion, single steps with eight settings, and the whole loop."""
 
 import copy
 import json
@@ -37,7 +37,7 @@ def case(sdxl):
 
 
 class Case:
-    """Five frames of 128x64, with the LoRA that the original training wrote."""
+    """Five frames of 128x64, with the LoRA written by the original training."""
 
     def __init__(self, sdxl):
         self.golden = arrays("p2_a_units")
@@ -170,7 +170,7 @@ def test_the_whole_loop(case, name):
 
 @torch.no_grad()
 def test_a_step_at_the_size_that_upstream_knows(case):
-    """Upstream's own masks of 1024x576, which the smaller cases had to be given."""
+    """Upstream's own masks at 1024x576; the smaller cases had to be given theirs."""
     golden = arrays("p2_c_fullres")
     large = {key: golden[f"{key}_9x16"].repeat_interleave(64, 1).repeat_interleave(64, 2)
              for key in ("fg_masks", "vis_masks", "depth")}  # fmt: skip

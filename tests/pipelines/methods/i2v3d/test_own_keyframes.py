@@ -1,4 +1,4 @@
-"""Keyframes as they stand, and the zips they travel in."""
+"""The user's own keyframes, and the zips that contain them."""
 
 import numpy as np
 import pytest

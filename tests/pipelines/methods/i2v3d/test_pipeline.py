@@ -1,4 +1,4 @@
-"""Whole runs with tiny weights: stages, own keyframes, chained windows, subjects, and nothing left on the networks."""
+"""Complete runs with tiny weights: stages, own keyframes, chained windows, subjects, and networks left unchanged."""
 
 import io
 import zipfile
@@ -139,7 +139,7 @@ def test_cancelling_leaves_the_networks_as_they_were(pipeline):
 
 
 def subject_file(pipeline, path, *, strange: bool = False):
-    """A LoRA of rank 2 for two layers of the tiny UNet, one in each style of keys."""
+    """A LoRA of rank 2 for two layers of the tiny UNet, one per style of keys."""
     torch.manual_seed(0)
     base = "unet.up_blocks.0.attentions.0.transformer_blocks.0"
     attention, forward = f"{base}.attn1.to_q", f"{base}.ff.net.2"

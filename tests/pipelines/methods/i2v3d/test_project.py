@@ -1,4 +1,4 @@
-"""Projects: everything comes back as it was saved; files that are none are refused; Blender and jobs get the same scene."""
+"""Projects: everything is restored as saved; other files are refused; Blender and jobs get the same scene."""
 
 import io
 import json

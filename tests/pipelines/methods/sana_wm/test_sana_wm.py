@@ -1,4 +1,4 @@
-"""SANA-WM: our run equals diffusers' own pipeline on the same networks; cameras in its metres and pixels; one folder."""
+"""SANA-WM: our run equals diffusers' own pipeline with the same networks; cameras in metres and its pixels; one folder."""
 
 import gc
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Splats learn a small scene, multiply within their budget, forgive cameras and colours that are off, and can be stopped."""
+"""Splats fit a small scene, multiply within their budget, tolerate errors of cameras and colours, and can be stopped."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_held_back_frames_measure_it_and_stopping_keeps_the_last(monkeypatch):
 
 @pytest.mark.parametrize("stopped_after", [1, 2, 9])
 def test_at_whatever_moment_it_is_stopped_the_best_so_far_is_there(monkeypatch, stopped_after):
-    """Checks are a hundred steps apart; by a clock that jumps 1.5 seconds when it is asked, something is seen sooner."""
+    """Checks are a hundred steps apart; with a clock that jumps 1.5 seconds per reading, previews come sooner."""
     monkeypatch.setattr(fit_module, "monotonic", itertools.count(0, 1.5).__next__)
     frames, path, cloud = room()
     settings = SplatSettings(iterations=1000, most_splats=200, appearance=False)

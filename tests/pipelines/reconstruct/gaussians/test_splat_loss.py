@@ -1,4 +1,4 @@
-"""Losses, weights and the ellipse against the arrays of DimensionX's code."""
+"""Losses, weights and ellipse against the arrays of DimensionX's code."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_psnr_of_a_known_error():
 
 
 def test_lpips_is_asked_for_the_pictures_as_they_are_where_the_package_is(monkeypatch):
-    """Upstream gives it pictures in 0..1; the network's own weights stay as they are. The package is stood in for."""
+    """Upstream passes it pictures in 0..1; the network's own weights are unchanged. A substitute replaces the package."""
 
     class LPIPS(torch.nn.Conv2d):
         def __init__(self, net: str, verbose: bool) -> None:

@@ -1,4 +1,4 @@
-"""The mesh of a ray-traced room lies on its surfaces, has its colours and is seen right side out."""
+"""The mesh of a ray-traced room lies on its surfaces, has its colours and faces the right way."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A texture holds what the corners of a mesh cannot, and other programs read it."""
+"""A texture stores details that vertex colours cannot, and other programs can read it."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from tests.scenes.reconstruct_room import finished, path_of, room
 
 @pytest.fixture(scope="module")
 def coarse():
-    """A mesh of few triangles, with its scene."""
+    """A mesh with few triangles, and its scene."""
     scene = room(96, 128)
     return scene, finished(extract_mesh(scene, voxel=0.1, most_triangles=4000))
 

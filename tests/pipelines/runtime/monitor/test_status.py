@@ -1,4 +1,4 @@
-"""What the status counts, says, and hands to Prometheus' own parser."""
+"""Counts and sentences of the status, and its metrics as read by Prometheus' own parser."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What a function computes in several processes of one Gloo group."""
+"""Runs a function in several processes of one Gloo group."""
 
 import os
 import socket
@@ -15,9 +15,9 @@ from pipelines.runtime.parallel.exchange import Group
 
 
 def computed(outputs, folder: Path, ranks: int = 2) -> list[dict[str, torch.Tensor]]:
-    """What ``outputs(group)``, a function of a test's module, gives in every process.
+    """The results of ``outputs(group)``, a function of a test module, from every process.
 
-    All of them are forked from one process, which has imported what networks are made of and has done nothing else.
+    All processes are forked from one that has only imported the networks' modules.
     """
     mp.set_forkserver_preload([method(name).pipeline for name in FIVE])  # type: ignore[attr-defined]
     with socket.socket() as free:
@@ -29,9 +29,9 @@ def computed(outputs, folder: Path, ranks: int = 2) -> list[dict[str, torch.Tens
 
 def _rank(number: int, outputs, ranks: int, port: int, folder: str) -> None:
     torch.set_num_threads(1)
-    torch.accelerator.device_count = lambda: ranks  # a machine without accelerator counts none, diffusers divides by it
+    torch.accelerator.device_count = lambda: ranks  # without accelerators the count is 0, diffusers divides by it
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=number, world_size=ranks)
     torch.save(outputs(Group.ours()), Path(folder) / f"{number}.pt")
     dist.barrier()
     sys.stdout.flush()
-    os._exit(0)  # gloo's threads may outlive the group and abort an ordinary end of the process
+    os._exit(0)  # gloo's threads may outlive the group and abort a normal exit of the process

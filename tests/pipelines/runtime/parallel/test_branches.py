@@ -1,4 +1,4 @@
-"""Two processes compute the branches of guidance side by side: the answers of one process, and little is exchanged."""
+"""Two processes compute the branches of guidance side by side: the results equal those of one process, and little data is exchanged."""
 
 import pytest
 import torch

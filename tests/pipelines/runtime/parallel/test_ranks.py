@@ -1,4 +1,4 @@
-"""One shot over two processes: the clip of one, progress from the first, errors in words, nothing left when closed."""
+"""One shot in two processes: the same clip as in one, progress from the first, readable errors, and no processes left after closing."""
 
 import numpy as np
 import psutil

@@ -1,4 +1,4 @@
-"""Two processes: attention where heads do not divide, and decoders whose rows are split, compute what one process does."""
+"""Two processes: attention whose heads cannot be divided, and decoders with split rows, give the same results as one process."""
 
 from dataclasses import replace
 from importlib import import_module
@@ -66,7 +66,7 @@ def decoded(name, vae, rows):
 
 def outputs(group: Group) -> dict[str, torch.Tensor]:
     found = {}
-    # oneDNN chooses another convolution for fewer rows, which rounds otherwise, by how much depends on the processor
+    # oneDNN chooses a different convolution for fewer rows; its rounding differs by an amount that depends on the processor
     with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False):
         for name in RING:
             found |= _denoised(name, group)
@@ -82,7 +82,7 @@ def outputs(group: Group) -> dict[str, torch.Tensor]:
 
 
 class _Nothing(torch.nn.Module):
-    """Since a method without any denoiser to split is refused."""
+    """Stands for a denoiser, since a method without one to split is refused."""
 
     from pipelines.runtime.parallel.plans import FramePlan
 
@@ -92,7 +92,7 @@ class _Nothing(torch.nn.Module):
 def _denoised(name, group):
     networks = networks_of(name)
     for network in networks.values():
-        network.parallel_plan = replace(network.parallel_plan, heads=3)  # which two processes cannot share
+        network.parallel_plan = replace(network.parallel_plan, heads=3)  # which cannot be divided between two processes
     found = {}
     with split(networks, group):
         sent = len(group.sent)

@@ -1,4 +1,4 @@
-"""What the replicas of the tests run: real jobs, or ones that only sleep and note when they began and ended."""
+"""The jobs of replicas in tests: real ones, or ones that only sleep and record when they began and ended."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A cluster of several machines, here nodes of one: joined by address, no common disk; nodes that go, and shots over two GPUs."""
+"""A cluster of several machines, here simulated as nodes of one: joined by address, no shared disk; lost nodes; shots on two GPUs."""
 
 import json
 import os
@@ -33,7 +33,7 @@ BOTH = RunOptions(weights="tiny", gpus=2)
 
 @pytest.fixture(scope="module")
 def machines():
-    """A cluster: a head without GPUs and two machines with a logical GPU each."""
+    """A cluster: a head node without GPUs and two machines with one logical GPU each."""
     from ray.cluster_utils import Cluster
 
     before = os.environ.get("PYTHONPATH")
@@ -141,12 +141,12 @@ def test_a_job_whose_machine_is_taken_away_runs_once_more_on_another(pool, machi
 
 
 def switch_off(cluster):
-    """As when the current goes: no process of any machine has time to say so."""
+    """Like a power failure: no process of any machine can report it."""
     for node in [*cluster.worker_nodes, *filter(None, [cluster.head_node])]:
         node.kill_all_processes(check_alive=False, allow_graceful=False)
 
 
 def ranks_of(pool):
-    """Processes of the actors that share a shot, the first one first."""
+    """Processes of the actors that share a shot, in the order in which they started."""
     found = [one for one in psutil.process_iter(["cmdline"]) if "ray::Rank" in " ".join(one.info["cmdline"] or ())]
     return sorted(found, key=lambda one: one.pid)

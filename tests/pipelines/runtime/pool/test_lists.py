@@ -1,4 +1,4 @@
-"""Lists and matrices from the command line over a pool of two replicas: the same clips, in order, and none is shot twice."""
+"""Lists and matrices from the command line on a pool of two replicas: the same clips, in order, none of them shot twice."""
 
 import json
 
@@ -30,7 +30,7 @@ TINY = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A picture, a list of it with three prompts, a matrix of it; Ray runs until the end of the module."""
+    """A picture, a list of it with three prompts, a matrix of it; Ray runs to the end of the module."""
     folder = tmp_path_factory.mktemp("lists")
     down, across = np.mgrid[:64, :96].astype(np.uint8)
     cv2.imwrite(str(folder / "in.png"), np.stack([down * 3, across * 2, down + across], axis=-1))

@@ -1,4 +1,4 @@
-"""What a replica tells arrives as it was sent, whatever it holds."""
+"""Messages of a replica arrive unchanged, whatever they contain."""
 
 import numpy as np
 import pytest

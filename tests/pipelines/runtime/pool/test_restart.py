@@ -1,4 +1,4 @@
-"""A cluster that Ray's own command started, which asks for a token, and which ends and is started again under a shot."""
+"""A cluster started by Ray's own command, which requires a token, and which ends and restarts during a shot."""
 
 from contextlib import closing
 

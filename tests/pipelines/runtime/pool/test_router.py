@@ -1,4 +1,4 @@
-"""A shot is offered to all replicas at once, so that the one that is free gets it without a second try."""
+"""A shot is offered to all replicas at once, so that a free one gets it without a second try."""
 
 import asyncio
 

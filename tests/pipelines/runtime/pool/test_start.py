@@ -1,4 +1,4 @@
-"""Ray's driver does not always come up, and can be lost: started again, then said. A stand-in plays the driver."""
+"""Ray's driver does not always start, and can be lost: it is restarted, then the error is reported. A substitute plays the driver."""
 
 import textwrap
 
@@ -43,7 +43,7 @@ while True:
 
 @pytest.fixture
 def driver(tmp_path, monkeypatch):
-    """A module that plays the driver; its starts go as they are named, and are noted ("t" with a token)."""
+    """A module that plays the driver; its starts follow the named plan and are recorded ("t" with a token)."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
 
@@ -149,6 +149,6 @@ def test_status_does_not_wait_for_a_cluster_that_restarts(driver):
 
 
 def lost(link):
-    """The events of a shot that ends with its driver."""
+    """The events of a shot whose driver dies."""
     with pytest.raises(ConnectionLost):
         yield from link.shoot({}, b"job")

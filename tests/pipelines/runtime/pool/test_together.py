@@ -1,4 +1,4 @@
-"""Several runs at a time: begun in order, told as they come, refused one by one, closed after a step."""
+"""Several runs at a time: started in order, reported as results come, refused individually, closed after a step."""
 
 import threading
 import time

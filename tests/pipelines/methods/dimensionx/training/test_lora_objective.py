@@ -55,7 +55,7 @@ def test_spreading_is_the_originals(selection):
 
 @pytest.fixture(scope="module")
 def trained(folder):
-    """The golden's network with its LoRA as a trainable adapter of peft."""
+    """The golden's network with its LoRA as a trainable peft adapter."""
     config = json.loads((folder / "sat_49like_config.json").read_text())["diffusers_config"]
     parts = convert_checkpoint(load_file(folder / "sat_49like_state.safetensors"))
     transformer = orbit_transformer(parts.state, config, dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""What a training is told: which recipes continue one another, and what memory they take."""
+"""Training settings: which recipes continue one another, and how much memory they need."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_recipes_that_continue_one_another_have_one_identity():
 
 def test_memory_grows_with_what_is_kept():
     plain = Recipe()
-    assert 20 < plain.gigabytes < 30  # weights 11.7, matrices 5.3, activations of 42 blocks and one in full
+    assert 20 < plain.gigabytes < 30  # weights 11.7, matrices 5.3, activations of 42 blocks plus one in full
     assert plain.gigabytes < Recipe(batch=2).gigabytes < Recipe(checkpointing=False).gigabytes
     assert Recipe(rank=16).gigabytes < plain.gigabytes and Recipe(frames=9).gigabytes < plain.gigabytes
 

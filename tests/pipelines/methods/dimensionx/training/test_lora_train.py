@@ -1,4 +1,4 @@
-"""A tiny training: it learns, it continues exactly, its LoRA works in the app at once."""
+"""A tiny training run: it learns, resumes exactly, and its LoRA works in the app at once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def texture(seed: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
-    """Two clips of nine frames: a window that slides over a texture, and one that stands still while a square moves."""
+    """Two clips of nine frames: a window sliding over a texture, and a still window in which a square moves."""
     folder = tmp_path_factory.mktemp("clips")
     wide = texture(0)
     write_mp4(folder / "slide.mp4", [wide[40:104, 40 + 4 * i : 136 + 4 * i] for i in range(9)], 8)
@@ -74,7 +74,7 @@ def test_it_learns(clips, tmp_path):
             )
 
     before = loss()
-    for step in range(101, 131):  # after the warm-up
+    for step in range(101, 131):  # after the warmup
         trainer.update(step)
     after = loss()
     assert after < 0.8 * before
@@ -98,7 +98,7 @@ def test_a_continued_training_is_the_same_as_one_in_a_single_piece(clips, tmp_pa
     made = losses(islice(stopped, 4))
     saved = (tmp_path / "pieces" / STATE).read_bytes()
     stopped.close()
-    (tmp_path / "pieces" / STATE).write_bytes(saved)  # as after the power failed in the third step
+    (tmp_path / "pieces" / STATE).write_bytes(saved)  # as after a power failure in the third step
     continued, progress = run(pieces)
     assert losses(progress) == {3: wanted[3], 4: wanted[4]} and made == {step: wanted[step] for step in (1, 2, 3)}
     assert same(whole.file, continued.file) and same(whole.further[0], continued.further[0])

@@ -1,4 +1,4 @@
-"""Clips as they are sent: zips and loose files come into one folder, the same ones always into the same."""
+"""Uploaded clips: zips and loose files go into one folder, and the same files always into the same folder."""
 
 from __future__ import annotations
 
