@@ -1,4 +1,4 @@
-"""A real server and a real Chromium, both started once."""
+"""A real server and a real Chromium, each started once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ stalls where pixels are read back."""
 
 @contextmanager
 def served(methods: str = "") -> Iterator[tuple[gr.Blocks, str]]:
-    """The app, and where it is served from this process; ``methods`` as in RESHOOT_METHODS."""
+    """The app, and its address in this process; ``methods`` as in RESHOOT_METHODS."""
     import app
 
     with pytest.MonkeyPatch.context() as environment:
@@ -34,7 +34,7 @@ def served(methods: str = "") -> Iterator[tuple[gr.Blocks, str]]:
 
 @pytest.fixture(scope="session")
 def whole_app():
-    """The whole app, and where it is served."""
+    """The whole app, and its address."""
     with served() as (page, url):
         yield page, url
 
@@ -46,13 +46,13 @@ def address(whole_app):
 
 @pytest.fixture(scope="session")
 def blocks(whole_app):
-    """The whole app's `gr.Blocks`, to look at."""
+    """The whole app's `gr.Blocks`, for inspection."""
     return whole_app[0]
 
 
 @pytest.fixture(scope="session")
 def gen3c_alone():
-    """An app with this method only, for what every tab has: it loads in a fraction of the time."""
+    """An app with this method only, for features that all tabs have: it loads in a fraction of the time."""
     with served("gen3c") as (_, url):
         yield url
 
@@ -74,7 +74,7 @@ def chromium(playwright, launch_options):
 
 @pytest.fixture(scope="session")
 def first_profile(playwright, launch_options, tmp_path_factory):
-    """Kept on disk: Chromium compiles the page's scripts for the first visits only, which halves the time to open it."""
+    """A profile on disk: Chromium compiles the page's scripts for the first visits only, which halves the time to open it."""
     folder = tmp_path_factory.mktemp("profile")
     profile = playwright.chromium.launch_persistent_context(folder, accept_downloads=True, **launch_options)
     yield profile
@@ -83,15 +83,15 @@ def first_profile(playwright, launch_options, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def second_profile(chromium):
-    """Of another visitor at the same time."""
+    """The profile of another visitor at the same time."""
     return chromium.new_context(accept_downloads=True)
 
 
 @pytest.fixture
 def visit(request, address, first_profile):
-    """``visit(width, height)`` opens the app, or what is ``at`` an address, each time as another visitor, light or dark as
-    ``scheme`` says; ``options`` are of a profile of its own, in which Chromium compiles all scripts anew. Faults of the
-    page's scripts fail the test, and so does what the content security policy stops."""
+    """``visit(width, height)`` opens the app, or the address ``at``, each time as a different visitor, with the light or dark
+    ``scheme``; with ``options`` it uses a new profile, in which Chromium compiles all scripts again. Script errors in the page
+    fail the test, and so does anything that the content security policy blocks."""
     pages, closing, faults = [], [], []
 
     def open_page(width: int = 1100, height: int = 900, *, at: str = address, scheme: str | None = None, **options):

@@ -1,4 +1,4 @@
-"""axe-core finds nothing serious on the page as it is used: with keys, an open section and the drawer; light, dark and on a phone."""
+"""axe-core finds nothing serious in the page in use: with keys, an open section and the drawer; light, dark and on a phone."""
 
 from __future__ import annotations
 

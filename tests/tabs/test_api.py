@@ -1,4 +1,4 @@
-"""The page's handlers as an API: real names, every method from example to result on tiny weights, errors in words."""
+"""The page's handlers as an API: real names, every method from example to result on tiny weights, readable errors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def client(address, tmp_path):
 
 
 def value(answer):
-    """What a component holds, whether it came alone or as an update."""
+    """A component's value, whether returned alone or as an update."""
     return answer["value"] if isinstance(answer, dict) and "value" in answer else answer
 
 
@@ -112,7 +112,7 @@ def test_what_is_no_picture_is_answered_with_its_name(client, tmp_path, name):
 
 
 def test_pictures_arrive_as_they_are(client, tmp_path):
-    """16 bits are not cut to white on the way, nor transparency made black."""
+    """16 bits are not clipped to white on the way, and transparency does not become black."""
     file = tmp_path / "deep.png"
     Image.fromarray(np.tile(np.linspace(0, 65535, 48, dtype=np.uint16), (32, 1))).save(file)
     assert "48 x 32" in client.predict(handle_file(str(file)), depth_from=GUESS, api_name="/gen3c_open_picture")

@@ -1,5 +1,5 @@
-"""The whole way of a person in a real browser: a picture of their own, a move of five keys with a target, ten edits taken back, a
-reload, and two methods that shoot the same move."""
+"""A user's whole session in a real browser: an own picture, a move of five keys with a target, ten edits undone, a reload, and
+two methods that shoot the same move."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def undo_says(page: Page, words: str) -> None:
 
 
 def in_sight(page: Page) -> None:
-    """Nothing so far needed a scroll of the page."""
+    """Check that the page has not been scrolled so far."""
     assert page.evaluate("scrollY") == 0
 
 
 def add_key(page: Page, letters: str, count: int) -> None:
-    """Flies by the keyboard and adds what is seen."""
+    """Fly by keyboard and add the current view as a key."""
     eye = page.locator("#stage .stage-eye")
     eye.focus()
     for letter in letters:
@@ -54,7 +54,7 @@ def typed(page: Page, label: str, value: str, words: str) -> None:
 
 
 def with_tiny_weights(page: Page, title: str) -> None:
-    """Nobody has the real ones here; two steps. This may need a scroll, which is taken back."""
+    """Choose tiny weights, since the real ones are missing here, and two steps. This may scroll the page, which is undone."""
     weights = page.get_by_label("Weights").locator("visible=true").first
     weights.click()
     page.get_by_role("option", name="tiny").click()
@@ -67,7 +67,7 @@ def with_tiny_weights(page: Page, title: str) -> None:
 
 
 def shoot(page: Page, title: str, tab: str) -> Path:
-    """On the method's tab; the result's file."""
+    """Shoot on the method's tab; returns the result's file."""
     page.get_by_role("tab", name=title, exact=True).click()
     expect(page.locator("#path-notes")).to_contain_text(f"{title}:")
     with_tiny_weights(page, title)

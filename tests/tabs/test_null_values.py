@@ -1,4 +1,4 @@
-"""Every event answers nothing at all (null for each input, nothing with the event) with a sentence for people."""
+"""Every event answers missing inputs (null for each input, no event data) with a readable sentence."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _EVENTS = ("gr.EventData", "gr.SelectData")
 
 
 def answer(function) -> str:
-    """What a program reads, "" where it gets values."""
+    """The sentence that a program gets, "" if it gets values."""
     try:
         given = [
             copy.deepcopy(each.value) if isinstance(each, gr.State) else each.preprocess(None)
             for each in function.inputs
         ]
     except (TypeError, ValueError):
-        return ""  # Gradio asks the same first, see tests/tabs/serving/test_own_words.py
+        return ""  # Gradio checks this first, see tests/tabs/serving/test_own_words.py
     given += [gr.EventData(None, None) for each in _asked(function) if each.annotation in _EVENTS]
     try:
         values = function.fn(*given)
@@ -39,7 +39,7 @@ def answer(function) -> str:
 
 
 def _run(coroutine) -> None:
-    """On a thread of its own: a browser that an earlier test opened has a loop on this one."""
+    """Run in a separate thread: a browser that an earlier test opened has a loop in this one."""
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, coroutine).result()
 

@@ -1,4 +1,4 @@
-"""One scene and one move for all tabs, taken back and done again, in a real browser."""
+"""One scene and one move for all tabs, with undo and redo, in a real browser."""
 
 from __future__ import annotations
 

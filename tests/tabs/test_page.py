@@ -1,4 +1,4 @@
-"""A visitor in a real browser: picks an example, changes the move, watches, rehearses, takes the path home and back."""
+"""A visitor in a real browser: picks an example, changes the move, watches, rehearses, downloads the path and uploads it again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tabs.shared import rehearsal
 
 @pytest.fixture
 def open_tab(visit, gen3c_alone):
-    """``open_tab()`` opens an app that has GEN3C's tab only."""
+    """``open_tab()`` opens an app with GEN3C's tab only."""
     return lambda: visit(at=gen3c_alone)
 
 
@@ -88,12 +88,12 @@ def test_the_view_is_kept_while_the_move_changes_and_nothing_is_asked_about_what
 
 
 def _asks(request) -> bool:
-    """Whether the stage asks what its camera sees."""
+    """Whether the request asks for the camera's view."""
     return '"turn"' in (request.post_data or "")
 
 
 def length_of_path(page: Page) -> float:
-    """From the first camera to the last, as drawn."""
+    """Distance from the first camera to the last, as drawn."""
     return page.evaluate(
         """window.lengthOfPath = () => {
             const path = document.querySelector('#stage .stage-plot')._fullData.find((trace) => trace.name === 'path');
@@ -104,7 +104,7 @@ def length_of_path(page: Page) -> float:
 
 @pytest.fixture
 def endless(monkeypatch):
-    """Rehearsals stay at their first frame until they are closed; the event says that one was."""
+    """Rehearsals stay at their first frame until they are closed; the event says that one was closed."""
     closed, real = threading.Event(), rehearsal.rehearse
 
     def first_frame(scene, path, video, **options):
@@ -221,7 +221,7 @@ def test_the_page_fits_a_phone_and_the_dark(visit, width, scheme):
     expect(page.get_by_role("button", name="Shoot with GEN3C")).to_be_in_viewport(ratio=1)
     expect(page.locator("#stage .stage-plot")).to_be_in_viewport(ratio=0.9)
     if width > 720:
-        page.mouse.move(0.7 * width, 700)  # over what is below it in its own column
+        page.mouse.move(0.7 * width, 700)  # over the content below it in the same column
         expect(page.locator("#stage .stage-plot")).not_to_be_in_viewport(ratio=0.9)
 
 

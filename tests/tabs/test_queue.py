@@ -1,4 +1,4 @@
-"""Many visitors of one device: each is told their place, and whoever goes away lets the others pass."""
+"""Many visitors of one device: each sees their place in the queue, and leaving lets the others move up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONG = {"steps": 200, "weights": "tiny", "preview_every": 0}
 
 @pytest.fixture(autouse=True)
 def the_device_is_free():
-    """Before and after; the server is in this process."""
+    """Wait for this before and after each test; the server is in this process."""
     until(lambda: runner.default().waiting == 0)
     yield
     until(lambda: runner.default().waiting == 0)
@@ -34,14 +34,14 @@ def until(done, seconds: float = 240) -> None:
 
 
 def words(shot) -> str:
-    """The status that a visitor's page shows now."""
+    """The status currently shown on a visitor's page."""
     told = shot.outputs()
     return str(told[-1][0]) if told else ""
 
 
 @pytest.fixture
 def device_held(the_device_is_free):
-    """Call it to give the device back; until then a job of ours has it, however fast the visitors' own would be."""
+    """A job of ours holds the device until this is called, however fast the visitors' own jobs would be."""
     held = runner.default().exclusive(lambda: iter(range(2)))
     next(held)
     yield held.close
@@ -49,7 +49,7 @@ def device_held(the_device_is_free):
 
 
 def test_all_that_wait_together_have_one_limit(blocks):
-    """Gradio takes the least of a group, from the first use of whoever has it: "Go on" once let two visitors shoot, not 100."""
+    """Gradio uses the lowest limit of a group, as first read from any member: "Go on" once let two visitors shoot, not 100."""
     limits: dict[str, set] = {}
     for event in blocks.fns.values():
         limits.setdefault(str(event.concurrency_id), set()).add(event.concurrency_limit)
@@ -57,8 +57,8 @@ def test_all_that_wait_together_have_one_limit(blocks):
 
 
 def test_no_event_wakes_two_that_wait(blocks):
-    """Gradio's page wakes all listeners of an event for one that had to wait: two would wake each other without end. Of states it
-    wakes each listener by itself, and no button has two but that of endpoints, which is pressed by nobody."""
+    """Gradio's page wakes all listeners of an event for one that had to wait: two would wake each other endlessly. Listeners of states
+    are woken individually, and no button has two except the endpoints button, which nobody presses."""
     waiting: dict[tuple, list[str]] = {}
     for listener in blocks.fns.values():
         for target, event in listener.targets:
@@ -102,7 +102,7 @@ time.sleep(60)
 
 
 def test_a_visitor_whose_connection_ends_gives_the_device_to_the_next(address, tmp_path):
-    """As a closed tab does: nobody says goodbye."""
+    """Like a closed tab, which sends no message."""
     visitor = subprocess.Popen(
         [sys.executable, "-c", VISIT, address, str(tmp_path), STILL], stdout=subprocess.PIPE, env=os.environ
     )

@@ -1,4 +1,4 @@
-"""What one visitor has: theirs alone."""
+"""A visitor's state belongs to that visitor alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Visitors of the served app who come through its API."""
+"""Visitors who use the served app through its API."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _described: dict[tuple[str, str], dict] = {}
 
 
 class Visitor(Client):
-    """Gradio's client with a session of its own. What an app says of itself is fetched once for all its visitors.
+    """Gradio's client with its own session. An app's description is fetched once for all its visitors.
 
-    Use it only for an app that is served until the tests end: where another is served at its address later, this is out of date.
+    Use it only for an app that is served to the end of the tests: if another app reuses its address, the description is outdated.
     """
 
     def __init__(self, address: str, folder: object = None) -> None:
-        """``folder``: where what is downloaded goes; without one, where Gradio's client keeps it."""
+        """``folder``: where downloads go; by default, where Gradio's client puts them."""
         where: dict[str, Any] = {"download_files": str(folder)} if folder else {}
         super().__init__(address, verbose=False, httpx_kwargs={"timeout": PATIENCE_SECONDS}, **where)
 

@@ -1,4 +1,4 @@
-"""Scenes drawn by the page beside the same scenes drawn by `camera.render`, in a real browser."""
+"""Scenes drawn by the page compared with `camera.render`, in a real browser."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIZE = (320, 180)
 
 @pytest.fixture(scope="module")
 def drawn(chromium):
-    """``drawn(scene)``: the scene in a page of its own."""
+    """``drawn(scene)``: the scene in its own page."""
     context = chromium.new_context()
     yield lambda scene: Drawn(context.new_page(), scene)
     context.close()
@@ -30,7 +30,7 @@ def drawn(chromium):
 
 @pytest.mark.parametrize("name", ["mountain_lake", "street_at_dusk", "toy_train", "courtyard"])
 def test_the_page_draws_what_the_renderer_draws(drawn, name):
-    """A picture with sky and wires, a clip, several views."""
+    """A picture with sky and thin wires, a clip, several views."""
     scene = load(name).fitted(*SIZE, "stretch")
     shown = drawn(scene)
     for move, frame in (("arc 20", 0), ("arc 20", 8), ("truck 0.2 + roll 5", 16)):
@@ -42,7 +42,7 @@ def test_the_page_draws_what_the_renderer_draws(drawn, name):
 
 
 def test_more_pictures_of_the_place_are_drawn_in_holes_only(drawn):
-    """Two of another size, the nearest first: what the clip's first frame hides; then an exposure of several cameras."""
+    """Two pictures of a different size, the nearest first, show what the clip's first frame hides; then an exposure of several cameras."""
     train = load("toy_train").fitted(*SIZE, "stretch")
     more = tuple(train.views[number].resized(256, 144) for number in (40, 24))
     alone = replace(train, views=train.views[:1], kind="still")
@@ -72,7 +72,7 @@ def test_holes_are_filled_from_behind(drawn):
     "look", [{"f_stop": 1.0}, {"shutter_degrees": 360.0}, {"f_stop": 1.4, "shutter_degrees": 180.0}]
 )
 def test_lens_and_shutter_are_those_of_the_server(drawn, look):
-    """Sharp pictures agree to about 40 dB here; means of many agree better, and far better than with the sharp picture."""
+    """Sharp pictures agree to about 40 dB here; averages agree better, and far better than with the sharp picture."""
     scene = load("reading_room").fitted(*SIZE, "stretch")
     path = film_script.path_of("truck 0.3 + roll 5", scene.first, frames=7)
     exposure = Exposure(0.6 * scene.first.focus_depth, point=(0.1, 0.2, 0.7 * scene.first.focus_depth), **look)
@@ -86,7 +86,7 @@ def test_lens_and_shutter_are_those_of_the_server(drawn, look):
 
 
 def test_the_eye_shows_a_picture_at_once_and_through_the_lens_when_it_rests(chromium, tmp_path):
-    """The sharp picture comes first with its holes; then lens and shutter, until another picture is wanted."""
+    """The sharp picture comes first, with its holes; then lens and shutter, until another picture is requested."""
     scene = load("still_life").fitted(160, 90, "stretch")
     path = film_script.path_of("truck 0.3", scene.first, frames=5)
     exposure = Exposure(0.5 * scene.first.focus_depth, f_stop=0.3)

@@ -1,4 +1,4 @@
-"""Splats drawn by the page beside the same splats drawn by the server's rasteriser, in a real browser."""
+"""Splats drawn by the page compared with the server's rasteriser, in a real browser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIDTH, HEIGHT = 320, 180
 
 
 def cloud(count: int = 1200, harmonics: int = 16) -> Splats:
-    """Stretched and turned splats of all opacities in a box before the origin; colours change with the direction."""
+    """Stretched and rotated splats of all opacities in a box in front of the origin; colours depend on the direction."""
     random = np.random.default_rng(3)
     sh = random.normal(0, 0.12, (count, harmonics, 3))
     sh[:, 0] = random.uniform(-1.5, 1.5, (count, 3))

@@ -1,4 +1,4 @@
-"""What the page is sent to draw the stage."""
+"""The data that the page receives to draw the stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an event sends to the page stays out of a page that another thread is building."""
+"""Data that an event sends to the page does not leak into a page being built in another thread."""
 
 from __future__ import annotations
 

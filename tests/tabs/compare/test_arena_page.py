@@ -1,4 +1,4 @@
-"""The blind arena: shots of one move enter with their errors; in a real browser no name is seen before the vote."""
+"""The blind arena: shots of one move enter with their errors; in a real browser no name is visible before the vote."""
 
 from __future__ import annotations
 

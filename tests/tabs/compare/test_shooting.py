@@ -1,4 +1,4 @@
-"""Shots of *Side by side*: what is finished in a project is not shot again."""
+"""Shots of *Side by side*: shots already finished in a project are not run again."""
 
 from itertools import islice
 
@@ -16,7 +16,7 @@ TINY = RunOptions(weights="tiny")
 
 @pytest.fixture
 def steps(monkeypatch):
-    """What a shot of the toy method yields, in one project."""
+    """The items that a shot of the toy method yields in a project."""
     monkeypatch.delenv("RESHOOT_RAY", raising=False)
     scene, path, _ = default_shot(TOY)
     project = Project()

@@ -1,4 +1,4 @@
-"""DimensionX's tab through its API: what directs a path, own directors, training one, and every kind of result."""
+"""DimensionX's tab through its API: directing a path, own directors, training one, and every kind of result."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_the_line_says_how_the_picture_is_framed(client):
 
 
 def test_a_director_is_trained_cancelled_taken_up_and_shoots(client, clips, tmp_path):
-    long = {"steps": 50_000, "save_every": 50_000, "sample_every": 10}  # so that what is saved was saved by the cancel
+    long = {"steps": 50_000, "save_every": 50_000, "sample_every": 10}  # so that the saved file comes from cancelling
     job = client.submit(training_files=clips, **QUICK, **long, api_name="/dimensionx_train")
     words, samples = "", []
     for update in job:
@@ -130,7 +130,7 @@ def test_a_director_is_trained_cancelled_taken_up_and_shoots(client, clips, tmp_
 
 
 def test_a_training_goes_on_without_its_page_and_is_found_again(client, clips):
-    """Who began it leaves, another page looks at it with the code, ends it, and takes home what it has learnt."""
+    """The visitor who began it leaves; another page opens it with the code, ends it, and downloads the trained LoRA."""
     endless = {"steps": 1_000_000, "save_every": 1_000_000, "sample_every": 0, "keep_going": True}
     job = client.submit(training_files=clips, **QUICK, **endless, api_name="/dimensionx_train")
     code = next(update[-1] for update in job if "loss" in str(update[0]))

@@ -1,4 +1,4 @@
-"""Results become a response curve that is kept per method and weights, in the page's table; on a Space visitors keep none."""
+"""Results become a response curve, stored per method and weights and shown in the page's table; visitors of a Space store none."""
 
 from __future__ import annotations
 

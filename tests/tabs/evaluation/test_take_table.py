@@ -1,4 +1,4 @@
-"""Takes of several methods in one table: numbers by column, sparklines with gaps, what cannot be measured said beside it."""
+"""Takes of several methods in one table: a column per number, sparklines with gaps, and notes on what cannot be measured."""
 
 import json
 from pathlib import Path

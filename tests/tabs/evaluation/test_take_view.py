@@ -1,4 +1,4 @@
-"""What the page shows of a take: ribbons per frame, the way from above, numbers; and when it measures by itself."""
+"""The page's view of a take: ribbons per frame, the path from above, numbers; and when it measures automatically."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_ribbons_hold_every_placed_frame_and_name_the_others(made):
     assert dict(map(tuple, shown["numbers"]))["placed"] == "10 of 12 frames"
     asked, shot = (np.array(way) for way in shown["ways"])
     assert asked.shape == (12, 2) and shot.shape == (10, 2)
-    assert asked.min() >= 0 and asked.max() <= 160 and asked[-1, 1] < asked[0, 1]  # forward is up
+    assert asked.min() >= 0 and asked.max() <= 160 and asked[-1, 1] < asked[0, 1]  # up in the drawing is forward
 
 
 def test_a_kept_report_is_shown_and_not_measured_again(made, tmp_path: Path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The tab Camera report in a real browser: a video whose report lies in it is shown and its move opened as keys of one's own scene."""
+"""The tab Camera report in a real browser: a video with an embedded report is shown, and its move opened as keys in the user's scene."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tabs.evaluation import table
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    """A video that carries its report: nothing was asked, what is seen lies 4 units away."""
+    """A video with an embedded report, which requested no path; its subject is 4 units away."""
     file = write_mp4(tmp_path / "clip.mp4", np.zeros((12, 36, 64, 3), np.uint8), 12)
     found = MeasuredCamera("travel", move(20), range(12), 12, "found", 9.0, 0.2, ("The camera travels.",), 4.0)
     take_report.save_report(file, make_report(found))
@@ -69,7 +69,7 @@ def test_without_a_scene_nothing_is_borrowed_and_it_is_said(visit, gen3c_alone, 
 
 
 def test_the_table_sorts_by_the_head_that_is_pressed_and_draws_sparklines(chromium):
-    """The table of Side by side in a page of its own."""
+    """The table of Side by side on its own page."""
     import gradio as gr
 
     rows = [

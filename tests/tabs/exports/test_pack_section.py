@@ -1,4 +1,4 @@
-"""The control pack and the scene's file as the page makes them."""
+"""The control pack and the scene's file as made by the page."""
 
 from __future__ import annotations
 

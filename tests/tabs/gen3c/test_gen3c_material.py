@@ -1,4 +1,4 @@
-"""Everything that GEN3C's tab takes is dropped on it and shot on tiny weights; what it cannot take is refused in words."""
+"""Everything that GEN3C's tab accepts is uploaded and shot with tiny weights; other files are refused with an explanation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ QUICK = {"steps": 2, "weights": "tiny", "use_text": False, "guidance": 0}
 
 
 def _poses() -> np.ndarray:
-    """A camera that slides."""
+    """A sliding camera."""
     poses = np.repeat(np.eye(4)[None], COUNT, axis=0)
     poses[:, 0, 3] = np.linspace(0, 0.2, COUNT)
     return poses
@@ -58,7 +58,7 @@ def posed_clip(folder: Path) -> Path:
 
 
 def vipe(folder: Path) -> Path:
-    """A result of ViPE as its command writes it: half-precision depth, zipped twice when the folder is."""
+    """A result of ViPE as written by its command: half-precision depth, zipped twice if the folder is zipped."""
     write_mp4(folder / "walk.mp4", [_picture()] * (COUNT + 3), 24)
     exr = _half_exr(np.full((HEIGHT, WIDTH), 2, np.float32), folder / "one.exr")
     with zipfile.ZipFile(folder / "depth.zip", "w") as archive:
@@ -91,7 +91,7 @@ def key_frames(folder: Path) -> Path:
 
 
 def colmap(folder: Path) -> Path:
-    """Three pictures of a wall two units away, its points, and cameras beside each other."""
+    """Three pictures of a wall two units away, its points, and cameras side by side."""
     pixels = np.random.default_rng(0).uniform([0, 0], [WIDTH, HEIGHT], (60, 2))
     points = np.append((pixels - 0.5 - LENS[:2, 2]) / LENS[0, 0] * 2, np.full((60, 1), 2.0), axis=1)
     with zipfile.ZipFile(folder / "colmap.zip", "w") as archive:
@@ -189,7 +189,7 @@ def test_depth_full_of_nan_and_views_of_several_sizes_are_refused(client, tmp_pa
 
 
 def test_a_file_of_splats_is_shot_and_says_how_its_axes_were_read(client, tmp_path):
-    """A wall of round splats, wider than the camera sees."""
+    """A wall of round splats, wider than the camera's view."""
     x, y = (each.ravel() for each in np.meshgrid(np.linspace(-4, 4, 40), np.linspace(-3, 3, 30)))
     places = np.stack([x, y, np.full(len(x), 4.0)], axis=1)
     colours = np.stack([x / 4, y / 3, 0 * x], axis=1)[:, None]

@@ -1,4 +1,4 @@
-"""What only GEN3C's tab has, through its endpoints: going on, taking back, a result dropped later, the cache in 3D."""
+"""Features of GEN3C's tab only, through its endpoints: extending, undoing an extension, uploading a result later, the cache in 3D."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _open(client, name=STILL, **moves):
 
 
 def _result(answer) -> tuple[str, dict[str, Path]]:
-    """The status, and the files by what their names end in."""
+    """The status, and the files by the ends of their names."""
     status, _, _, files, *_ = answer
     paths = [Path(file) for file in files["value"]]
     return status, {path.name.split("-", 2)[-1] if path.name.count("-") > 1 else path.suffix: path for path in paths}

@@ -1,4 +1,4 @@
-"""GenXD's tab: what can be dropped on it, what it shows of that, and what a run leaves in the page."""
+"""GenXD's tab: which files it accepts, what it shows of them, and the outputs of a run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SIZE = 64
 
 
 def posed(*x: float) -> Scene:
-    """Views side by side at ``x`` that look at one place of a wall 3 away."""
+    """Views side by side at ``x`` that look at one point of a wall 3 units away."""
     views = []
     for place in x:
         pose = np.eye(4)
@@ -43,7 +43,7 @@ def posed(*x: float) -> Scene:
 
 @pytest.mark.parametrize("with_the_scene", [True, False])
 def test_known_cameras_are_taken_where_they_stand(with_the_scene):
-    """Cameras of the scene's own world are neither begun at the picture nor resampled; a plain path file is both."""
+    """Cameras in the scene's own world are neither moved to the picture nor resampled; those of a plain path file are both."""
     scene, moves = posed(1.0, 2.0), GENXD.moves(width=SIZE, height=SIZE)
     known = CameraPath(
         np.stack([view.world_from_camera for view in posed(5, 6, 8).views]), pinhole(SIZE, SIZE, 50), SIZE, SIZE
@@ -65,7 +65,7 @@ def client(address, tmp_path_factory):
 
 
 def value(answer):
-    """What a component holds, whether it came alone or as an update."""
+    """A component's value, whether returned alone or as an update."""
     return answer["value"] if isinstance(answer, dict) and "value" in answer else answer
 
 
@@ -84,7 +84,7 @@ TINY = {"steps": 2, "weights": "tiny"}
 
 
 def test_known_targets_are_shot_and_leave_everything_behind(client, tmp_path):
-    """Five posed pictures, three given: the other two cameras are the path; sheet, cameras and COLMAP folder come out."""
+    """Five posed pictures, three given: the cameras of the other two are the path; outputs are sheet, cameras and COLMAP folder."""
     told = client.predict(given(tmp_path, posed(0, 0.2, 0.4, 0.6, 0.8)), given_views=3, api_name="/genxd_open_files")
     assert "3 of 5 pictures are given" in told and "ready under Path file" in told
     figure, notes = client.predict(**SMALL, moves_from="Path file", api_name="/genxd_draw")
@@ -110,7 +110,7 @@ def test_known_targets_are_shot_and_leave_everything_behind(client, tmp_path):
 
 
 def test_few_views_take_a_fit_or_any_path_in_groups(client, tmp_path):
-    """Drawn in turn for one upload, in another format; the last one is shot with two given views per group."""
+    """Several moves drawn from one upload, in a different format; the last one is shot with two given views per group."""
     client.predict(given(tmp_path, posed(0, 0.2, 0.5, 0.6), "nerfstudio"), api_name="/genxd_open_files")
     for moves, groups in (
         ({"move": "spiral"}, "2 groups of 9"),
@@ -146,7 +146,7 @@ def test_what_is_missing_is_said(client):
         Visitor(client.src).predict(api_name="/genxd_compare")
 
 
-# --- the given cameras on their stage ----------------------------------------------------------------------------------
+# --- the given cameras on the tab's stage ------------------------------------------------------------------------------
 
 
 def test_the_stage_shows_all_cameras_and_the_points_of_the_set():

@@ -1,4 +1,4 @@
-"""I2V3D's own sections through the page's API: objects, projects, Blender, and the phases one by one."""
+"""The sections that only I2V3D has, through the page's API: objects, projects, Blender, and the phases one by one."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def with_fox(tab) -> Tab:
 
 
 def where(picture: np.ndarray, empty: np.ndarray) -> float:
-    """Mean column of what is not in the empty picture."""
+    """Mean column of the pixels that differ from the empty picture."""
     return float(np.nonzero(np.abs(picture.astype(int) - empty).max(axis=2) > 40)[1].mean())
 
 

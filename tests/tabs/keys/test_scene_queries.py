@@ -1,4 +1,4 @@
-"""What the timeline is answered about a scene, without a page."""
+"""Answers to the timeline's queries about a scene, without a page."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_lens_and_shutter_are_changed_focused_by_a_click_and_undone(project):
     assert more["chosen"] == (1,)
     assert "f/0.5" in more["status"] and open_lens.history.past[-1].name == "change Aperture (f-stop) and Shutter angle"
     scene, path = open_lens.ready()
-    assert path is project.ready()[1]  # the move stays as it is
+    assert path is project.ready()[1]  # the move is unchanged
     asked = {"do": "focus", "x": 0.5, "y": 0.6, "frame": 4, "camera": write_camera(path.sliced(slice(4, 5)))}
     focused, _ = edits.apply_edit(open_lens, asked, None)
     point = scene_queries.answer_query(project, {**asked, "do": "pick"})["target"]

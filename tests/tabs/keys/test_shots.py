@@ -1,4 +1,4 @@
-"""Shots in the page: a list with what an editor would object to, and files of the whole."""
+"""Shots in the page: a list with an editor's objections, and files of the whole sequence."""
 
 from __future__ import annotations
 

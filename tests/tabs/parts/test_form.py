@@ -1,4 +1,4 @@
-"""Controls and API come from the declaration of a setting; errors are said in words."""
+"""Controls and API are generated from a setting's declaration; errors are readable."""
 
 import inspect
 from dataclasses import dataclass

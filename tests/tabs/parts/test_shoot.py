@@ -1,4 +1,4 @@
-"""What random weights made is said on its picture; renders of the scene are not noise."""
+"""Results of random weights are labelled on the picture; renders of the scene are not noise."""
 
 from __future__ import annotations
 

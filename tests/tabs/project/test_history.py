@@ -1,4 +1,4 @@
-"""What was done to a project is taken back and done again, step by step, under its name."""
+"""Edits of a project are undone and redone, step by step, under their names."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_hundred_steps_of_all_kinds_are_undone_and_redone():
 
 
 def _later(done: History) -> History:
-    """As if the last edit had been made long ago, so that the next is a step of its own."""
+    """Pretend that the last edit was long ago, so that the next is a separate step."""
     return replace(done, past=(*done.past[:-1], replace(done.past[-1], at=-10.0)))
 
 

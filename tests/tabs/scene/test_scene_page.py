@@ -1,4 +1,4 @@
-"""The Scene tab in a real browser: a fit of splats of three views is cancelled; the best so far stays, on the stage with its
+"""The Scene tab in a real browser: a splat fit of three views is cancelled; the best result so far remains, on the stage with its
 cameras, in the viewer and as a flight."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def test_cancelled_splats_are_kept_seen_and_flown_through(visit, monkeypatch):
     page.locator("#scene-make").click()
     expect(page.locator("#scene-early img")).to_be_visible(timeout=SLOW)
     expect(page.locator("#scene-doing")).to_contain_text("Fitting splats")
-    # in one go, as fitting leaves the browser little time
+    # in one call, as fitting leaves the browser little time
     page.evaluate("document.querySelector('#scene-cancel').click()")
     expect(page.locator("#scene-status")).to_contain_text("Stopped; kept: ", timeout=SLOW)
     expect(page.locator("#scene-running")).to_be_hidden()

@@ -1,4 +1,4 @@
-"""The Scene tab through its API: from a result, from frames with cameras and from examples to 3D, files and a flight."""
+"""The Scene tab through its API: from a result, posed frames or an example to 3D, files and a flight."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def room() -> tuple[np.ndarray, CameraPath, tuple[View, ...]]:
 
 
 def result(folder: Path, frames: np.ndarray, path: CameraPath, weights: str = "real", **carried: bytes) -> Path:
-    """A result's mp4 as the app saves it."""
+    """A result's mp4 as saved by the app."""
     gen3c, (_, _, views) = method("gen3c"), room()
     made = record(Shot(gen3c, Scene(views[:1]), path, gen3c.settings(), RunOptions(weights=weights)))
     return save(folder, f"gen3c-{weights}", Clip(frames, path.fps, path), made, **carried).video
@@ -70,7 +70,7 @@ def value(answer):
 
 
 def made(client: Client, view: str = "", **choices) -> tuple[str, Path | None]:
-    """What is told at the end, and the file in the viewer."""
+    """The final message, and the file in the viewer."""
     told = client.predict(**choices, api_name="/scene_make")[0]
     return told, Path(value(client.predict(view, api_name="/scene_show"))) if view else None
 

@@ -1,4 +1,4 @@
-"""The page's edits of the scene: chosen, changed, undone, saved with the project; masks and a second capture likewise."""
+"""Scene edits in the page: parts are selected, changed, undone and saved with the project; likewise masks and a second capture."""
 
 from __future__ import annotations
 

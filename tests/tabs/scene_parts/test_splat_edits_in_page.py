@@ -1,4 +1,4 @@
-"""Through the page's API: a part of a file of splats is chosen, removed, moved and turned; saved and exported as edited."""
+"""Through the page's API: a part of a splat file is selected, removed, moved and turned; saved and exported with the edits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ball() -> Splats:
 
 
 def visitor(address: str, ball: Splats, folder: Path) -> Visitor:
-    """With the room open, the ball in it."""
+    """A visitor who has opened the room with the ball in it."""
     (folder / "room.ply").write_bytes(encode(furnished(ball), "ply"))
     client = Visitor(address, folder / "down")
     assert "Gaussians" in str(client.predict([handle_file(str(folder / "room.ply"))], api_name="/open_files"))
@@ -40,7 +40,7 @@ def file_of(answer: object) -> Path:
 
 
 def saved(client: Visitor, file: Path, out: str) -> Splats:
-    """The splats of the visitor's project, as the command line converts them."""
+    """The splats of the visitor's project, converted by the command line."""
     file.write_bytes(file_of(client.predict(api_name="/save_project")).read_bytes())
     assert main(["convert", str(file), str(file.with_name(out))]) == 0
     return read(file.with_name(out).read_bytes(), out)[0]

@@ -1,4 +1,4 @@
-"""SIGTERM: what runs is stopped after its step and says so, nothing new begins, the process ends with 0 and leaves nothing."""
+"""SIGTERM: running jobs stop after their step and say so, nothing new begins, and the process exits with 0 and leaves nothing behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A full disk, a file too large, no descriptors: one sentence each from a real handler, and the next one works."""
+"""A full disk, too large a file, no descriptors: each gives one sentence from a real handler, and the next call works."""
 
 from __future__ import annotations
 
@@ -129,5 +129,5 @@ def test_a_folder_for_temporary_files_that_is_gone_is_said_and_the_next_works(tm
     assert wrap_handler(write)() == "written"
     missing = FileNotFoundError(errno.ENOENT, "no such file", "a.png")
     assert describe_fault(missing) is None
-    monkeypatch.setattr(tempfile, "tempdir", None)  # nobody has asked for it yet
+    monkeypatch.setattr(tempfile, "tempdir", None)  # before the first request for it
     assert describe_fault(missing) is None

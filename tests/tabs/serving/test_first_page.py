@@ -1,4 +1,4 @@
-"""The page says in fewer words exactly what Gradio's own says, is rendered once an address, and costs a session little."""
+"""The page contains the same as Gradio's own in fewer bytes, is rendered once per address, and costs little per session."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_what_is_added_to_a_page_is_described():
 
 
 def test_who_asks_for_the_endpoints_while_a_page_is_rendered_gets_them_all():
-    """The server has its list of them aside while it renders; the one who asks waits until it is back."""
+    """The server's list of endpoints is put away during rendering; a request for it waits until it is back."""
     served, order = App(), []
     served.page_api_info = {}
 
@@ -143,7 +143,7 @@ def test_who_asks_for_the_endpoints_while_a_page_is_rendered_gets_them_all():
         await asyncio.gather(ask("/"), ask("/gradio_api/info"))
 
     first = FirstPage(gradio)
-    with ThreadPoolExecutor(1) as aside:  # the main thread's loop is Chromium's, where one was started before
+    with ThreadPoolExecutor(1) as aside:  # Chromium's loop may run on the main thread
         aside.submit(asyncio.run, both()).result()
     (page, meanwhile), (info, whole) = order
     assert (

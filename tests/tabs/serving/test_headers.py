@@ -1,4 +1,4 @@
-"""Every answer carries the headers; none but the page speaks of the server's folders, memory or classes."""
+"""Every response carries the headers; only the page mentions the server's folders, memory or classes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def answer(url: str, body: bytes | None = None):
 
 
 def unfit(text: str) -> list[str]:
-    """What a stranger should not learn."""
+    """Information that must not be disclosed to visitors."""
     found = re.findall(r"<[\w.]+ object at 0x\w+>|0x[0-9a-f]{9,}|Traceback \(most recent|/etc/passwd", text)
     return found + [
         place for place in (str(ROOT), tempfile.gettempdir() + "/", str(Path.home()) + "/") if place in text

@@ -1,4 +1,4 @@
-"""Renderers are compiled by a process beside the server, and whoever needs them waits for it and no longer than it may take."""
+"""Renderers are compiled in a process beside the server; jobs that need them wait for it, but no longer than the time limit."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from tabs.serving import kernels_ahead
 
 @pytest.fixture
 def begun(monkeypatch):
-    """The processes that were begun; each runs the code in ``begun.code`` instead of compiling."""
+    """The processes that were started; each runs the code in ``begun.code`` instead of compiling."""
 
     class Begun(list):
         code = "pass"

@@ -1,4 +1,4 @@
-"""Files of ours are asked for by name: no answer says in which folders of the server they are, and nothing else can be had so."""
+"""Our files are requested by name: no response reveals the server's folders, and no other file can be requested this way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs that Gradio cannot read are refused in sentences that tell neither classes nor folders."""
+"""Inputs that Gradio cannot parse are refused in sentences that reveal neither classes nor folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app starts where its first answer comes late, and still ends where none ever comes."""
+"""The app starts even if its first answer is late, and gives up if no answer ever comes."""
 
 import asyncio
 import urllib.request
@@ -14,7 +14,7 @@ LATE_SECONDS = 4.0
 
 
 class LateAtFirst:
-    """The first answer to Gradio's question comes later than it waits."""
+    """The first answer to Gradio's start-up request comes later than Gradio waits."""
 
     asked = 0
 

@@ -1,4 +1,4 @@
-"""Events outside the queue run a few at a time, first come first served; what goes through the queue does not wait for them."""
+"""Events outside the queue run a few at a time, first come first served; events in the queue do not wait for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOGETHER, CALLS = 2, 8
 
 
 class Counted:
-    """Handlers that say how many of them ran at once."""
+    """Handlers that count how many of them ran at once."""
 
     def __init__(self) -> None:
         self.now, self.most, self.lock = 0, 0, threading.Lock()

@@ -1,4 +1,4 @@
-"""/metrics and /status are answered beside the app, and everything else goes on to it."""
+"""/metrics and /status are answered beside the app, and all other requests reach it."""
 
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.responses import PlainTextResponse

@@ -1,4 +1,4 @@
-"""The project is kept in the browser: a reload or a restarted server loses nothing, and tabs do not overwrite each other."""
+"""The project is stored in the browser: a reload or a restarted server loses nothing, and tabs do not overwrite each other."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def own_scene() -> Scene:
 
 
 def uploaded(project: Project) -> dict[str, str]:
-    """Where the parts of a project lie once the page has sent them back, by name."""
+    """Paths of a project's parts by name, once the page has sent them back."""
     said = describe_saved(project)
     found = part_addresses(project, {"ids": [id for _, id, _ in said["parts"]]})
     places = {}
@@ -94,7 +94,7 @@ def waits(page: Page, words: str):
 
 
 def one_waits(pages: tuple[Page, ...], words: str):
-    """Until one of the pages says it."""
+    """Wait until one of the pages says ``words``."""
     end = time.monotonic() + PATIENCE / 1000
     while not any(words in (page.locator(".kept p").text_content() or "") for page in pages):
         assert time.monotonic() < end, words
@@ -123,7 +123,7 @@ def test_a_reload_loses_nothing_and_two_tabs_keep_their_own(visit, gen3c_alone, 
     expect(page.locator("#path-notes")).to_contain_text("121 frames")
     expect(page.locator("#picture-status")).to_contain_text("160 x 90")
 
-    other = page.context.new_page()  # the same place, as after "Duplicate tab"
+    other = page.context.new_page()  # the same slot, as after "Duplicate tab"
     other.add_init_script(
         f"sessionStorage.setItem('reshoot-place', {page.evaluate('sessionStorage[`reshoot-place`]')!r})"
     )
@@ -133,7 +133,7 @@ def test_a_reload_loses_nothing_and_two_tabs_keep_their_own(visit, gen3c_alone, 
     kept_whole(page, "truck 0.4")
     film(other).fill("truck 0.5")
     kept_whole(other, "truck 0.5")
-    one_waits((page, other), "Another tab has this project open too")  # whichever edited second
+    one_waits((page, other), "Another tab has this project open too")  # the tab that edited second
     places = page.evaluate(WORDS)
     assert any("truck 0.4" in each for each in places) and any("truck 0.5" in each for each in places)
     other.close()
@@ -156,5 +156,5 @@ WORDS = """async () => {
 
 
 def kept_whole(page: Page, words: str) -> None:
-    """Waits until the browser has ``words`` in a project."""
+    """Wait until the browser has stored a project that contains ``words``."""
     page.wait_for_function(f"async (words) => (await ({WORDS})()).some((each) => each.includes(words))", arg=words)

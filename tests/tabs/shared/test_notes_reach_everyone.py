@@ -1,4 +1,4 @@
-"""What a reader leaves or assumes is told on the page (whose endpoints answer the same), on the command line and in Python."""
+"""What a reader ignores or assumes is reported on the page (and by its endpoints), on the command line and in Python."""
 
 import json
 import warnings
@@ -22,7 +22,7 @@ LIKE = CameraPath(np.eye(4)[None], pinhole(W, H, 55), W, H)
 
 @pytest.fixture
 def files(tmp_path):
-    """A picture of which one is left out, a depth map with an unknown array and a lens, a path and a posed clip too."""
+    """Pictures of which one is left out, a depth map with an unknown array and a lens, a path and a posed clip."""
     down, across = np.mgrid[:H, :W].astype(np.uint8)
     shown = Image.fromarray(np.stack([down * 3, across * 2, down + across], axis=-1))
     shown.save(tmp_path / "two.gif", save_all=True, append_images=[shown.rotate(180)])

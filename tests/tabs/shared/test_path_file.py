@@ -1,4 +1,4 @@
-"""A path file on the page: the readings of matrices that cannot say theirs, and the size of the path in the scene."""
+"""A path file on the page: readings of matrices whose convention is not stated, and the scale of the path in the scene."""
 
 import re
 

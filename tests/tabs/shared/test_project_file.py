@@ -1,4 +1,4 @@
-"""A project is saved whole and opened by someone else; what is no project is refused in a sentence."""
+"""A project is saved completely and opened by someone else; other files are refused with one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A link carries a shot: what was set comes back from the address, and what is no link is said once."""
+"""A link contains a shot: its settings are restored from the address, and an invalid link is reported once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A key in 3D on a figure, without the app around it: arrows move it, rings turn it, by pointer and keyboard."""
+"""A key in 3D on a figure, without the rest of the app: arrows move it, rings turn it, by pointer and keyboard."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ document.title = "ready";
 
 @pytest.fixture(scope="module")
 def page(chromium):
-    """One figure for all tests, as plotly.js takes seconds to be compiled; `take` begins anew on it."""
+    """One figure for all tests, as compiling plotly.js takes seconds; `take` resets it."""
     context = chromium.new_context(viewport={"width": 640, "height": 440})
     page = context.new_page()
 
@@ -49,13 +49,13 @@ def page(chromium):
 
 
 def take(page, pan: float = 0.0) -> None:
-    """A key at (0.2, 0.1, 1), turned to the right."""
+    """Set a key at (0.2, 0.1, 1), turned to the right."""
     pose = np.concatenate([from_pan_tilt_roll(pan, 0, 0), [[0.2], [0.1], [1.0]]], axis=1)
     page.evaluate("pose => { gizmo.own = false; asked.length = 0; take(pose); }", pose.ravel().tolist())
 
 
 def places(page, kind: str, axis: int, *shares: float) -> list[list[float]]:
-    """Pixels of the page at shares of a handle's length."""
+    """Page coordinates in pixels at fractions of a handle's length."""
     return page.evaluate(
         """([kind, axis, shares]) => {
           const path = gizmo.handles.find((one) => one.kind === kind && one.index === axis).paths[0];
@@ -68,7 +68,7 @@ def places(page, kind: str, axis: int, *shares: float) -> list[list[float]]:
 
 
 def drag(page, start: list[float], end: list[float]) -> list:
-    """What is asked for after a drag."""
+    """The request sent after a drag."""
     page.mouse.move(*start)
     page.mouse.down()
     page.mouse.move(*end, steps=4)
@@ -80,9 +80,9 @@ def drag(page, start: list[float], end: list[float]) -> list:
 def test_an_arrow_dragged_by_its_own_length_moves_the_key_by_it(page, axis):
     take(page)
     long = page.evaluate("gizmo.long")
-    tip, low = places(page, "move", axis, 0.97, 0.37)  # other handles cross it nearer to the key
+    tip, low = places(page, "move", axis, 0.97, 0.37)  # nearer to the key, other handles cross it
     kind, by, own = drag(page, tip, low)
-    wanted = -np.eye(3)[axis] * 0.6 * 0.75 * long  # an arrow runs from a quarter of its length
+    wanted = -np.eye(3)[axis] * 0.6 * 0.75 * long  # an arrow starts at a quarter of its length
     np.testing.assert_allclose(by, wanted, atol=0.06 * long)
     assert (kind, own) == ("shift", False) and by.count(0) == 2
 
@@ -93,7 +93,7 @@ def test_a_ring_dragged_along_itself_turns_the_key_as_its_number_says(page, axis
     start, end = places(page, "turn", axis, 0.125, 0.325)
     kind, by, _ = drag(page, start, end)
     angles = dict(zip(("pan", "tilt", "roll"), by))
-    wanted = -72 if name == "tilt" else 72  # right-handed about right is down
+    wanted = -72 if name == "tilt" else 72  # right-handed rotation about right is down
     assert kind == "turn" and angles.pop(name) == pytest.approx(wanted, abs=35) and set(angles.values()) == {0}
 
 

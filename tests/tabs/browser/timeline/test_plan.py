@@ -1,4 +1,4 @@
-"""The move from above: a line is drawn, a key is dragged and turned, by pointer in a real browser."""
+"""The move from above: drawing a line, dragging and turning a key, by pointer in a real browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 @pytest.fixture
 def page(visit, gen3c_alone):
-    """With the first example open and the view from above in sight."""
+    """A page with the first example open and the view from above visible."""
     page = visit(1440, 900, at=gen3c_alone)
     page.locator("[id$=examples] button").first.click()
     expect(page.locator("[id$=stage] figcaption")).to_contain_text("Frame 1:")
@@ -23,7 +23,7 @@ def said(page: Page, words: str) -> None:
 
 
 def drag(page: Page, start: list[float], by: tuple[float, float]) -> None:
-    """From a place of the plan, in pixels from its corner."""
+    """Drag from a point of the plan, in pixels from its corner."""
     plan = page.locator(".tl-plan")
     plan.evaluate("plan => plan.scrollIntoView({block: 'center'})")
     box = plan.bounding_box()
@@ -35,7 +35,7 @@ def drag(page: Page, start: list[float], by: tuple[float, float]) -> None:
 
 
 def seat(page: Page, part: str) -> list[float]:
-    """Where key 2 is drawn, or its handle, once the stage shows the last edit."""
+    """The position of key 2, or of its handle, once the stage shows the last edit."""
     page.wait_for_timeout(1000)
     return page.evaluate(f"document.querySelector('.timeline').plan.seat(1).{part}")
 

@@ -1,4 +1,4 @@
-"""A person overrides a clip's own camera with keys, in a real browser; numbers are those of the library."""
+"""A user overrides a clip's own camera with keys, in a real browser; the numbers are those of the library."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_keys_over_a_clip_keep_its_camera_where_none_overrides_it(visit, gen3c_a
     expect(page.locator("#undo")).to_have_text("Undo: own last frame")
     page.locator("#undo").click()
     expect(page.get_by_label("Same last frame")).to_be_checked()
-    # the first frame is the clip's, and it is said why no key may stand there
+    # the first frame is the clip's, and a message says why it cannot have a key
     go(page, 0)
     flown(page, "a")
     page.get_by_role("button", name="Add here").click()

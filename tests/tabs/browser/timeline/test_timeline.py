@@ -1,4 +1,4 @@
-"""A person edits a move of keys in a real browser: by pointer, by keyboard, by numbers."""
+"""A user edits a move of keys in a real browser: by pointer, by keyboard, by numbers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.tabs.visitor import Visitor
 
 @pytest.fixture
 def page(visit, gen3c_alone):
-    """With the first example open and its move made of keys; what stage and timeline then ask of the server is in
+    """A page with the first example open and its move converted to keys; later requests of stage and timeline are in
     ``page.asked``."""
     page = visit(1440, 900, at=gen3c_alone)
     page.locator("#examples button").first.click()
@@ -77,7 +77,7 @@ def test_a_move_of_five_keys_is_edited_by_pointer_keyboard_and_numbers(page, tmp
         page.get_by_role("button", name="Add at the end").click()
         expect(keys(page)).to_have_count(count)
         said(page, f"Add key {count}")
-    # dragged by half the strip's quarter, in whole frames
+    # dragged by half of the strip's quarter, in whole frames
     row, third = page.locator(".tl-keys").bounding_box(), keys(page).nth(2).bounding_box()
     assert row and third
     x, y = third["x"] + third["width"] / 2, third["y"] + third["height"] / 2
@@ -130,7 +130,7 @@ def test_a_preset_becomes_keys_and_what_is_wrong_is_said_in_place(page):
     page.get_by_label("This method's moves").locator("visible=true").first.check()
     page.get_by_role("button", name="Make keys of this move").click()
     said(page, "scene units")
-    expect(keys(page)).to_have_count(2)  # a straight move of even speed
+    expect(keys(page)).to_have_count(2)  # a straight move at constant speed
     expect(page.get_by_label("Keyframes").locator("visible=true").first).to_be_checked()
     keys(page).nth(1).click()
     page.get_by_label("focal length in mm").fill("9999")
@@ -244,7 +244,7 @@ def test_what_is_typed_while_an_answer_comes_is_kept(page):
     pan = page.get_by_label("pan in °")
     pan.fill("3")
     pan.press("Enter")
-    pan.fill("4")  # before the answer to the first
+    pan.fill("4")  # before the first answer arrives
     said(page, "Pan of key 2")
     expect(pan).to_have_value("4")
     expect(pan).to_be_focused()
