@@ -18,7 +18,7 @@ MANY_MODULES = 100
 
 
 _modules_then = 0
-"""How many modules were loaded when what exists was last set aside."""
+"""Number of modules loaded at the last freeze."""
 
 
 def pytest_runtest_setup() -> None:

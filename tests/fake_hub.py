@@ -26,7 +26,7 @@ class Repository:
     wrong: set[str] = field(default_factory=set)
     """Files that arrive with one byte changed, as many as announced."""
     cut: dict[str, list[int]] = field(default_factory=dict)
-    """By file: after how many bytes each further answer breaks off."""
+    """By file: the number of bytes after which each further response is cut off."""
 
 
 @dataclass

@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 LANES = 2
-"""As many as CI has cores: with three, everything took as long, and tests of a browser had to wait."""
+"""As many as CI has cores: with three, everything took just as long, and browser tests had to wait."""
 POOL = "tests/pipelines/runtime/pool"
 TESTS = {
     "page": ("tests/tabs",),
@@ -37,13 +37,13 @@ TESTS = {
     "runtime": ("tests/pipelines/runtime", "tests/pipelines/cli"),
     "others": ("tests",),
 }  # fmt: skip
-"""Files and folders of each part, longest first; without what another part has of them, so nothing runs twice or never."""
+"""Files and folders of each part, longest first; a part leaves out what another part contains, so nothing runs twice or never."""
 UNCERTAIN = ("page", "browser", "pool")
 """Parts that drive a browser or Ray."""
 CACHE = "cache_dir="
-"""Setting of ``pytest``: the folder where it keeps which tests failed."""
+"""``pytest`` setting: the folder in which it records failed tests."""
 TESTS_FAILED = 1
-"""Exit status of ``pytest`` when it ran to its end and tests failed."""
+"""Exit status of ``pytest`` when it ran to the end and tests failed."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 PR_SET_CHILD_SUBREAPER = 36
 PATIENCE = 5.0
-"""Seconds for what is left at the end; what goes on longer (a server of its own) is not waited for."""
+"""Seconds to wait for remaining processes; those that run longer (such as a server of its own) are not waited for."""
 
 
 def adopt_orphans() -> None:

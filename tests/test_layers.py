@@ -29,7 +29,7 @@ FLOORS = (
     ("reconstruct", "pack"),
     ("cli",),
 )
-"""Folders of pipelines/, lowest first: a floor imports only those below it."""
+"""Folders of pipelines/, lowest level first: each imports only those below it."""
 MOST_MODULES = 12
 
 
@@ -70,7 +70,7 @@ def test_no_modules_import_each_other():
 
 
 def floor_of(module: str) -> int | None:
-    """The level of a module within pipelines/; None for modules that all levels share (records, settings) and for other layers."""
+    """The level of a module within pipelines/ (see `FLOORS`); None for modules shared by all levels (records, settings) and for other layers."""
     parts = module.split(".")
     if parts[0] != "pipelines" or len(parts) < 2:
         return None

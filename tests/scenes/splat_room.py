@@ -36,7 +36,7 @@ def points(view: View):
 
 FLOOR, WALL, RADIUS = 1.0, 6.0, 0.5
 MIDDLE = np.array([0.3, FLOOR - RADIUS, 3.0])
-"""Of the thing, which stands on the floor."""
+"""Centre of the thing, which stands on the floor."""
 
 
 def thing(*, shape: str = "ball", degree: int = 2, seed: int = 0) -> Splats:

@@ -11,11 +11,11 @@ import pytest
 from bench.browser.chromium import FLAGS, find_chromium
 
 PATIENCE = 120_000
-"""Milliseconds until what is waited for has failed to come. Software WebGL on a busy machine is slow."""
+"""Milliseconds before waiting fails. Software WebGL on a busy machine is slow."""
 ALONE = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-"""Chromium asks nobody but the app."""
+"""Chromium connects only to the app."""
 PLAIN_PAGE = ["--disable-gpu-compositing", "--disable-gpu-rasterization"]
-"""The page around WebGL is not drawn by the software graphics card, which keeps an idle page busy. Chromium then speaks of
+"""The page around WebGL is not drawn by the software graphics card, which keeps an idle page busy. Chromium then logs
 stalls where pixels are read back."""
 
 

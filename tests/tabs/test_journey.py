@@ -15,7 +15,7 @@ from pipelines.results.record import restore
 from tests.tabs.shared.test_autosave import WORDS
 
 MOST_CLICKS = 22
-"""Presses of the pointer for all of it; keys of the keyboard are not counted."""
+"""Pointer clicks allowed for the whole session; key presses are not counted."""
 COUNTED = "addEventListener('pointerdown', () => sessionStorage.clicks = 1 + Number(sessionStorage.clicks || 0), true);"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from gradio_client import Client
 
 PATIENCE_SECONDS = 240
-"""Until an answer has failed to come: httpx waits for 5 seconds, which a busy machine may need."""
+"""Seconds to wait for an answer: httpx's default of 5 is too short for a busy machine."""
 _described: dict[tuple[str, str], dict] = {}
 
 

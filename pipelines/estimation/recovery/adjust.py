@@ -134,7 +134,7 @@ def adjust(
 
 @dataclass(frozen=True, eq=False)
 class _NormalEquations:
-    """The normal equations, see `normal_equations`; ``first`` (P+1,): where each point's observations begin."""
+    """The normal equations, see `normal_equations`; ``first`` (P+1,): index of each point's first observation."""
 
     seen: Observations
     free: NDArray[np.float64]
@@ -237,7 +237,7 @@ def resect(cameras: Cameras, points: NDArray, seen: Observations, *, rounds: int
 
 
 def pnp(points: NDArray, pixels: NDArray, focal: float, middle: NDArray) -> tuple[NDArray, NDArray, int] | None:
-    """Rotation (3,3), translation (3,) and the number of inliers, by RANSAC; None where too few agree."""
+    """Rotation (3,3), translation (3,) and the number of inliers, by RANSAC; None if there are too few."""
     if len(points) < 8:
         return None
     lens = np.array([[focal, 0, middle[0]], [0, focal, middle[1]], [0, 0, 1]])

@@ -14,14 +14,14 @@ from camera.errors import InputError
 from pipelines.estimation.tracking import follow_points
 
 LONG_SIDE = 640
-"""Pixels to which the longer side is scaled down: a tenth of a pixel is enough for a twentieth of a degree."""
+"""The longer side is scaled down to so many pixels: a tenth of a pixel gives an accuracy of a twentieth of a degree."""
 EMPTY = 3.0
 """Standard deviation, in levels of 255, below which a frame counts as empty."""
 LEAST_SURVIVORS = 0.12
-"""Share of a frame's points that are found in the next; a smaller share may be a cut."""
+"""Share of a frame's points found in the next; a smaller share may be a cut."""
 SAME_PLACE_PX, SAME_PLACE_SHARE, OVERLAY_FRAMES, MOVING_PX = (0.4, 1.0), 0.1, 6, 2.5
 """A point that moves less than this over so many frames, while the others move by `MOVING_PX`, belongs to an overlay: a text, a logo.
-The limit is a share of the others' motion, clipped, as the picture behind a text pulls at its corners."""
+The limit is a share of the others' motion, clipped, because the picture behind a text pulls at its corners."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,23 +27,23 @@ from pipelines.estimation.recovery.adjust import (
 from pipelines.estimation.recovery.follow import Observations
 
 PAIRS, APART = 4, 2
-"""Initial pairs that are tried; any two of them differ by more than `APART` keyframes at one end."""
+"""Number of initial pairs to try; any two of them differ by more than `APART` keyframes at one end."""
 LEAST_SHARED, MOST_COUNTED = 40, 300
-"""Points a pair must share, and the number beyond which more do not count."""
+"""Points that a pair must share, and the number above which more make no difference."""
 PAIR_PX = 1.0
 """Tolerance of the five-point algorithm."""
 FOCALS = (0.75, 1.1, 1.6, 2.4)
 """Initial guesses of a free focal length, in picture widths: 67 to 24 degrees."""
 POINTS, ROUNDS = 500, 6
-"""Points, those of the longest tracks, and iterations of the brief adjustments."""
+"""Number of points (those with the longest tracks) and iterations of the brief adjustments."""
 LEAST_ANGLE, GOOD_PX = 1.0, 4.0
-"""A point is used where its rays differ by so many degrees and it misses by less."""
+"""A point is used if its rays differ by so many degrees and its error is below so many pixels."""
 LEAST_SEEN, ENOUGH_SEEN = 12, 0.7
-"""Known points a keyframe must show to be resected; those that show this share of the best one's are resected together."""
+"""Known points that a keyframe must contain to be resected; those with this share of the best one's are resected together."""
 RATED_PX, LOST_PX = 0.3, 8.0
-"""Scale of the loss by which cameras are compared; the largest error, which an observation in a keyframe without a camera has too."""
+"""Scale of the loss by which cameras are compared, and the largest error, which is also used for observations in keyframes without a camera."""
 PARTS = 8, 5
-"""Columns and rows of parts of the picture that count alike."""
+"""Columns and rows of parts of the picture that have equal weight."""
 
 
 @dataclass(frozen=True, eq=False)

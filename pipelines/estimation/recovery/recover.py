@@ -22,21 +22,21 @@ reach 0.23. A tripod's noise is mostly above that, but not in all short clips: t
 TRIPOD_DEGREES, TRIPOD_ZOOM = 0.15, 1.01
 TURNS_DEGREES = 0.5
 LEAST_POINTS = 24
-"""Tracked points per frame, in the median, below which there is too little texture."""
+"""Median of tracked points per frame below which there is too little texture."""
 ALL_FIT = 0.9
 """Share of observations that fit a rotating camera above which no travelling one is tried."""
 MOSTLY = 0.7
-"""Above this share the observations that do not fit a rotating camera may be moving objects; below it, the better fit is taken."""
+"""Above this share, the observations that do not fit a rotating camera may be moving objects; below it, the better fit is chosen."""
 LEAST_AGREEING = 0.4
 """A camera that fits a smaller share of the observations is not reliable."""
 LEAST_PARALLAX, CLEAR_PARALLAX = 0.5, 1.5
-"""Parallax in degrees between two frames, below which no travelling camera is tried; the larger where a rotation fits most."""
+"""Parallax in degrees between two frames below which no travelling camera is tried; the larger value applies if a rotation fits most observations."""
 UNEXPLAINED = 0.5
-"""A travelling camera may leave at most this share of what does not fit a rotating one: moving objects fit neither."""
+"""A travelling camera may leave at most this share of the observations that do not fit a rotating one unexplained: moving objects fit neither."""
 FOCALS = (0.3, 4.0)
 """Accepted focal lengths of a travelling camera, in picture widths: 118 to 14 degrees."""
 SURE = 0.012
-"""A lens is called found where its relative standard deviation is below this: 9 of 10 such lenses are less than 2 % off."""
+"""A lens is reported as found if its relative standard deviation is below this: 9 of 10 such lenses are less than 2 % off."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,10 +16,10 @@ from camera.kernel import summing_kernel
 from pipelines.estimation.recovery.follow import Observations
 
 HALF_PX, BLUR_PX = 7, 1.0
-"""Patches have so many pixels on each side of their middle, in frames smoothed by so much."""
+"""Pixels of a patch on each side of its centre, and the blur of the frames."""
 ROUNDS, CONVERGED_PX = 15, 0.01
 MOST_PX = 1.6
-"""An observation that would move farther has been aligned with something else."""
+"""An observation that would move farther has been aligned with the wrong thing."""
 MOST_STRETCH = 0.6
 """Largest change of a warp's entries from the identity."""
 

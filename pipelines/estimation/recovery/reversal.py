@@ -15,7 +15,7 @@ from pipelines.estimation.recovery.adjust import BundleResult, Cameras, adjust
 from pipelines.estimation.recovery.follow import Observations
 
 ROUNDS = 5
-"""Iterations after which the reversed solution must be the better one to be adjusted further."""
+"""Iterations after which the reversed solution must have the lower cost to be adjusted further."""
 
 
 def take_better(done: BundleResult, seen: Observations, free: NDArray[np.float64]) -> BundleResult:

@@ -16,10 +16,10 @@ from pipelines.estimation.recovery.uncertainty import lens_uncertainty
 FOCALS = (0.45, 0.55, 0.7, 0.85, 1.0, 1.25, 1.6, 2.1, 3.0)
 """Initial guesses of the focal length, in picture widths: 96 to 19 degrees."""
 USUAL = 0.96
-"""The focal length that is assumed where the frames do not determine it: 55 degrees across."""
+"""The focal length assumed if the frames do not determine it: 55 degrees across."""
 MOST_POINTS = 700
 BETTER = 0.9
-"""A changing lens is accepted where its cost is below this share of a constant lens' cost."""
+"""A changing lens is accepted if its cost is below this share of a constant lens's cost."""
 
 
 @dataclass(frozen=True, eq=False)

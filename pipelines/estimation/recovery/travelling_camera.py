@@ -37,20 +37,20 @@ KEY_FLOW = 0.03
 ENOUGH = 60
 """Points that two keyframes must share for their parallax to be estimated."""
 SHARED = 80
-"""Keyframes that share fewer tracks are matched by SIFT too, which closes loops."""
+"""Keyframes that share fewer tracks are also matched by SIFT, which closes loops."""
 LEAST_ANGLE = 1.0
-"""Degrees between rays, below which a point's depth is not known."""
+"""Angle between rays in degrees below which a point's depth is unknown."""
 LEAST_SEEN = 12
 """A frame with fewer inliers among the known points is not placed."""
 GOOD_PX = 2.5
 STEADY_PX, STEADY_SHARE, SELECTIONS = 1.5, 0.7, 4
-"""See `_keep_steady`; the last is how often the points are selected anew after an adjustment."""
+"""See `_keep_steady`; the last is how often the points are selected again after an adjustment."""
 ROUGH_SELECTIONS = 2
-"""The same for the tracks as they were followed, to which cameras with a free lens are adjusted first."""
+"""The same for the unrefined tracks, to which cameras with a free lens are adjusted first."""
 MOST_ADJUSTED, MOST_POINTS = 125, 1600
 """Most frames and points of the bundle adjustment; other frames are resected afterwards."""
 FITTED = 700
-"""Points by which kinds of cameras are compared, those of the longest tracks."""
+"""Number of points by which kinds of cameras are compared, those with the longest tracks."""
 MAY_ZOOM = 0.1
 """Relative standard deviation of a free focal length above which no changing lens is tried."""
 

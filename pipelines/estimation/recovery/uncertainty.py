@@ -16,10 +16,10 @@ from pipelines.estimation.recovery.adjust import LOSS_PX, BundleResult
 from pipelines.estimation.recovery.normal_equations import NEAREST
 
 COLUMNS, ROWS = 6, 3
-"""Parts of the picture within which errors are taken as correlated, by where a point was first seen."""
+"""Parts of the picture within which errors are treated as correlated; a point belongs to the part in which it first appeared."""
 LEAST_DAMPING, RIDGE = 1e-9, 1e-6
-"""Share of its own diagonal that is added to the information matrix, before and after the points are eliminated, because the
-scale of the world is free. Larger shares would hide how little is known of a lens."""
+"""Shares of its own diagonal added to the information matrix, before and after the points are eliminated, because the
+scale of the world is free. Larger shares would hide how little is known about a lens."""
 
 
 def lens_uncertainty(done: BundleResult, count: int) -> NDArray[np.float64]:

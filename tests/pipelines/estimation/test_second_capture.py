@@ -16,9 +16,9 @@ from tests.scenes.rendered_clip import _frame
 from tests.scenes.rendered_clip import render as rendered
 
 BOARD = np.array([9.0, 0.5, 4.0])
-"""Out of sight: everything stands still."""
+"""Out of view: everything is static."""
 THERE = Similarity(0.37, from_pan_tilt_roll(40, 12, -20), np.array([3.0, -1.0, 2.0]))
-"""From the first world to that of the second capture."""
+"""From the first capture's world to the second's."""
 
 
 def views(places: list[tuple[float, float]]) -> tuple[View, ...]:

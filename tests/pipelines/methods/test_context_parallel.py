@@ -13,10 +13,10 @@ from pipelines.weights.hub import Weights
 from tests.pipelines.runtime.parallel.processes import computed
 
 ROUNDING = 1e-5
-"""Greatest difference in float32. The same sums are added, but matrices of other shapes meet other kernels: 0.0 for GEN3C and
+"""Largest difference in float32. The same sums are computed, but matrices of other shapes use other kernels: 0.0 for GEN3C and
 DualCamCtrl on one processor was 2e-6 on the next, and one process differs from itself by 3e-6 between one and two threads."""
 CLOSEST_64 = {"i2v3d": 3e-7}
-"""Greatest difference in float64, where rounding cannot hide a mistake: 1e-12, but for I2V3D, whose answers are float32."""
+"""Largest difference in float64, where rounding cannot hide a mistake: 1e-12, except for I2V3D, whose outputs are float32."""
 
 
 def randn(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -19,7 +19,7 @@ from tests.tabs.visitor import Visitor
 
 PLACE = np.array([0.2, 0.5, 4.5])
 CLICK = {"left": WIDTH / 2 + 1108.5 * 0.2 / 4.5, "top": HEIGHT / 2 + 1108.5 * 0.5 / 4.5}
-"""The ball's middle in the picture from the origin, which is 60 degrees wide."""
+"""The ball's centre in the picture of a camera at the origin, which is 60 degrees wide."""
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tabs.serving.headers import FAULT, HEADERS, POLICY, SafeHeaders
 
 ROOT = Path(__file__).parents[3]
 PAGES = ("", "config", "gradio_api/runs", "?deep_link=none")
-"""Gradio names files that the page shows by their folders, so these are not searched for folders."""
+"""Gradio refers to files shown by the page by their folders, so these are not searched for folders."""
 ASKED = ("gradio_api/info", "status", "metrics", "theme.css", "nothing-here", "gradio_api/file=/etc/passwd",
          "gradio_api/file=../../etc/passwd", "gradio_api/run/nothing", "files/browser/stage.py", "files/sessions/",
          "files/browser/..%2f..%2fapp.py", "files/plotly/a%00b")  # fmt: skip

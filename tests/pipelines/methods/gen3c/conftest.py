@@ -21,7 +21,7 @@ GOLDEN_TRANSFORMER = {
 GOLDEN_VAE = {
     "encoder_block_out_channels": (4, 8, 16, 16), "decode_block_out_channels": (8, 16, 16, 16), "num_layers": 1,
 }  # fmt: skip
-"""Sizes of the tiny networks whose weights the golden files hold."""
+"""Sizes of the tiny networks whose weights are in the golden files."""
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ THEIRS = (
     (r"\.to_([qkv])\.0\.", r".to_\1."),
     (r"\.to_([qk])\.1\.", r".norm_\1."),
 )
-"""The facts of FastVideo's own table, from NVIDIA's names."""
+"""The renames of FastVideo's own table, from NVIDIA's names."""
 
 
 def of_fastvideo(key: str) -> str:

@@ -30,9 +30,9 @@ DECODERS = (
     "dualcamctrl tiles",
 )
 ROWS = (6, 5, 1)
-"""Of latents: the last cannot be split, and is computed whole."""
+"""Numbers of latent rows: the last cannot be split, and is computed whole."""
 ROUNDING = 1e-5
-"""In float32, of the greatest value; see test_context_parallel. In float64, where rounding cannot hide a mistake, 1e-12."""
+"""In float32, relative to the largest value; see test_context_parallel. In float64, where rounding cannot hide a mistake, 1e-12."""
 
 
 def autoencoder(name):
