@@ -162,7 +162,7 @@ def npz_shapes(data: bytes, name: str) -> dict[str, tuple[int, ...]]:
     """Shapes of the arrays in an npz, from their headers alone."""
     shapes = {}
     with (
-        reading(f"{name} is no readable npz file; write it again with numpy.savez."),
+        reading(f"{name} is not a readable npz file; write it again with numpy.savez."),
         zipfile.ZipFile(io.BytesIO(data)) as archive,
     ):
         for member in archive.namelist()[:1000]:  # by name: if two have one name, numpy reads the last

@@ -151,13 +151,13 @@ def array_shape(data: bytes, name: str) -> tuple[int, ...]:
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         return header(stream)[0]
     except damage_errors() as error:
-        raise InputError(f"{name} is no readable npy file; write it again with numpy.save.") from error
+        raise InputError(f"{name} is not a readable npy file; write it again with numpy.save.") from error
 
 
 def npy_array(data: bytes, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
     """Read a plain array of numbers; checks its header first."""
     stream = io.BytesIO(data)
-    with reading(f"{name} is no readable npy file; write it again with numpy.save."):
+    with reading(f"{name} is not a readable npy file; write it again with numpy.save."):
         version = np.lib.format.read_magic(stream)
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         found, _, kind = header(stream)

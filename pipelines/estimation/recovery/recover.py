@@ -118,7 +118,7 @@ def _choose_camera(
         except InputError as error:
             notes.append(f"No travel could be told from the frames: {error}")
     if moving is not None and not FOCALS[0] < moving.cameras.focal[0] / size[0] < FOCALS[1]:
-        moving = None  # so narrow a view hides a zoom, so wide a one nothing at all
+        moving = None  # a view this narrow looks like a zoom; one this wide is no lens of a video
     if moving is None or not _is_better(moving.fits, rotating.fits):
         if moving is not None:
             notes.append("A travelling camera explains the frames no better.")

@@ -70,8 +70,22 @@ def test_the_page_takes_the_one_it_was_started_with(tmp_path, monkeypatch, pictu
 
 def test_the_command_paints_with_it_and_says_so(tmp_path, capsys, picture):
     Image.fromarray(picture[0]).resize((96, 64)).save(tmp_path / "p.png")
-    arguments = ["preview", "dualcamctrl", "--image", str(tmp_path / "p.png"), "--depth-model", "guess"]
-    arguments += ["--frames", "5", "--width", "96", "--height", "64", "--inpaint", str(tiny_model(tmp_path))]
+    depth = np.full((64, 96), 6.0, np.float32)
+    depth[16:48, 32:64] = 2.0  # something near hides a part of the wall
+    np.save(tmp_path / "d.npy", depth)
+    arguments = ["preview", "dualcamctrl", "--image", str(tmp_path / "p.png"), "--depth", str(tmp_path / "d.npy")]
+    arguments += [
+        "--frames",
+        "5",
+        "--width",
+        "96",
+        "--height",
+        "64",
+        "--preset",
+        "right",
+        "--inpaint",
+        str(tiny_model(tmp_path)),
+    ]
     assert main([*arguments, "--out", str(tmp_path / "p.mp4")]) == 1
     assert "--inpaint works only with --holes completed" in capsys.readouterr().err
     assert main([*arguments, "--holes", "completed", "--out", str(tmp_path / "p.mp4")]) == 0

@@ -127,7 +127,7 @@ def test_without_a_depth_model_the_sparse_points_are_offered(truth):
     def missing(frame):
         raise InputError("The depth model is not on this machine; fetch it.")
 
-    with pytest.raises(InputError, match=r"download it\. Without depth the cameras and a sparse cloud"):
+    with pytest.raises(InputError, match=r"fetch it\. Without depth the cameras and a sparse cloud"):
         finished(scene_from_frames(truth.frames, truth.path, estimate=missing))
 
 

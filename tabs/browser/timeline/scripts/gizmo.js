@@ -125,11 +125,11 @@ export class Gizmo {
     this.ask(kind, index, times * (kind === "move" ? STEP * this.long : (STEP_DEGREES * Math.PI) / 180));
   }
 
-  // Right-handed rotations about right, down and forward tilt down, pan right and roll clockwise.
+  // Right-handed rotations about right, down and forward tilt up, pan right and roll clockwise.
   ask(kind, index, amount) {
     const by = [0, 0, 0];
     if (kind === "move") by[index] = amount;
-    else by[[1, 0, 2][index]] = ((index === 0 ? -1 : 1) * amount * 180) / Math.PI;
+    else by[[1, 0, 2][index]] = (amount * 180) / Math.PI;
     this.callbacks[kind === "move" ? "shift" : "turn"](by, this.own);
   }
 }

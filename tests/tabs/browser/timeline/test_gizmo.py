@@ -91,10 +91,24 @@ def test_an_arrow_dragged_by_its_own_length_moves_the_key_by_it(page, axis):
 def test_a_ring_dragged_along_itself_turns_the_key_as_its_number_says(page, axis, name):
     take(page)
     start, end = places(page, "turn", axis, 0.125, 0.325)
-    kind, by, _ = drag(page, start, end)
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=4)
+    drawn = np.reshape(page.evaluate("gizmo.pose.turn"), (3, 3))
+    page.mouse.up()
+    kind, by, _ = page.evaluate("asked.pop()")
     angles = dict(zip(("pan", "tilt", "roll"), by))
-    wanted = -72 if name == "tilt" else 72  # right-handed rotation about right is down
-    assert kind == "turn" and angles.pop(name) == pytest.approx(wanted, abs=35) and set(angles.values()) == {0}
+    assert kind == "turn" and angles.pop(name) == pytest.approx(72, abs=35) and set(angles.values()) == {0}
+    np.testing.assert_allclose(
+        from_pan_tilt_roll(*by), drawn, atol=1e-6, err_msg="the key would jump when it is let go"
+    )
+
+
+def test_a_ring_is_turned_up_by_the_upward_arrow_key(page):
+    take(page)
+    page.get_by_role("button", name="Turn: tilt").focus()
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("asked.pop()") == ["turn", [0, pytest.approx(1), 0], False], "tilt is positive upwards"
 
 
 def test_keys_of_the_keyboard_move_and_turn_along_the_own_axes_too(page):
