@@ -150,11 +150,12 @@ class _NormalEquations:
         spread = np.trace(self.V, axis1=1, axis2=2)[:, None, None]
         inverse = np.linalg.inv(self.V + ((damping + 1e-9) * spread + 1e-12) * np.eye(3))
         frames = len(self.U)
-        S, b = np.zeros((frames, 7, frames, 7)), self.g.copy()
+        S, b = np.zeros((frames, frames, 7, 7)), self.g.copy()
         each = np.arange(frames)
-        S[each, :, each] = self.U
+        S[each, each] = self.U / 2
         eliminate_points(self.first, self.seen.frame, inverse, self.h, self.W, S, b)
-        left = self.free.T @ (self.free.T @ S.reshape(7 * frames, -1)).T
+        half = S.transpose(0, 2, 1, 3).reshape(7 * frames, -1)
+        left = self.free.T @ (self.free.T @ (half + half.T)).T
         diagonal = (self.free.T**2 * self.U[:, range(7), range(7)].ravel()).sum(axis=1)
         return left + np.diag(damping * diagonal + 1e-9), b.ravel() @ self.free, inverse
 

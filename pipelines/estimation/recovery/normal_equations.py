@@ -72,8 +72,13 @@ def add_normal_equations(rotation, translation, focal, middle, points, point, fr
 
 @kernel
 def eliminate_points(first, frame, inverse, h, W, S, b):
-    """Eliminate the points from ``S`` (F,7,F,7) and ``b`` (F,7); point p has the observations ``first[p]`` to ``first[p + 1]``."""
+    """Eliminate the points from ``S`` (F,F,7,7) and ``b`` (F,7); point p has the observations ``first[p]`` to ``first[p + 1]``.
+
+    Of each pair of observations of a point only one order is subtracted: the whole is ``S`` plus its transpose, and each
+    of these has half of the diagonal.
+    """
     Y = np.zeros((7, 3))
+    turned = np.ascontiguousarray(W.transpose(0, 2, 1))
     for p in range(len(first) - 1):
         for n in range(first[p], first[p + 1]):
             i = frame[n]
@@ -83,11 +88,12 @@ def eliminate_points(first, frame, inverse, h, W, S, b):
                         W[n, a, 0] * inverse[p, 0, c] + W[n, a, 1] * inverse[p, 1, c] + W[n, a, 2] * inverse[p, 2, c]
                     )
                 b[i, a] -= Y[a, 0] * h[p, 0] + Y[a, 1] * h[p, 1] + Y[a, 2] * h[p, 2]
-            for m in range(first[p], first[p + 1]):
-                j = frame[m]
+            for m in range(n, first[p + 1]):
+                block, half = S[i, frame[m]], 0.5 if m == n else 1.0
                 for a in range(7):
+                    y0, y1, y2 = half * Y[a, 0], half * Y[a, 1], half * Y[a, 2]
                     for c in range(7):
-                        S[i, a, j, c] -= Y[a, 0] * W[m, c, 0] + Y[a, 1] * W[m, c, 1] + Y[a, 2] * W[m, c, 2]
+                        block[a, c] -= y0 * turned[m, 0, c] + y1 * turned[m, 1, c] + y2 * turned[m, 2, c]
 
 
 @kernel
