@@ -80,9 +80,7 @@ def _warnings(scene: Scene, path: CameraPath, settings: SanaWMSettings) -> list[
         found.append(f"The network was trained at {TRAINED_FPS} frames per second, not at {path.fps:g}.")
     offset = np.abs(path.world_from_camera[0] - scene.first.world_from_camera)[:3]
     if (offset > [1e-3, 1e-3, 1e-3, 1e-3 * scene.first.focus_depth]).any():
-        found.append(
-            "The path does not begin at the picture's camera; the network treats its first pose as the picture's."
-        )
+        found.append("The path does not begin at the picture's camera; the network assumes that it does.")
     if scene.unit != "metres":
         found.append(f"The scene's depth has no unit: its subject is assumed to be {settings.subject_metres:g} m away.")
     return found
