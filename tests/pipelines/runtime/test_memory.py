@@ -240,7 +240,7 @@ def test_on_zerogpu_the_forecast_says_the_cost_and_refuses_what_no_day_pays(monk
     monkeypatch.setenv("RESHOOT_ZEROGPU_SIZE", "xlarge")
     assert "of 96.0 GB free" in forecast(20).words
     monkeypatch.setattr(estimates, "QUOTAS", (estimates.Quota("a free account", 50),))
-    assert "more than any account has in a day (50 s). Take fewer steps" in forecast(20).refusal
+    assert "more than any account has in a day (50 s). Use fewer steps" in forecast(20).refusal
 
 
 def test_step_caches_change_the_work_not_the_shape_and_go_away(runtime):
