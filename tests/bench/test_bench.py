@@ -84,7 +84,7 @@ def test_long_subjects_run_only_when_named(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     assert (
-        "run only when named: agreement, camera_recovery, camera_recovery_speed, cancel, completion, completion_half, context_parallel, hostile, load, opened_in, pace, pool, pool_restart, reconstruct"
+        "run only when named: agreement, camera_recovery, camera_recovery_speed, cancel, completion, completion_half, completion_time, context_parallel, hostile, load, opened_in, pace, pool, pool_restart, reconstruct"
         in " ".join(capsys.readouterr().out.split())
     )
 
