@@ -49,18 +49,6 @@ def test_what_shows_something_else_is_left_out():
     assert (found.frame == FRAMES - 1).sum() < 0.3 * POINTS
 
 
-def test_a_patch_that_is_partly_covered_is_left_out():
-    frames, truth = _frames_and_tracks()
-    pixels = truth.pixel.reshape(FRAMES, POINTS, 2)[-1].round().astype(int)
-    cover = cv2.GaussianBlur(np.random.default_rng(4).uniform(0, 255, (HEIGHT, WIDTH)).astype(np.float32), (0, 0), 2)
-    cover = np.clip(128 + 5 * (cover - cover.mean()), 0, 255)
-    for x, y in pixels:
-        frames[-1, y - 8 : y + 9, x + 3 : x + 9] = cover[y - 8 : y + 9, x + 3 : x + 9, None]
-    found = refine_tracks(frames, truth)
-    assert (found.frame == FRAMES - 2).sum() > 0.9 * POINTS
-    assert (found.frame == FRAMES - 1).sum() < 0.3 * POINTS
-
-
 def test_a_frame_of_less_contrast_is_aligned_as_well():
     frames, truth = _frames_and_tracks()
     frames[-1] = (128 + 0.5 * (frames[-1].astype(float) - 128)).round().astype(np.uint8)
