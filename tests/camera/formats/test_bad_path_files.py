@@ -75,7 +75,7 @@ BAD = [
     ("a.zip", zipped({"cameras.bin": struct.pack("<Q", 2**40), "images.bin": b"x"}), "announces 1099511627776"),
     ("a.zip", zipped({"cameras.bin": struct.pack("<QiiQQ", 1, 1, 1, 9, 9), "images.bin": b"x"}), "announces 1 cameras|cut off"),
     ("cameras.bin", b"x", "in one zip"),
-    ("a.npz", b"x", "no readable npz"),
+    ("a.npz", b"x", "not a readable npz"),
     ("a.torch", b"x", "no file of torch.save"),
 ]  # fmt: skip
 
