@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.path import spread_indices
-from camera.render.painters import CUT_RATIO, STRETCH
+from camera.render.painters import CUT_RATIO, PLANE_RUN, PLANE_TOLERANCE, STRETCH
 from camera.view import Scene, View
 
 MOST_SIDE = 640
@@ -55,7 +55,9 @@ def relief_of_view(view: View) -> Relief:
     number[view.known] = np.arange(view.known.sum(), dtype=np.int32)
     corners = np.stack([number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]])
     slack = STRETCH / (view.intrinsics[0, 0] * view.focus_depth)
-    whole = (corners >= 0).all(axis=0) & joined_quads(view.depth, cut_ratio=CUT_RATIO, slack=slack, far=np.inf)
+    whole = (corners >= 0).all(axis=0) & joined_quads(
+        view.depth, cut_ratio=CUT_RATIO, slack=slack, far=np.inf, plane_run=PLANE_RUN, plane_tolerance=PLANE_TOLERANCE
+    )
     a, b, c, d = corners[:, whole]
     triangles = np.concatenate([np.stack([a, b, c], axis=1), np.stack([b, d, c], axis=1)])
     used, triangles = np.unique(triangles, return_inverse=True)

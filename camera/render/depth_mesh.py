@@ -19,10 +19,6 @@ from camera.kernel import kernel
 NEAR = np.float32(1e-4)
 MARGIN = np.float32(1e-3)
 """How far a triangle extends over its edges, in pixels and in barycentric weight, so that rounding leaves no cracks."""
-PLANE_RUN = 6
-"""A plane is recognised by two runs of this many pixels before a step: inverse depth is linear in the picture of a plane."""
-PLANE_TOLERANCE = np.float32(0.3)
-"""The largest relative difference between the step and the mean steps of the two runs."""
 BATCH = 2048
 """Batch size of the remaining pixels of larger quads."""
 
@@ -37,18 +33,20 @@ def draw(
     cut_ratio: float,
     slack: float,
     far: float,
+    plane_run: int,
+    plane_tolerance: float,
     advantage: float,
 ) -> None:
     """Draw ``colour`` (h,w,3) at ``depth`` (h,w) into ``keys`` (H,W), in place.
 
     A source pixel (x,y) of depth d projects to the homogeneous pixel ``d * turn @ (x,y,1) + shift``; depth 0 is not
     drawn. ``cut_ratio``: largest ratio of depths within a quad of one surface. ``slack``: largest difference of inverse
-    depths within one surface whatever the ratio, for a floor that runs to the horizon. A quad that continues the plane of
-    the `PLANE_RUN` x 2 pixels before it is one surface too: the far end of a lake.
-    Source depths of ``far`` and more belong to the far layer.
+    depths within one surface whatever the ratio, for a floor that runs to the horizon. A quad that continues a plane is one
+    surface too, such as the far end of a lake: inverse depth steps as on average in each of the two runs of ``plane_run``
+    pixels before it, up to the relative difference ``plane_tolerance``. Source depths of ``far`` and more belong to the far layer.
     ``advantage``: a triangle replaces a pixel if its inverse depth is larger by this factor (1 or more).
     """
-    limits = (np.float32(cut_ratio), np.float32(slack), np.float32(far))
+    limits = (np.float32(cut_ratio), np.float32(slack), np.float32(far), plane_run, np.float32(plane_tolerance))
     _draw(keys, colour, depth, turn, shift, limits, np.float32(1 / advantage))
 
 
@@ -68,10 +66,13 @@ def _project_row(y, depth, turn, shift, us, vs, ws):
         ws[x] = inverse if (d > 0) & (z > NEAR) else np.float32(0)
 
 
-def joined_quads(depth: NDArray[np.float32], *, cut_ratio: float, slack: float, far: float) -> NDArray[np.bool_]:
+def joined_quads(
+    depth: NDArray[np.float32], *, cut_ratio: float, slack: float, far: float, plane_run: int, plane_tolerance: float
+) -> NDArray[np.bool_]:
     """(H-1,W-1): True for 2x2 blocks of depth (H,W) that are one surface; limits as in `draw`."""
     joined = np.empty((depth.shape[0] - 1, depth.shape[1] - 1), np.uint8)
-    _all_joined_quads(depth, (np.float32(cut_ratio), np.float32(slack), np.float32(far)), joined)
+    limits = (np.float32(cut_ratio), np.float32(slack), np.float32(far), plane_run, np.float32(plane_tolerance))
+    _all_joined_quads(depth, limits, joined)
     return joined > 0
 
 
@@ -84,7 +85,7 @@ def _all_joined_quads(depth, limits, joined):
 @kernel
 def _joined_quads(depth, y, limits, joined):
     """Set ``joined`` to 1 for the quads of row y that are one surface, else 0."""
-    cut_ratio, slack, far = limits
+    cut_ratio, slack, far = limits[0], limits[1], limits[2]
     for x in range(depth.shape[1] - 1):
         d0, d1, d2, d3 = depth[y, x], depth[y, x + 1], depth[y + 1, x], depth[y + 1, x + 1]
         nearest, farthest = min(min(d0, d1), min(d2, d3)), max(max(d0, d1), max(d2, d3))
@@ -93,20 +94,20 @@ def _joined_quads(depth, y, limits, joined):
         joined[x] = np.uint8(1 if similar else 2) if one_layer else np.uint8(0)
     for x in range(depth.shape[1] - 1):
         if joined[x] == 2:
-            joined[x] = np.uint8(1) if _continues_plane(depth, y, x, cut_ratio) else np.uint8(0)
+            joined[x] = np.uint8(1) if _continues_plane(depth, y, x, limits) else np.uint8(0)
 
 
 @kernel
-def _continues_plane(depth, y, x, cut_ratio):
+def _continues_plane(depth, y, x, limits):
     """Whether two opposite sides of a quad continue a plane and the other two are within the ratio."""
     for upright in (True, False):
         dy, dx = (1, 0) if upright else (0, 1)
         y1, x1 = y + dx, x + dy  # the parallel side
         if (
-            _is_within(depth, y, x, y1, x1, cut_ratio)
-            and _is_within(depth, y + dy, x + dx, y1 + dy, x1 + dx, cut_ratio)
-            and _step_of_plane(depth, y, x, dy, dx)
-            and _step_of_plane(depth, y1, x1, dy, dx)
+            _is_within(depth, y, x, y1, x1, limits[0])
+            and _is_within(depth, y + dy, x + dx, y1 + dy, x1 + dx, limits[0])
+            and _step_of_plane(depth, y, x, dy, dx, limits[3], limits[4])
+            and _step_of_plane(depth, y1, x1, dy, dx, limits[3], limits[4])
         ):
             return True
     return False
@@ -119,23 +120,22 @@ def _is_within(depth, y0, x0, y1, x1, cut_ratio):
 
 
 @kernel
-def _step_of_plane(depth, y, x, dy, dx):
+def _step_of_plane(depth, y, x, dy, dx, run, tolerance):
     """Whether inverse depth steps from (y,x) to (y+dy,x+dx) as it does in the two runs of pixels on the nearer side."""
     near, far = depth[y, x], depth[y + dy, x + dx]
     if near > far:
         near, far, y, x, dy, dx = far, near, y + dy, x + dx, -dy, -dx
-    length = 2 * PLANE_RUN
-    yn, xn = y - length * dy, x - length * dx
+    yn, xn = y - 2 * run * dy, x - 2 * run * dx
     if yn < 0 or xn < 0 or yn >= depth.shape[0] or xn >= depth.shape[1]:
         return False
-    middle, start = depth[y - PLANE_RUN * dy, x - PLANE_RUN * dx], depth[yn, xn]
+    middle, start = depth[y - run * dy, x - run * dx], depth[yn, xn]
     if min(middle, start) <= 0:
         return False
     one = np.float32(1)
     step = one / near - one / far
-    first = (one / start - one / middle) / np.float32(PLANE_RUN)
-    second = (one / middle - one / near) / np.float32(PLANE_RUN)
-    return max(abs(first - step), abs(second - step)) <= PLANE_TOLERANCE * step
+    first = (one / start - one / middle) / np.float32(run)
+    second = (one / middle - one / near) / np.float32(run)
+    return max(abs(first - step), abs(second - step)) <= tolerance * step
 
 
 @kernel

@@ -38,6 +38,9 @@ CUT_RATIO = 1.05
 """Neighbouring pixels whose depths differ by more than this ratio belong to two surfaces, unless `STRETCH` joins them."""
 STRETCH = 20.0
 """Neighbours are still joined if a move by the focus depth separates them by at most this many pixels: a floor near the horizon."""
+PLANE_RUN, PLANE_TOLERANCE = 6, 0.3
+"""Neighbours are also joined if they continue a plane, on which inverse depth is linear: if it steps as on average in each of the two
+runs of this many pixels before them, up to this relative difference."""
 FAR_FACTOR = 10.0
 SAME_SURFACE = 1.01
 """A further view of the same surface replaces the first only where it is nearer by this factor."""
@@ -139,17 +142,11 @@ def _paint_in_holes(
     front: RenderedFrame, sources: tuple[_Source, ...], path: CameraPath, frame: int
 ) -> NDArray[np.bool_]:
     """Draw ``sources`` as a mesh in the holes of ``front``, in place. Returns (H,W): True where drawn; ``front.holes`` is unchanged."""
-    from camera.render import depth_mesh, framebuffer
+    from camera.render import framebuffer
 
     if not front.holes.any():
         return np.zeros_like(front.holes)
-    drawn = framebuffer.empty_framebuffer(path.height, path.width)
-    for order, source in enumerate(sources):
-        turn, shift = source.target_from_source(path, frame)
-        depth_mesh.draw(
-            drawn, colour=source.view.colour, depth=source.depth, turn=turn, shift=shift, cut_ratio=CUT_RATIO,
-            slack=source.slack, far=source.view.far, advantage=SAME_SURFACE if order else 1.0,
-        )  # fmt: skip
+    drawn = _draw_mesh(sources, path, frame)
     return framebuffer.show_in_holes(drawn, front.colour, front.depth, front.far, front.holes)
 
 
@@ -279,7 +276,8 @@ def _nearest_first(sources: tuple[_Source, ...], path: CameraPath, frame: int) -
     return tuple(sorted(sources, key=distance))
 
 
-def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
+def _draw_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> NDArray[np.uint64]:
+    """The framebuffer (H,W) of all ``sources`` as meshes; the first is preferred where several show the same surface."""
     from camera.render import depth_mesh, framebuffer
 
     drawn = framebuffer.empty_framebuffer(path.height, path.width)
@@ -294,11 +292,24 @@ def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> R
             cut_ratio=CUT_RATIO,
             slack=source.slack,
             far=source.view.far,
+            plane_run=PLANE_RUN,
+            plane_tolerance=PLANE_TOLERANCE,
             advantage=SAME_SURFACE if order else 1.0,
         )
+    return drawn
+
+
+def _show(drawn: NDArray[np.uint64]) -> RenderedFrame:
+    """The picture in a framebuffer, with hairline cracks closed."""
+    from camera.render import framebuffer
+
     colour, depth, layer = framebuffer.unpack_pixels(drawn)
     framebuffer.close_cracks(drawn, colour, depth, layer)
     return RenderedFrame(colour, layer == 0, depth, layer == 2)
+
+
+def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
+    return _show(_draw_mesh(sources, path, frame))
 
 
 def _paint_squares(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
@@ -316,9 +327,7 @@ def _paint_squares(sources: tuple[_Source, ...], path: CameraPath, frame: int) -
             shift=shift,
             magnification=magnification,
         )
-    colour, depth, layer = framebuffer.unpack_pixels(drawn)
-    framebuffer.close_cracks(drawn, colour, depth, layer)
-    return RenderedFrame(colour, layer == 0, depth, layer == 2)
+    return _show(drawn)
 
 
 def _paint_soft(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from camera.horizon import padding_mask
 from camera.objects.scene import StagedScene
-from camera.render.painters import CUT_RATIO, SAME_SURFACE, STRETCH, SelfRenderedScene
+from camera.render.painters import (
+    CUT_RATIO,
+    PLANE_RUN,
+    PLANE_TOLERANCE,
+    SAME_SURFACE,
+    STRETCH,
+    SelfRenderedScene,
+)
 from camera.view import Scene, View
 from tabs.browser.splat_file import pack_splats
 
@@ -76,7 +83,8 @@ def _views(scene: Scene) -> tuple[dict[str, Any], list[bytes]]:
     }
     nearest = min((float(view.depth[view.known].min()) for view in pictures if view.known.any()), default=1.0)
     facts = {"width": width, "height": height, "kind": scene.kind, "unit": scene.unit, "near": nearest * NEAR_SHARE}
-    rules = {"far": far, "cut_ratio": CUT_RATIO, "stretch": STRETCH, "advantage": SAME_SURFACE}
+    plane = {"plane_run": PLANE_RUN, "plane_tolerance": PLANE_TOLERANCE}
+    rules = {"far": far, "cut_ratio": CUT_RATIO, "stretch": STRETCH, **plane, "advantage": SAME_SURFACE}
     more = {"splats": pack_splats(splats, add), "focus": small.first.focus_depth} if splats else {}
     return {**facts, **rules, **shown, **more}, parts
 

@@ -37,7 +37,7 @@ export class Painter {
     const [width, height, lens] = [4, 4, [4, 0, 1.5, 0, 4, 1.5, 0, 0, 1]];
     const pose = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
     const view = { width, height, pose, lens, inverseLens: inverseLens(lens), focus: 1, depth: new Float32Array(16).fill(1), picture: new Uint8Array(64) };
-    this.load({ width, height, kind: "still", near: 0.1, far: 10, cut_ratio: 1.1, stretch: 1, advantage: 1.1, views: [view] });
+    this.load({ width, height, kind: "still", near: 0.1, far: 10, cut_ratio: 1.1, stretch: 1, plane_run: 1, plane_tolerance: 0.1, advantage: 1.1, views: [view] });
     this.resize(width, height);
     for (const detail of [COARSEST, FULL]) this.draw({ pose, lens, width, height }, { frame: 0, frames: 1 }, { detail });
     this.settled();
@@ -286,7 +286,13 @@ export class Painter {
     const { gl, scene } = this;
     const { depth, width, height } = view;
     const reach = view.lens[0] * view.focus;
-    view.quads ??= quadsOf(depth, width, height, { cutRatio: scene.cut_ratio, slack: scene.stretch / reach, far: scene.far });
+    view.quads ??= quadsOf(depth, width, height, {
+      cutRatio: scene.cut_ratio,
+      slack: scene.stretch / reach,
+      far: scene.far,
+      run: scene.plane_run,
+      tolerance: scene.plane_tolerance,
+    });
     const { whole, thin } = view.quads;
     const parts = [trianglesOf(depth, width, height, whole, TOLERATED_PX[detail] / reach), thin];
     if (detail === FULL) for (const upright of [false, true]) parts.push(bordersOf(width, height, whole, upright));

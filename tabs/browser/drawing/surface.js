@@ -2,7 +2,8 @@
 // it: all of them, or fewer where the surface is flat (the inverse depth of a plane is linear in the picture).
 
 // whole: 1 for every 2x2 block of pixels that is one surface. thin: pixels of wires and poles, drawn as single pixels.
-export function quadsOf(depth, width, height, { cutRatio, slack, far }) {
+export function quadsOf(depth, width, height, limits) {
+  const { cutRatio, slack, far } = limits;
   const whole = new Uint8Array((width - 1) * (height - 1));
   for (let y = 0; y < height - 1; y++)
     for (let x = 0; x < width - 1; x++) {
@@ -15,38 +16,36 @@ export function quadsOf(depth, width, height, { cutRatio, slack, far }) {
       const farthest = Math.max(Math.max(a, b), Math.max(c, d));
       if (!(nearest > 0 && (farthest < far || nearest >= far))) continue;
       const similar = farthest <= cutRatio * nearest || farthest - nearest <= slack * farthest * nearest;
-      whole[y * (width - 1) + x] = similar || continuesPlane(depth, width, height, x, y, cutRatio) ? 1 : 0;
+      whole[y * (width - 1) + x] = similar || continuesPlane(depth, width, height, x, y, limits) ? 1 : 0;
     }
   return { whole, thin: thinOf(depth, width, height, whole, cutRatio) };
 }
 
-const PLANE_RUN = 6;
-const PLANE_TOLERANCE = 0.3;
-
-function continuesPlane(depth, width, height, x, y, cutRatio) {
+function continuesPlane(depth, width, height, x, y, { cutRatio, run, tolerance }) {
   const within = (i, j) => Math.max(depth[i], depth[j]) <= cutRatio * Math.min(depth[i], depth[j]);
   const at = y * width + x;
-  const upright = () => stepOfPlane(depth, y, height, at, width) && stepOfPlane(depth, y, height, at + 1, width);
-  const level = () => stepOfPlane(depth, x, width, at, 1) && stepOfPlane(depth, x, width, at + width, 1);
+  const steps = (i, line, count, stride) => stepOfPlane(depth, line, count, i, stride, run, tolerance);
+  const upright = () => steps(at, y, height, width) && steps(at + 1, y, height, width);
+  const level = () => steps(at, x, width, 1) && steps(at + width, x, width, 1);
   return (
     (within(at, at + 1) && within(at + width, at + width + 1) && upright()) ||
     (within(at, at + width) && within(at + 1, at + width + 1) && level())
   );
 }
 
-// Whether the step of inverse depth from pixel `at`, in row or column `line` of `count`, to `at + stride` equals the steps in the
-// two runs of pixels on its nearer side.
-function stepOfPlane(depth, line, count, at, stride) {
+// Whether inverse depth steps from pixel `at`, in row or column `line` of `count`, to `at + stride` as in the two runs of
+// pixels on its nearer side.
+function stepOfPlane(depth, line, count, at, stride, run, tolerance) {
   const forwards = depth[at] <= depth[at + stride];
   const [near, far, back] = forwards ? [at, at + stride, -stride] : [at + stride, at, stride];
-  const end = forwards ? line - 2 * PLANE_RUN : line + 1 + 2 * PLANE_RUN;
+  const end = forwards ? line - 2 * run : line + 1 + 2 * run;
   if (end < 0 || end >= count) return false;
-  const [middle, start] = [near + PLANE_RUN * back, near + 2 * PLANE_RUN * back];
+  const [middle, start] = [near + run * back, near + 2 * run * back];
   if (!(depth[middle] > 0 && depth[start] > 0)) return false;
   const step = 1 / depth[near] - 1 / depth[far];
-  const first = (1 / depth[start] - 1 / depth[middle]) / PLANE_RUN;
-  const second = (1 / depth[middle] - 1 / depth[near]) / PLANE_RUN;
-  return Math.max(Math.abs(first - step), Math.abs(second - step)) <= PLANE_TOLERANCE * step;
+  const first = (1 / depth[start] - 1 / depth[middle]) / run;
+  const second = (1 / depth[middle] - 1 / depth[near]) / run;
+  return Math.max(Math.abs(first - step), Math.abs(second - step)) <= tolerance * step;
 }
 
 function thinOf(depth, width, height, whole, cutRatio) {

@@ -5,13 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from camera.render.depth_mesh import PLANE_RUN, joined_quads
-from camera.render.painters import CUT_RATIO
+from camera.render.depth_mesh import joined_quads
+from camera.render.painters import CUT_RATIO, PLANE_RUN, PLANE_TOLERANCE
 from examples import load
 
 
 def quads(depth: np.ndarray, slack: float = 0.0) -> np.ndarray:
-    return joined_quads(depth.astype(np.float32), cut_ratio=CUT_RATIO, slack=slack, far=np.inf)
+    return joined_quads(
+        depth.astype(np.float32),
+        cut_ratio=CUT_RATIO,
+        slack=slack,
+        far=np.inf,
+        plane_run=PLANE_RUN,
+        plane_tolerance=PLANE_TOLERANCE,
+    )
 
 
 def floor() -> np.ndarray:
