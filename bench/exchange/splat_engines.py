@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.splats.splats import SH_C0
+
 HERE = Path(__file__).parent
 ENGINES = {"playcanvas": "playcanvas", "babylon": "@babylonjs/loaders"}
 """The npm package that each engine needs, by the ending of its script ``splats_in_NAME.mjs``."""
@@ -66,7 +68,7 @@ def _of(tool: str, part: dict[str, NDArray[np.float64]]) -> EngineSplats:
         numbers = 3 * (part["rest"].shape[1] // 3) if part["rest"].size else 0
         harmonics = part["rest"].reshape(count, -1)[:, :numbers].reshape(count, -1, 3)
     else:
-        colours, opacities = 0.5 + 0.28209479177387814 * part["constant"], part["opacities"]
+        colours, opacities = 0.5 + SH_C0 * part["constant"], part["opacities"]
         harmonics = part["rest"].reshape(count, 3, -1).transpose(0, 2, 1)
     world = part["world"].reshape(4, 4).T
     return EngineSplats(tool, world, part["means"], part["scales"], colours, opacities, part["quaternions"], harmonics)

@@ -1,7 +1,7 @@
 """ALIKED keypoints matched by LightGlue, as kornia implements them: a matcher for structure from motion, if the package is installed.
 
 Zhao et al., ALIKED, 2023; Lindenberger et al., LightGlue, ICCV 2023. Better than SIFT if light and viewpoint change much. Unlike
-SuperPoint's, both weights may be used in products.
+SuperPoint's, both weights may be used in products (ALIKED BSD-3-Clause, LightGlue Apache-2.0).
 """
 
 from __future__ import annotations
@@ -17,18 +17,12 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.path import CameraPath
 from pipelines.estimation.colmap import Matcher, Matches
-from pipelines.method import Checkpoint, Licence
+from pipelines.method import Checkpoint
 from pipelines.weights.hub import Weights
 
 MODEL = "aliked-n16"
 KEYPOINTS = Checkpoint("pose/aliked", "kornia/aliked", (f"{MODEL}.pth",), gigabytes=0.003)
 MATCHING = Checkpoint("pose/aliked-lightglue", "kornia/lightglue", ("aliked_lightglue.pth",), gigabytes=0.05)
-LICENCE = Licence(
-    "keypoints and matches",
-    "ALIKED BSD-3-Clause, LightGlue Apache-2.0",
-    "https://github.com/Shiaoming/ALIKED",
-    "",
-)
 LONG_SIDE = 1024
 """Longer side of the network's input, as in LightGlue's own preprocessing of ALIKED."""
 MOST_KEYPOINTS = 2048

@@ -74,8 +74,8 @@ def sharpen(ready: Any, view: View) -> tuple[View, NDArray[np.bool_]]:
     """
     import torch
 
-    drawing, gaussians = ready
-    pose = torch.tensor(view.camera.camera_from_world[0], dtype=torch.float32, device=drawing.device)
+    gaussians = ready[1]
+    pose, _ = _camera(ready, view.camera)
     z = (gaussians.means @ pose[:3, :3].T + pose[:3, 3])[:, 2]
     ahead = z > 0
     low, high = torch.log(z[ahead].min()), torch.log(z[ahead].max())

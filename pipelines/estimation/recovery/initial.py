@@ -74,14 +74,19 @@ def rate(
 
     Every part of the picture has the same weight, however many points it contains, so a small textured object has no majority.
     """
-    own = np.isin(seen.frame, placed)
-    own &= (np.bincount(seen.point[own], minlength=seen.count) >= 2)[seen.point]
+    own = _seen_twice(seen, placed)
     kept = seen.among(placed).seen_at_least(2)
     points, _ = triangulate(cameras, kept)
     square = np.full(len(seen.point), LOST_PX**2)
     square[own] = np.minimum((reprojection_errors(cameras, points, kept) ** 2).sum(axis=1), LOST_PX**2)
     weight = _share_of_parts(seen, size)
     return InitialCameras(cameras, placed, float(weight @ np.log1p(square / RATED_PX**2)))
+
+
+def _seen_twice(seen: Observations, placed: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(N,): observations in ``placed`` keyframes of points that at least two of these show."""
+    own = np.isin(seen.frame, placed)
+    return own & (np.bincount(seen.point[own], minlength=seen.count) >= 2)[seen.point]
 
 
 def _share_of_parts(seen: Observations, size: tuple[int, int]) -> NDArray[np.float64]:
@@ -181,8 +186,7 @@ def _known_points(
     cameras: Cameras, placed: NDArray[np.int64], seen: Observations
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Points (P,3) of the tracks ``seen``, and a mask (P,) of those on which the ``cameras`` of the ``placed`` keyframes agree."""
-    inside = np.isin(seen.frame, placed)
-    inside &= (np.bincount(seen.point[inside], minlength=seen.count) >= 2)[seen.point]
+    inside = _seen_twice(seen, placed)
     names, point = np.unique(seen.point[inside], return_inverse=True)
     own = Observations(point, np.searchsorted(placed, seen.frame[inside]), seen.pixel[inside])
     found, wide = triangulate(cameras, own)

@@ -125,15 +125,14 @@ def recover_travelling(
     points, wide = triangulate(Cameras.of(path), seen.among(mapped))
     cameras, placed = _resect_frames(cameras, points, wide, seen, mapped)
     chosen = placed[spread_indices(len(placed), MOST_ADJUSTED)]
-    followed, refined = seen.among(chosen), refine_tracks(frames[chosen], seen.among(chosen))
-    followed, refined = (tracks.seen_at_least(3).longest(MOST_POINTS) for tracks in (followed, refined))
-    if loops is not None:
-        loops = loops.among(chosen).seen_at_least(2)
-        followed, refined = followed.joined(loops), refined.joined(loops)
+    followed = seen.among(chosen)
+    refined = _with_loops(refine_tracks(frames[chosen], followed), loops, chosen)
     if focal:
         return _adjust_all(cameras, placed, chosen, refined, seen, focal, keys)
     lens = np.ones((len(chosen), 1))
-    rough = _adjust_selected(_choose_cameras(cameras, chosen), followed, lens, ROUGH_SELECTIONS)[0].cameras
+    rough = _adjust_selected(
+        _choose_cameras(cameras, chosen), _with_loops(followed, loops, chosen), lens, ROUGH_SELECTIONS
+    )[0].cameras
     cameras.rotation[chosen], cameras.translation[chosen], cameras.focal[chosen] = (
         rough.rotation,
         rough.translation,
@@ -142,6 +141,12 @@ def recover_travelling(
     found = _adjust_all(cameras, placed, chosen, refined, seen, None, keys)
     apart = np.log(np.median(found.cameras.focal) / np.median(rough.focal))
     return replace(found, lens_uncertainty=float(np.hypot(found.lens_uncertainty, apart)))
+
+
+def _with_loops(tracks: Observations, loops: Observations | None, chosen: NDArray[np.int64]) -> Observations:
+    """The longest ``tracks`` in the ``chosen`` frames, and COLMAP's observations there, if there are any."""
+    tracks = tracks.seen_at_least(3).longest(MOST_POINTS)
+    return tracks if loops is None else tracks.joined(loops.among(chosen).seen_at_least(2))
 
 
 def _place_keyframes(
